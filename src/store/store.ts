@@ -1,0 +1,94 @@
+/**
+ * The revisioned key-value log under the API server: keys, bytes and revisions, as etcd v3 defines them. It must never know
+ * what Kubernetes is. `memory.ts` and `sqlite/` implement it and pass one suite (`suite.ts`).
+ */
+
+/** One number for the whole store, 1 when empty, raised by one by every transaction that writes. Safe integers only. */
+export type Revision = number;
+
+export interface Entry {
+  readonly key: string;
+  readonly value: Buffer;
+  readonly createRevision: Revision;
+  readonly modRevision: Revision;
+  /** 1 after creation, raised by each put. */
+  readonly version: number;
+}
+
+/** Put only if the key's modRevision equals `expect` (0: the key must not exist). Absent: unconditional. */
+export type Operation =
+  | { readonly op: 'put'; readonly key: string; readonly value: Buffer; readonly expect?: Revision }
+  | { readonly op: 'delete'; readonly key: string; readonly expect?: Revision };
+
+export type TxnResult =
+  | { readonly ok: true; readonly revision: Revision }
+  /** Nothing was written. `conflict` is the first key whose comparison failed and what stands there now. */
+  | { readonly ok: false; readonly conflict: { readonly key: string; readonly current: Entry | undefined }; readonly revision: Revision };
+
+export interface StoreEvent {
+  readonly type: 'put' | 'delete';
+  /** For a delete: the key with its last value and the revision of the deletion as modRevision. */
+  readonly entry: Entry;
+  readonly previous: Entry | undefined;
+}
+
+export interface RangeOptions {
+  /** Read the state as of this revision; throws Compacted or FutureRevision. */
+  readonly revision?: Revision;
+  readonly limit?: number;
+  /** Start at this key (inclusive) instead of the prefix' first. */
+  readonly from?: string;
+}
+
+export interface RangeResult {
+  readonly entries: readonly Entry[];
+  /** The store's revision at the read (the latest, also when an older state was read). */
+  readonly revision: Revision;
+  /** How many entries the prefix holds from `from` on, not cut by `limit`. */
+  readonly count: number;
+}
+
+/**
+ * All methods may reject with StoreFailed after an I/O error; the store is then closed for good and `failed` resolves: the
+ * process must stop rather than lie.
+ */
+export interface Store extends AsyncDisposable {
+  get(key: string, options?: { revision?: Revision }): Promise<Entry | undefined>;
+  range(prefix: string, options?: RangeOptions): Promise<RangeResult>;
+  /** Atomic, durable when it resolves. Every local watcher has been called with its events before it resolves. */
+  txn(operations: readonly Operation[]): Promise<TxnResult>;
+  /**
+   * Calls `onEvents` with every change under `prefix` after revision `after`, in order, each revision exactly once, never
+   * split over two calls. Throws Compacted when `after` is older than the compaction. `onEvents` is synchronous and must not throw.
+   */
+  watch(prefix: string, after: Revision, onEvents: (events: readonly StoreEvent[], revision: Revision) => void): Promise<Disposable>;
+  /** Forgets history before `revision`; the current state of every key stays. */
+  compact(revision: Revision): Promise<void>;
+  revision(): Revision;
+  compactRevision(): Revision;
+  sizeBytes(): Promise<number>;
+  readonly failed: Promise<Error>;
+}
+
+export class Compacted extends Error {
+  readonly compactRevision: Revision;
+  constructor(compactRevision: Revision) {
+    super(`the requested revision has been compacted; the oldest is ${compactRevision}`);
+    this.name = 'Compacted';
+    this.compactRevision = compactRevision;
+  }
+}
+
+export class FutureRevision extends Error {
+  constructor(asked: Revision, current: Revision) {
+    super(`revision ${asked} is in the future; the store is at ${current}`);
+    this.name = 'FutureRevision';
+  }
+}
+
+export class StoreFailed extends Error {
+  constructor(message: string, options?: { cause?: unknown }) {
+    super(message, options);
+    this.name = 'StoreFailed';
+  }
+}
