@@ -1,0 +1,267 @@
+/**
+ * The declaration language: a type is frozen plain data, and everything else (decoding, defaults, validation, apply,
+ * OpenAPI, tables) is an interpreter that walks it. `struct`, `s` and `t` build the data and carry the TypeScript type along,
+ * so a Kind's type is inferred from its declaration. Nothing here may know a particular kind.
+ *
+ * Two types travel with each declaration: what is *stored* (defaults filled in) and what a client may *draft* (they may be missing).
+ */
+import type { Cause } from '#meta/status.ts';
+
+/** A rule beyond the declaration. Answers the causes it finds; `path` is the field path of `value`, `spec.ports[0].name`. */
+export type Rule = (value: never, path: string) => readonly Cause[];
+
+export interface StringType {
+  readonly is: 'string';
+  /** 'byte' is base64 text; 'time' and 'microTime' are RFC 3339 instants in UTC, without and with microseconds. */
+  readonly format?: 'byte' | 'time' | 'microTime' | 'duration';
+  /** Known values; another value is `Unsupported value` unless `open`. */
+  readonly values?: readonly string[];
+  readonly open?: boolean;
+}
+export interface IntegerType {
+  readonly is: 'integer';
+  readonly bits: 32 | 64;
+}
+export interface NumberType {
+  readonly is: 'number';
+}
+export interface BooleanType {
+  readonly is: 'boolean';
+}
+export interface IntOrStringType {
+  readonly is: 'intOrString';
+}
+export interface QuantityType {
+  readonly is: 'quantity';
+}
+/** Any JSON, kept as it is: RawExtension, FieldsV1, JSON. */
+export interface AnyType {
+  readonly is: 'any';
+}
+export interface MapType {
+  readonly is: 'map';
+  readonly values: AnyTypeData;
+  /** Server-side apply owns the map as a whole. */
+  readonly atomic?: boolean;
+}
+export interface ListType {
+  readonly is: 'list';
+  readonly items: AnyTypeData;
+  /** Server-side apply: how items are owned. `keys` only with 'map'. */
+  readonly list: 'atomic' | 'set' | 'map';
+  readonly keys?: readonly string[];
+  /** Strategic merge patch: items are merged (by `mergeKey`, or as a set of scalars) instead of replaced. */
+  readonly patch?: { readonly strategy: string; readonly mergeKey?: string };
+}
+export interface StructType {
+  readonly is: 'struct';
+  /** `core.v1.PodSpec`, `meta.v1.ObjectMeta`: see `definitionName`. */
+  readonly name: string;
+  readonly doc: string;
+  readonly fields: Readonly<Record<string, FieldData>>;
+  readonly rules: readonly Rule[];
+  /** Server-side apply owns the struct as a whole. */
+  readonly atomic?: boolean;
+  /** Union members of which at most (or exactly, when required) one may be set; upstream words differ, so rules check them. */
+  readonly retainKeys?: boolean;
+}
+export type AnyTypeData =
+  | StringType
+  | IntegerType
+  | NumberType
+  | BooleanType
+  | IntOrStringType
+  | QuantityType
+  | AnyType
+  | MapType
+  | ListType
+  | StructType;
+
+export interface FieldData {
+  readonly type: AnyTypeData;
+  /** Protobuf tag. */
+  readonly tag: number;
+  /** Tags of the enclosing inline messages, outermost first (protobuf only; JSON is flat). */
+  readonly via?: readonly number[];
+  readonly presence: 'required' | 'optional' | 'defaulted';
+  readonly default?: unknown;
+  readonly doc: string;
+  readonly immutable?: boolean;
+  readonly min?: number;
+  readonly max?: number;
+  readonly rules: readonly Rule[];
+  /** Strategic merge of a struct field: `replace` or `retainKeys`. */
+  readonly patchStrategy?: string;
+}
+
+/** A type with the TypeScript types it stands for. */
+export type Type<Stored = unknown, Draft = Stored, Data extends AnyTypeData = AnyTypeData> = Data & {
+  readonly '~stored'?: Stored;
+  readonly '~draft'?: Draft;
+};
+
+type Presence = FieldData['presence'];
+
+/** A field under construction; every method answers a new one. */
+export class Field<Stored, Draft = Stored, P extends Presence = 'required'> {
+  readonly data: FieldData;
+  declare readonly '~stored': Stored;
+  declare readonly '~draft': Draft;
+  declare readonly '~presence': P;
+
+  constructor(data: FieldData) {
+    this.data = Object.freeze(data);
+  }
+
+  #with<Q extends Presence = P>(change: Partial<FieldData>): Field<Stored, Draft, Q> {
+    return new Field<Stored, Draft, Q>({ ...this.data, ...change });
+  }
+
+  /** What `kubectl explain` shows. */
+  doc(text: string): Field<Stored, Draft, P> {
+    return this.#with({ doc: text });
+  }
+  optional(): Field<Stored, Draft, 'optional'> {
+    return this.#with<'optional'>({ presence: 'optional' });
+  }
+  /** Filled in when absent; the stored type has no undefined here. */
+  default(value: Draft): Field<Stored, Draft, 'defaulted'> {
+    return this.#with<'defaulted'>({ presence: 'defaulted', default: value });
+  }
+  /** The kind's own default hook fills it in: always there in the stored type, may be missing in a draft. */
+  filled(): Field<Stored, Draft, 'defaulted'> {
+    return this.#with<'defaulted'>({ presence: 'defaulted' });
+  }
+  min(value: number): Field<Stored, Draft, P> {
+    return this.#with({ min: value });
+  }
+  max(value: number): Field<Stored, Draft, P> {
+    return this.#with({ max: value });
+  }
+  /** An update that changes it is `Invalid value: … field is immutable`. */
+  immutable(): Field<Stored, Draft, P> {
+    return this.#with({ immutable: true });
+  }
+  rule(check: (value: Stored, path: string) => readonly Cause[]): Field<Stored, Draft, P> {
+    return this.#with({ rules: [...this.data.rules, check as Rule] });
+  }
+  patchStrategy(strategy: string): Field<Stored, Draft, P> {
+    return this.#with({ patchStrategy: strategy });
+  }
+}
+
+type AnyField = Field<unknown, unknown, Presence>;
+type Fields = Readonly<Record<string, AnyField>>;
+
+type Simplify<T> = { readonly [K in keyof T]: T[K] };
+type StoredFields<F extends Fields> = Simplify<
+  { [K in keyof F as F[K]['~presence'] extends 'optional' ? never : K]: F[K]['~stored'] } & {
+    [K in keyof F as F[K]['~presence'] extends 'optional' ? K : never]?: F[K]['~stored'];
+  }
+>;
+type DraftFields<F extends Fields> = Simplify<
+  { [K in keyof F as F[K]['~presence'] extends 'required' ? K : never]: F[K]['~draft'] } & {
+    [K in keyof F as F[K]['~presence'] extends 'required' ? never : K]?: F[K]['~draft'];
+  }
+>;
+
+/** A struct, its builder fields kept so that another struct can inline them. */
+export type Struct<F extends Fields> = Type<StoredFields<F>, DraftFields<F>, StructType> & { readonly inlined: F };
+
+/** The stored type of a declaration. */
+export type Of<T> = T extends { readonly '~stored'?: infer S } ? NonNullable<S> : never;
+/** The type a client may send: defaults may be missing. */
+export type DraftOf<T> = T extends { readonly '~draft'?: infer D } ? NonNullable<D> : never;
+
+/** Declares a struct. `name` is `<group>.<version>.<GoType>`; see `definitionName` for the OpenAPI name. */
+export function struct<const F extends Fields>(
+  name: string,
+  fields: F,
+  options: {
+    doc?: string;
+    atomic?: boolean;
+    retainKeys?: boolean;
+    rules?: readonly ((value: StoredFields<F>, path: string) => readonly Cause[])[];
+  } = {},
+): Struct<F> {
+  const data: Record<string, FieldData> = {};
+  for (const [key, field] of Object.entries(fields)) data[key] = field.data;
+  return Object.freeze({
+    is: 'struct',
+    name,
+    doc: options.doc ?? '',
+    fields: Object.freeze(data),
+    rules: (options.rules ?? []) as readonly Rule[],
+    ...(options.atomic ? { atomic: true } : {}),
+    ...(options.retainKeys ? { retainKeys: true } : {}),
+    inlined: fields,
+  }) as Struct<F>;
+}
+
+/** The fields of `inner`, to be spread into another struct: flat in JSON, a nested message `tag` in protobuf. */
+export function inline<F extends Fields>(tag: number, inner: Struct<F>): F {
+  const fields: Record<string, AnyField> = {};
+  for (const [key, field] of Object.entries(inner.inlined)) {
+    fields[key] = new Field({ ...field.data, via: [tag, ...(field.data.via ?? [])] });
+  }
+  return fields as F;
+}
+
+const type = <S, D extends AnyTypeData>(data: D): Type<S, S, D> => Object.freeze(data) as Type<S, S, D>;
+
+type ListOptions = {
+  readonly list?: 'atomic' | 'set' | 'map';
+  readonly keys?: readonly string[];
+  readonly patch?: { readonly strategy: string; readonly mergeKey?: string };
+};
+
+/** Types of list items, map values and nested fields. */
+export const t = {
+  string: type<string, StringType>({ is: 'string' }),
+  int32: type<number, IntegerType>({ is: 'integer', bits: 32 }),
+  int64: type<number, IntegerType>({ is: 'integer', bits: 64 }),
+  number: type<number, NumberType>({ is: 'number' }),
+  boolean: type<boolean, BooleanType>({ is: 'boolean' }),
+  bytes: type<string, StringType>({ is: 'string', format: 'byte' }),
+  time: type<string, StringType>({ is: 'string', format: 'time' }),
+  microTime: type<string, StringType>({ is: 'string', format: 'microTime' }),
+  quantity: type<string, QuantityType>({ is: 'quantity' }),
+  intOrString: type<number | string, IntOrStringType>({ is: 'intOrString' }),
+  any: type<unknown, AnyType>({ is: 'any' }),
+  /** A string of known values; `open` when clients may send others (upstream adds values over time). */
+  oneOf: <const V extends readonly string[]>(...values: V) => type<V[number], StringType>({ is: 'string', values }),
+  list: <S, D>(items: Type<S, D>, options: ListOptions = {}): Type<readonly S[], readonly D[], ListType> =>
+    Object.freeze({ is: 'list', items, list: options.list ?? 'atomic', ...options }) as Type<readonly S[], readonly D[], ListType>,
+  map: <S, D>(
+    values: Type<S, D>,
+    options: { atomic?: boolean } = {},
+  ): Type<Readonly<Record<string, S>>, Readonly<Record<string, D>>, MapType> =>
+    Object.freeze({ is: 'map', values, ...options }) as never,
+} as const;
+
+const field = <S, D>(tag: number, of: Type<S, D>): Field<S, D> =>
+  new Field<S, D>({ type: of, tag, presence: 'required', doc: '', rules: [] });
+
+/** Fields: the number is the protobuf tag. */
+export const s = {
+  field,
+  string: (tag: number) => field(tag, t.string),
+  int32: (tag: number) => field(tag, t.int32),
+  int64: (tag: number) => field(tag, t.int64),
+  number: (tag: number) => field(tag, t.number),
+  boolean: (tag: number) => field(tag, t.boolean),
+  bytes: (tag: number) => field(tag, t.bytes),
+  time: (tag: number) => field(tag, t.time),
+  microTime: (tag: number) => field(tag, t.microTime),
+  quantity: (tag: number) => field(tag, t.quantity),
+  intOrString: (tag: number) => field(tag, t.intOrString),
+  any: (tag: number) => field(tag, t.any),
+  oneOf: <const V extends readonly string[]>(tag: number, ...values: V) => field(tag, t.oneOf(...values)),
+  list: <S, D>(tag: number, items: Type<S, D>, options: ListOptions = {}) => field(tag, t.list(items, options)),
+  map: <S, D>(tag: number, values: Type<S, D>, options: { atomic?: boolean } = {}) => field(tag, t.map(values, options)),
+} as const;
+
+/** `core.v1.Pod` → `io.k8s.api.core.v1.Pod`; `meta.v1.X` → `io.k8s.apimachinery.pkg.apis.meta.v1.X`. */
+export function definitionName(name: string): string {
+  return name.startsWith('meta.') ? `io.k8s.apimachinery.pkg.apis.${name}` : `io.k8s.api.${name}`;
+}
