@@ -1,0 +1,34 @@
+/** */
+import { resource, type ObjectOf } from '#schema/kind.ts';
+import { s, struct, type Of } from '#schema/type.ts';
+
+export const leaseSpec = struct('coordination.v1.LeaseSpec', {
+  holderIdentity: s.string(1).optional().doc(''),
+  leaseDurationSeconds: s.int32(2).optional().doc(''),
+  acquireTime: s.microTime(3).optional().doc(''),
+  renewTime: s.microTime(4).optional().doc(''),
+  leaseTransitions: s.int32(5).optional().doc(''),
+  strategy: s
+    .oneOf(6, 'OldestEmulationVersion')
+    .optional() /* gate CoordinatedLeaderElection */
+    .doc(''),
+  preferredHolder: s
+    .string(7)
+    .optional() /* gate CoordinatedLeaderElection */
+    .doc(''),
+});
+export interface LeaseSpec extends Of<typeof leaseSpec> {}
+
+export const Lease = resource({
+  group: 'coordination.k8s.io',
+  version: 'v1',
+  kind: 'Lease',
+  plural: 'leases',
+  scope: 'Namespaced',
+  name: 'coordination.v1.Lease',
+  doc: '',
+  fields: {
+    spec: s.field(2, leaseSpec).optional().doc(''),
+  },
+});
+export type Lease = ObjectOf<typeof Lease>;

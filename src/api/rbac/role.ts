@@ -1,0 +1,18 @@
+/** */
+import { resource, type ObjectOf } from '#schema/kind.ts';
+import { s } from '#schema/type.ts';
+import { policyRule } from './rules.ts';
+
+export const Role = resource({
+  group: 'rbac.authorization.k8s.io',
+  version: 'v1',
+  kind: 'Role',
+  plural: 'roles',
+  scope: 'Namespaced',
+  name: 'rbac.v1.Role',
+  doc: '',
+  fields: {
+    rules: s.list(2, policyRule).optional().doc(''),
+  },
+});
+export type Role = ObjectOf<typeof Role>;
