@@ -1,0 +1,75 @@
+/**
+ * Reads a whole body within a limit, for requests and responses alike. Never buffers more than the limit, whatever the
+ * peer declared or sent.
+ */
+import type { Readable } from 'node:stream';
+import { NetworkError } from '../world.ts';
+import { networkError } from './tcp.ts';
+
+/**
+ * Rejects with RangeError past `limitBytes` (after calling `onOverflow`), with NetworkError when the peer breaks off.
+ */
+export function readBody(
+  body: Readable,
+  declared: string | readonly string[] | undefined,
+  limitBytes: number,
+  onOverflow: () => void,
+): Promise<Buffer> {
+  return new Promise((resolve, reject) => {
+    const tooLarge = (): void => {
+      onOverflow();
+      reject(new RangeError(`the body is larger than ${limitBytes} bytes`));
+    };
+    if (typeof declared === 'string' && Number(declared) > limitBytes) {
+      tooLarge();
+      return;
+    }
+    const brokenOff = (cause: unknown): void =>
+      reject(
+        cause
+          ? networkError(cause, 'the body broke off')
+          : new NetworkError('ECONNRESET', 'the body broke off: the peer closed it'),
+      );
+    if (body.destroyed && !body.readableEnded) {
+      brokenOff(body.errored);
+      return;
+    }
+    if (body.readableEnded) {
+      resolve(Buffer.alloc(0));
+      return;
+    }
+    const chunks: Buffer[] = [];
+    let bytes = 0;
+    const done = (): void => {
+      body.removeListener('data', onData);
+      body.removeListener('end', onEnd);
+      body.removeListener('error', onError);
+      body.removeListener('close', onClose);
+    };
+    const onData = (chunk: Buffer): void => {
+      bytes += chunk.length;
+      if (bytes <= limitBytes) {
+        chunks.push(chunk);
+        return;
+      }
+      done();
+      tooLarge();
+    };
+    const onEnd = (): void => {
+      done();
+      resolve(chunks.length === 1 ? (chunks[0] as Buffer) : Buffer.concat(chunks, bytes));
+    };
+    const onError = (error: Error): void => {
+      done();
+      brokenOff(error);
+    };
+    const onClose = (): void => {
+      done();
+      brokenOff(body.errored);
+    };
+    body.on('end', onEnd);
+    body.on('error', onError);
+    body.on('close', onClose);
+    body.on('data', onData);
+  });
+}

@@ -1,0 +1,149 @@
+/**
+ * One request and answer on an HTTP/2 stream. This is the hottest object of the API server: it allocates nothing that a
+ * plain GET does not need (no AbortController, no listeners beyond one for errors).
+ */
+import { constants, type IncomingHttpHeaders, type OutgoingHttpHeaders, type ServerHttp2Stream } from 'node:http2';
+import type { Readable, Writable } from 'node:stream';
+import type { HttpExchange, HttpHeaders, HttpRequestHead, HttpResponseStream } from '../world.ts';
+import type { Connection } from './http-peer.ts';
+import { readBody } from './http-body.ts';
+
+const empty = Buffer.alloc(0);
+const endAtOnce = { endStream: true };
+
+/** A reset or broken stream is told through `signal` and `drained`; the event itself must only not go unheard. */
+function ignoreStreamError(): void {}
+
+export class Http2Exchange implements HttpExchange {
+  readonly httpVersion = '2' as const;
+  readonly headers: HttpHeaders;
+  readonly #stream: ServerHttp2Stream;
+  readonly #connection: Connection;
+  #abort: AbortController | undefined;
+  #overflowed = false;
+
+  constructor(stream: ServerHttp2Stream, headers: IncomingHttpHeaders, connection: Connection) {
+    this.#stream = stream;
+    this.#connection = connection;
+    if (headers.host === undefined && headers[':authority'] !== undefined) headers.host = headers[':authority'];
+    this.headers = headers;
+    stream.on('error', ignoreStreamError);
+  }
+
+  get method(): string {
+    return this.headers[':method'] as string;
+  }
+
+  get url(): string {
+    return this.headers[':path'] as string;
+  }
+
+  get remoteAddress(): string {
+    return this.#connection.remoteAddress;
+  }
+
+  // `peer` must be absent, not undefined, for the type; the getter is on the prototype and the difference is not visible.
+  get peer(): NonNullable<HttpRequestHead['peer']> {
+    return this.#connection.peer as NonNullable<HttpRequestHead['peer']>;
+  }
+
+  get signal(): AbortSignal {
+    if (!this.#abort) {
+      const abort = (this.#abort = new AbortController());
+      const stream = this.#stream;
+      const onClose = (): void => {
+        if (!stream.writableFinished || stream.aborted) abort.abort(new Error('the client went away'));
+      };
+      if (stream.destroyed || stream.closed) onClose();
+      else stream.once('close', onClose);
+    }
+    return this.#abort.signal;
+  }
+
+  get bodyStream(): Readable {
+    return this.#stream;
+  }
+
+  body(limitBytes: number): Promise<Buffer> {
+    if (this.#stream.endAfterHeaders) return Promise.resolve(empty);
+    return readBody(this.#stream, this.headers['content-length'], limitBytes, () => {
+      // Flow control holds the rest back: the stream is paused and closed after the answer; its neighbours go on.
+      this.#overflowed = true;
+      this.#stream.pause();
+    });
+  }
+
+  respond(status: number, headers: HttpHeaders, body?: Uint8Array | string): void {
+    const stream = this.#stream;
+    if (stream.destroyed || stream.closed) return;
+    const out = outgoing(status, headers);
+    const bytes = typeof body === 'string' ? Buffer.from(body) : body;
+    if (bytes !== undefined && out['content-length'] === undefined) out['content-length'] = bytes.length;
+    if (bytes === undefined || bytes.length === 0 || this.method === 'HEAD') {
+      stream.respond(out, endAtOnce);
+    } else {
+      stream.respond(out);
+      if (!stream.writableEnded) stream.end(bytes);
+    }
+    if (this.#overflowed) closeWhenSent(stream);
+  }
+
+  stream(status: number, headers: HttpHeaders): HttpResponseStream {
+    const stream = this.#stream;
+    if (!stream.destroyed && !stream.closed)
+      stream.respond(outgoing(status, headers), this.method === 'HEAD' ? endAtOnce : undefined);
+    if (this.#overflowed) closeWhenSent(stream);
+    return new ResponseStream(stream);
+  }
+}
+
+function outgoing(status: number, headers: HttpHeaders): OutgoingHttpHeaders {
+  const out = { ':status': status, ...headers } as OutgoingHttpHeaders;
+  return out;
+}
+
+function closeWhenSent(stream: ServerHttp2Stream): void {
+  const close = (): void => stream.close(constants.NGHTTP2_NO_ERROR);
+  if (stream.writableFinished) close();
+  else stream.once('finish', close);
+}
+
+/** Both protocols' streamed answer: a thin face over a Writable that is never written to after its end. */
+export class ResponseStream implements HttpResponseStream {
+  readonly writable: Writable;
+
+  constructor(writable: Writable) {
+    this.writable = writable;
+  }
+
+  get bufferedBytes(): number {
+    return this.writable.writableLength;
+  }
+
+  write(chunk: Uint8Array | string): boolean {
+    const { writable } = this;
+    if (writable.destroyed || writable.writableEnded) return false;
+    return writable.write(chunk);
+  }
+
+  drained(): Promise<void> {
+    const { writable } = this;
+    if (writable.destroyed || writable.writableEnded || !writable.writableNeedDrain) return Promise.resolve();
+    return new Promise((resolve) => {
+      const done = (): void => {
+        writable.removeListener('drain', done);
+        writable.removeListener('close', done);
+        resolve();
+      };
+      writable.on('drain', done);
+      writable.on('close', done);
+    });
+  }
+
+  end(chunk?: Uint8Array | string): void {
+    const { writable } = this;
+    if (writable.destroyed || writable.writableEnded) return;
+    if (chunk === undefined) writable.end();
+    else writable.end(chunk);
+  }
+}

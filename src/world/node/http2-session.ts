@@ -1,0 +1,88 @@
+/**
+ * Limits of one HTTP/2 server session, against clients that cost more than they ask for: rapid resets, floods of pings and
+ * settings, headers without end, connections that idle for ever. Node and nghttp2 bound most of it; what they leave open is
+ * counted here and answered with ENHANCE_YOUR_CALM.
+ */
+import {
+  constants,
+  type SecureServerSessionOptions,
+  type ServerHttp2Session,
+  type ServerHttp2Stream,
+} from 'node:http2';
+import type { Millis } from '../world.ts';
+
+/** Upstream's default for authenticated clients; a client with more watches opens a second connection. */
+export const concurrentStreamsMax = 1_000;
+/** Upstream's MaxUploadBufferPerStream: what a client may send before a handler reads. */
+const streamWindowBytes = 256 * 1024;
+/** 32 streams' uploads in flight on one connection. */
+const sessionWindowBytes = 8 * 1024 * 1024;
+
+/** Within one window of `windowMs` a peaceful client stays far below: Go pings at most every 15 s. */
+const windowMs = 10_000;
+const pingsMax = 200;
+const settingsMax = 50;
+/** Streams the client reset before we had answered, e.g. cancelled watches at a kubectl's exit. */
+const resetsMax = 2_000;
+
+export function sessionLimits(maxHeaderBytes: number): SecureServerSessionOptions {
+  return {
+    settings: {
+      maxConcurrentStreams: concurrentStreamsMax,
+      initialWindowSize: streamWindowBytes,
+      maxHeaderListSize: maxHeaderBytes,
+      enablePush: false,
+    },
+    // Megabytes of frames queued in one session, mostly answers to slow readers.
+    maxSessionMemory: 256,
+    maxHeaderListPairs: 256,
+    maxOutstandingSettings: 10,
+    maxSettings: 32,
+    maxSessionInvalidFrames: 100,
+    maxSessionRejectedStreams: 100,
+    streamResetBurst: 1_000,
+    streamResetRate: 200,
+  } as SecureServerSessionOptions;
+}
+
+/** Watches over a session. `opened` must be called for each of its streams. */
+export function guardSession(
+  session: ServerHttp2Session,
+  idleTimeoutMs: Millis,
+): { opened(stream: ServerHttp2Stream): void } {
+  session.setLocalWindowSize(sessionWindowBytes);
+  let open = 0;
+  let windowStart = 0;
+  let pings = 0;
+  let settings = 0;
+  let resets = 0;
+  const count = (kind: 'ping' | 'settings' | 'reset'): void => {
+    const now = performance.now();
+    if (now - windowStart > windowMs) {
+      windowStart = now;
+      pings = settings = resets = 0;
+    }
+    if (kind === 'ping') pings++;
+    else if (kind === 'settings') settings++;
+    else resets++;
+    if (pings <= pingsMax && settings <= settingsMax && resets <= resetsMax) return;
+    if (!session.destroyed)
+      session.destroy(new Error(`HTTP/2 flood of ${kind} frames`), constants.NGHTTP2_ENHANCE_YOUR_CALM);
+  };
+  session.on('ping', () => count('ping'));
+  session.on('remoteSettings', () => count('settings'));
+  session.setTimeout(idleTimeoutMs, () => {
+    // Without open streams nobody waits for anything; with some, a quiet watch is normal.
+    if (open === 0) session.close();
+  });
+  const onClose = function (this: ServerHttp2Stream): void {
+    open--;
+    if (this.aborted && this.rstCode !== constants.NGHTTP2_NO_ERROR) count('reset');
+  };
+  return {
+    opened(stream) {
+      open++;
+      stream.once('close', onClose);
+    },
+  };
+}
