@@ -104,7 +104,7 @@ function textLine(level: string, message: string, fields: LogFields | undefined)
 }
 
 function oneLine(text: string): string {
-  return text.replace(/[\n\r\u001b]+/g, ' ');
+  return text.replace(/\p{Cc}+/gu, ' ');
 }
 
 /** What JSON can hold: errors as message and code, long strings cut, the unprintable as text. */
