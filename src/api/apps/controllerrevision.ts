@@ -11,8 +11,8 @@ export const ControllerRevision = resource({
   name: 'apps.v1.ControllerRevision',
   doc: '',
   fields: {
-    data: s.any(2).doc(''),
-    revision: s.int64(3).optional().doc(''),
+    data: s.any(2).optional().doc(''),
+    revision: s.int64(3).default(0).doc(''),
   },
 });
 export type ControllerRevision = ObjectOf<typeof ControllerRevision>;

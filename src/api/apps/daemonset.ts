@@ -5,29 +5,32 @@ import { labelSelector } from '#schema/label-selector.ts';
 import { podTemplateSpec } from '../core/pod-template.ts';
 
 export const rollingUpdateDaemonSet = struct('apps.v1.RollingUpdateDaemonSet', {
-  maxUnavailable: s.intOrString(1).optional().doc(''),
-  maxSurge: s.intOrString(2).optional().doc(''),
+  maxUnavailable: s.intOrString(1).default(1).doc(''),
+  maxSurge: s.intOrString(2).default(0).doc(''),
 });
 export interface RollingUpdateDaemonSet extends Of<typeof rollingUpdateDaemonSet> {}
 
 export const daemonSetUpdateStrategy = struct('apps.v1.DaemonSetUpdateStrategy', {
-  type: s.oneOf(1, 'RollingUpdate', 'OnDelete').optional().doc(''),
+  type: s.oneOf(1, 'RollingUpdate', 'OnDelete').default('RollingUpdate').doc(''),
   rollingUpdate: s.field(2, rollingUpdateDaemonSet).optional().doc(''),
 });
 export interface DaemonSetUpdateStrategy extends Of<typeof daemonSetUpdateStrategy> {}
 
 export const daemonSetSpec = struct('apps.v1.DaemonSetSpec', {
   selector: s.field(1, labelSelector).doc(''),
-  template: s.field(2, podTemplateSpec).doc(''),
-  updateStrategy: s.field(3, daemonSetUpdateStrategy).optional().doc(''),
+  template: s
+    .field(2, podTemplateSpec)
+    .default({} as never)
+    .doc(''),
+  updateStrategy: s.field(3, daemonSetUpdateStrategy).default({}).doc(''),
   minReadySeconds: s.int32(4).optional().doc(''),
-  revisionHistoryLimit: s.int32(6).optional().doc(''),
+  revisionHistoryLimit: s.int32(6).default(10).doc(''),
 });
 export interface DaemonSetSpec extends Of<typeof daemonSetSpec> {}
 
 export const daemonSetCondition = struct('apps.v1.DaemonSetCondition', {
-  type: s.string(1).optional().doc(''),
-  status: s.oneOf(2, 'True', 'False', 'Unknown').optional().doc(''),
+  type: s.string(1).doc(''),
+  status: s.oneOf(2, 'True', 'False', 'Unknown').doc(''),
   lastTransitionTime: s.time(3).optional().doc(''),
   reason: s.string(4).optional().doc(''),
   message: s.string(5).optional().doc(''),
@@ -35,10 +38,10 @@ export const daemonSetCondition = struct('apps.v1.DaemonSetCondition', {
 export interface DaemonSetCondition extends Of<typeof daemonSetCondition> {}
 
 export const daemonSetStatus = struct('apps.v1.DaemonSetStatus', {
-  currentNumberScheduled: s.int32(1).doc(''),
-  numberMisscheduled: s.int32(2).doc(''),
-  desiredNumberScheduled: s.int32(3).doc(''),
-  numberReady: s.int32(4).doc(''),
+  currentNumberScheduled: s.int32(1).default(0).doc(''),
+  numberMisscheduled: s.int32(2).default(0).doc(''),
+  desiredNumberScheduled: s.int32(3).default(0).doc(''),
+  numberReady: s.int32(4).default(0).doc(''),
   observedGeneration: s.int64(5).optional().doc(''),
   updatedNumberScheduled: s.int32(6).optional().doc(''),
   numberAvailable: s.int32(7).optional().doc(''),
@@ -59,12 +62,15 @@ export const DaemonSet = resource({
   shortNames: ['ds'],
   categories: ['all'],
   scope: 'Namespaced',
-  /* subresources status (gpu) */ subresources: {},
+  subresources: { status: true },
   name: 'apps.v1.DaemonSet',
   doc: '',
   fields: {
-    spec: s.field(2, daemonSetSpec).optional().doc(''),
-    status: s.field(3, daemonSetStatus).optional().doc(''),
+    spec: s
+      .field(2, daemonSetSpec)
+      .default({} as never)
+      .doc(''),
+    status: s.field(3, daemonSetStatus).default({}).doc(''),
   },
 });
 export type DaemonSet = ObjectOf<typeof DaemonSet>;

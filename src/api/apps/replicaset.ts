@@ -5,16 +5,19 @@ import { labelSelector } from '#schema/label-selector.ts';
 import { podTemplateSpec } from '../core/pod-template.ts';
 
 export const replicaSetSpec = struct('apps.v1.ReplicaSetSpec', {
-  replicas: s.int32(1).optional().doc(''),
+  replicas: s.int32(1).default(1).doc(''),
   minReadySeconds: s.int32(4).optional().doc(''),
   selector: s.field(2, labelSelector).doc(''),
-  template: s.field(3, podTemplateSpec).optional().doc(''),
+  template: s
+    .field(3, podTemplateSpec)
+    .default({} as never)
+    .doc(''),
 });
 export interface ReplicaSetSpec extends Of<typeof replicaSetSpec> {}
 
 export const replicaSetCondition = struct('apps.v1.ReplicaSetCondition', {
-  type: s.string(1).optional().doc(''),
-  status: s.oneOf(2, 'True', 'False', 'Unknown').optional().doc(''),
+  type: s.string(1).doc(''),
+  status: s.oneOf(2, 'True', 'False', 'Unknown').doc(''),
   lastTransitionTime: s.time(3).optional().doc(''),
   reason: s.string(4).optional().doc(''),
   message: s.string(5).optional().doc(''),
@@ -22,7 +25,7 @@ export const replicaSetCondition = struct('apps.v1.ReplicaSetCondition', {
 export interface ReplicaSetCondition extends Of<typeof replicaSetCondition> {}
 
 export const replicaSetStatus = struct('apps.v1.ReplicaSetStatus', {
-  replicas: s.int32(1).doc(''),
+  replicas: s.int32(1).default(0).doc(''),
   fullyLabeledReplicas: s.int32(2).optional().doc(''),
   readyReplicas: s.int32(4).optional().doc(''),
   availableReplicas: s.int32(5).optional().doc(''),
@@ -43,12 +46,18 @@ export const ReplicaSet = resource({
   shortNames: ['rs'],
   categories: ['all'],
   scope: 'Namespaced',
-  /* subresources scale (gpu, Scale), status (gpu) */ subresources: {},
+  subresources: {
+    status: true,
+    scale: { replicas: '.spec.replicas', statusReplicas: '.status.replicas', selector: '.spec.selector' },
+  },
   name: 'apps.v1.ReplicaSet',
   doc: '',
   fields: {
-    spec: s.field(2, replicaSetSpec).optional().doc(''),
-    status: s.field(3, replicaSetStatus).optional().doc(''),
+    spec: s
+      .field(2, replicaSetSpec)
+      .default({} as never)
+      .doc(''),
+    status: s.field(3, replicaSetStatus).default({}).doc(''),
   },
 });
 export type ReplicaSet = ObjectOf<typeof ReplicaSet>;

@@ -14,7 +14,7 @@ export const SelfSubjectReview = resource({
   kind: 'SelfSubjectReview',
   plural: 'selfsubjectreviews',
   scope: 'Cluster',
-  /* verbs create */ verbs: [],
+  verbs: ['create'],
   name: 'authentication.v1.SelfSubjectReview',
   doc: '',
   fields: {

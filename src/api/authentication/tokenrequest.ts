@@ -11,15 +11,14 @@ export const boundObjectReference = struct('authentication.v1.BoundObjectReferen
 export interface BoundObjectReference extends Of<typeof boundObjectReference> {}
 
 export const tokenRequestSpec = struct('authentication.v1.TokenRequestSpec', {
-  audiences: s.list(1, t.string).optional().doc(''),
-  expirationSeconds: s.int64(4).optional().doc(''),
+  audiences: s.list(1, t.string).default([]).doc(''),
+  expirationSeconds: s.int64(4).default(3600).doc(''),
   boundObjectRef: s.field(3, boundObjectReference).optional().doc(''),
-  attestations: s.map(5, t.list(t.string)).optional().doc(''),
 });
 export interface TokenRequestSpec extends Of<typeof tokenRequestSpec> {}
 
 export const tokenRequestStatus = struct('authentication.v1.TokenRequestStatus', {
-  token: s.string(1).optional().doc(''),
+  token: s.string(1).default('').doc(''),
   expirationTimestamp: s.time(2).optional().doc(''),
 });
 export interface TokenRequestStatus extends Of<typeof tokenRequestStatus> {}
@@ -30,10 +29,11 @@ export const TokenRequest = resource({
   kind: 'TokenRequest',
   plural: 'tokenrequests',
   scope: 'Namespaced',
+  verbs: [],
   name: 'authentication.v1.TokenRequest',
   doc: '',
   fields: {
-    spec: s.field(2, tokenRequestSpec).optional().doc(''),
+    spec: s.field(2, tokenRequestSpec).default({}).doc(''),
     status: s.field(3, tokenRequestStatus).optional().doc(''),
   },
 });

@@ -30,11 +30,11 @@ export const TokenReview = resource({
   kind: 'TokenReview',
   plural: 'tokenreviews',
   scope: 'Cluster',
-  /* verbs create */ verbs: [],
+  verbs: ['create'],
   name: 'authentication.v1.TokenReview',
   doc: '',
   fields: {
-    spec: s.field(2, tokenReviewSpec).doc(''),
+    spec: s.field(2, tokenReviewSpec).default({}).doc(''),
     status: s.field(3, tokenReviewStatus).optional().doc(''),
   },
 });

@@ -35,7 +35,7 @@ export const nonResourceAttributes = struct('authorization.v1.NonResourceAttribu
 export interface NonResourceAttributes extends Of<typeof nonResourceAttributes> {}
 
 export const subjectAccessReviewStatus = struct('authorization.v1.SubjectAccessReviewStatus', {
-  allowed: s.boolean(1).doc(''),
+  allowed: s.boolean(1).default(false).doc(''),
   denied: s.boolean(4).optional().doc(''),
   reason: s.string(2).optional().doc(''),
   evaluationError: s.string(3).optional().doc(''),

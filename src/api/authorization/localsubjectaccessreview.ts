@@ -10,11 +10,11 @@ export const LocalSubjectAccessReview = resource({
   kind: 'LocalSubjectAccessReview',
   plural: 'localsubjectaccessreviews',
   scope: 'Namespaced',
-  /* verbs create */ verbs: [],
+  verbs: ['create'],
   name: 'authorization.v1.LocalSubjectAccessReview',
   doc: '',
   fields: {
-    spec: s.field(2, subjectAccessReviewSpec).doc(''),
+    spec: s.field(2, subjectAccessReviewSpec).default({}).doc(''),
     status: s.field(3, subjectAccessReviewStatus).optional().doc(''),
   },
 });

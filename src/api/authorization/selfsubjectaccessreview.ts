@@ -15,11 +15,11 @@ export const SelfSubjectAccessReview = resource({
   kind: 'SelfSubjectAccessReview',
   plural: 'selfsubjectaccessreviews',
   scope: 'Cluster',
-  /* verbs create */ verbs: [],
+  verbs: ['create'],
   name: 'authorization.v1.SelfSubjectAccessReview',
   doc: '',
   fields: {
-    spec: s.field(2, selfSubjectAccessReviewSpec).doc(''),
+    spec: s.field(2, selfSubjectAccessReviewSpec).default({}).doc(''),
     status: s.field(3, subjectAccessReviewStatus).optional().doc(''),
   },
 });

@@ -35,11 +35,11 @@ export const SelfSubjectRulesReview = resource({
   kind: 'SelfSubjectRulesReview',
   plural: 'selfsubjectrulesreviews',
   scope: 'Cluster',
-  /* verbs create */ verbs: [],
+  verbs: ['create'],
   name: 'authorization.v1.SelfSubjectRulesReview',
   doc: '',
   fields: {
-    spec: s.field(2, selfSubjectRulesReviewSpec).doc(''),
+    spec: s.field(2, selfSubjectRulesReviewSpec).default({}).doc(''),
     status: s.field(3, subjectRulesReviewStatus).optional().doc(''),
   },
 });

@@ -19,11 +19,11 @@ export const SubjectAccessReview = resource({
   kind: 'SubjectAccessReview',
   plural: 'subjectaccessreviews',
   scope: 'Cluster',
-  /* verbs create */ verbs: [],
+  verbs: ['create'],
   name: 'authorization.v1.SubjectAccessReview',
   doc: '',
   fields: {
-    spec: s.field(2, subjectAccessReviewSpec).doc(''),
+    spec: s.field(2, subjectAccessReviewSpec).default({}).doc(''),
     status: s.field(3, subjectAccessReviewStatus).optional().doc(''),
   },
 });

@@ -13,7 +13,7 @@ export interface PodFailurePolicyOnExitCodesRequirement extends Of<typeof podFai
 
 export const podFailurePolicyOnPodConditionsPattern = struct('batch.v1.PodFailurePolicyOnPodConditionsPattern', {
   type: s.string(1).doc(''),
-  status: s.oneOf(2, 'True', 'False', 'Unknown').optional().doc(''),
+  status: s.oneOf(2, 'True', 'False', 'Unknown').default('True').doc(''),
 });
 export interface PodFailurePolicyOnPodConditionsPattern extends Of<typeof podFailurePolicyOnPodConditionsPattern> {}
 
@@ -52,26 +52,25 @@ export const jobSchedulingConfiguration = struct('batch.v1.JobSchedulingConfigur
 export interface JobSchedulingConfiguration extends Of<typeof jobSchedulingConfiguration> {}
 
 export const jobSpec = struct('batch.v1.JobSpec', {
-  parallelism: s.int32(1).optional().doc(''),
+  parallelism: s.int32(1).filled().doc(''),
   completions: s.int32(2).optional().doc(''),
   activeDeadlineSeconds: s.int64(3).optional().doc(''),
   podFailurePolicy: s.field(11, podFailurePolicy).optional().doc(''),
   successPolicy: s.field(16, successPolicy).optional().doc(''),
-  backoffLimit: s.int32(7).optional().doc(''),
+  backoffLimit: s.int32(7).filled().doc(''),
   backoffLimitPerIndex: s.int32(12).optional().doc(''),
   maxFailedIndexes: s.int32(13).optional().doc(''),
-  selector: s.field(4, labelSelector).optional().doc(''),
-  manualSelector: s.boolean(5).optional().doc(''),
-  template: s.field(6, podTemplateSpec).doc(''),
-  ttlSecondsAfterFinished: s.int32(8).optional().doc(''),
-  completionMode: s.oneOf(9, 'NonIndexed', 'Indexed').optional().doc(''),
-  suspend: s.boolean(10).optional().doc(''),
-  podReplacementPolicy: s.oneOf(14, 'TerminatingOrFailed', 'Failed').optional().doc(''),
-  managedBy: s.string(15).optional().doc(''),
-  scheduling: s
-    .field(17, jobSchedulingConfiguration)
-    .optional() /* gate WorkloadWithJob */
+  selector: s.field(4, labelSelector).filled().doc(''),
+  manualSelector: s.boolean(5).default(false).doc(''),
+  template: s
+    .field(6, podTemplateSpec)
+    .default({} as never)
     .doc(''),
+  ttlSecondsAfterFinished: s.int32(8).optional().doc(''),
+  completionMode: s.oneOf(9, 'NonIndexed', 'Indexed').default('NonIndexed').doc(''),
+  suspend: s.boolean(10).default(false).doc(''),
+  podReplacementPolicy: s.oneOf(14, 'TerminatingOrFailed', 'Failed').filled().doc(''),
+  managedBy: s.string(15).optional().doc(''),
 });
 export interface JobSpec extends Of<typeof jobSpec> {}
 
@@ -116,12 +115,15 @@ export const Job = resource({
   plural: 'jobs',
   categories: ['all'],
   scope: 'Namespaced',
-  /* subresources status (gpu) */ subresources: {},
+  subresources: { status: true },
   name: 'batch.v1.Job',
   doc: '',
   fields: {
-    spec: s.field(2, jobSpec).optional().doc(''),
-    status: s.field(3, jobStatus).optional().doc(''),
+    spec: s
+      .field(2, jobSpec)
+      .default({} as never)
+      .doc(''),
+    status: s.field(3, jobStatus).default({}).doc(''),
   },
 });
 export type Job = ObjectOf<typeof Job>;

@@ -8,14 +8,6 @@ export const leaseSpec = struct('coordination.v1.LeaseSpec', {
   acquireTime: s.microTime(3).optional().doc(''),
   renewTime: s.microTime(4).optional().doc(''),
   leaseTransitions: s.int32(5).optional().doc(''),
-  strategy: s
-    .oneOf(6, 'OldestEmulationVersion')
-    .optional() /* gate CoordinatedLeaderElection */
-    .doc(''),
-  preferredHolder: s
-    .string(7)
-    .optional() /* gate CoordinatedLeaderElection */
-    .doc(''),
 });
 export interface LeaseSpec extends Of<typeof leaseSpec> {}
 
@@ -28,7 +20,7 @@ export const Lease = resource({
   name: 'coordination.v1.Lease',
   doc: '',
   fields: {
-    spec: s.field(2, leaseSpec).optional().doc(''),
+    spec: s.field(2, leaseSpec).default({}).doc(''),
   },
 });
 export type Lease = ObjectOf<typeof Lease>;

@@ -9,11 +9,11 @@ export const Binding = resource({
   kind: 'Binding',
   plural: 'bindings',
   scope: 'Namespaced',
-  /* verbs create */ verbs: [],
+  verbs: ['create'],
   name: 'core.v1.Binding',
   doc: '',
   fields: {
-    target: s.field(2, objectReference).doc(''),
+    target: s.field(2, objectReference).default({}).doc(''),
   },
 });
 export type Binding = ObjectOf<typeof Binding>;

@@ -9,10 +9,7 @@ export const containerPort = struct('core.v1.ContainerPort', {
   name: s.string(1).optional().doc(''),
   hostPort: s.int32(2).optional().doc(''),
   containerPort: s.int32(3).doc(''),
-  protocol: s
-    .oneOf(4, 'TCP', 'UDP', 'SCTP')
-    .optional() /* default "TCP" */
-    .doc(''),
+  protocol: s.oneOf(4, 'TCP', 'UDP', 'SCTP').default('TCP').doc(''),
   hostIP: s.string(5).optional().doc(''),
 });
 export interface ContainerPort extends Of<typeof containerPort> {}
@@ -43,10 +40,6 @@ export const volumeMount = struct('core.v1.VolumeMount', {
   subPath: s.string(4).optional().doc(''),
   mountPropagation: s.oneOf(5, 'None', 'HostToContainer', 'Bidirectional').optional().doc(''),
   subPathExpr: s.string(6).optional().doc(''),
-  bindMountOptions: s
-    .list(8, t.string, { list: 'set' })
-    .optional() /* gate VolumeBindMountOptions */
-    .doc(''),
 });
 export interface VolumeMount extends Of<typeof volumeMount> {}
 
@@ -58,7 +51,7 @@ export interface VolumeDevice extends Of<typeof volumeDevice> {}
 
 export const container = struct('core.v1.Container', {
   name: s.string(1).doc(''),
-  image: s.string(2).optional().doc(''),
+  image: s.string(2).filled().doc(''),
   command: s.list(3, t.string).optional().doc(''),
   args: s.list(4, t.string).optional().doc(''),
   workingDir: s.string(5).optional().doc(''),
@@ -75,16 +68,10 @@ export const container = struct('core.v1.Container', {
     .list(7, envVar, { list: 'map', keys: ['name'], patch: { strategy: 'merge', mergeKey: 'name' } })
     .optional()
     .doc(''),
-  resources: s.field(8, resourceRequirements).optional().doc(''),
-  resizePolicy: s
-    .list(23, containerResizePolicy)
-    .optional() /* gate InPlacePodVerticalScaling */
-    .doc(''),
+  resources: s.field(8, resourceRequirements).default({}).doc(''),
+  resizePolicy: s.list(23, containerResizePolicy).optional().doc(''),
   restartPolicy: s.oneOf(24, 'Always', 'Never', 'OnFailure').optional().doc(''),
-  restartPolicyRules: s
-    .list(25, containerRestartRule)
-    .optional() /* gate ContainerRestartRules */
-    .doc(''),
+  restartPolicyRules: s.list(25, containerRestartRule).optional().doc(''),
   volumeMounts: s
     .list(9, volumeMount, { list: 'map', keys: ['mountPath'], patch: { strategy: 'merge', mergeKey: 'mountPath' } })
     .optional()
@@ -97,9 +84,9 @@ export const container = struct('core.v1.Container', {
   readinessProbe: s.field(11, probe).optional().doc(''),
   startupProbe: s.field(22, probe).optional().doc(''),
   lifecycle: s.field(12, lifecycle).optional().doc(''),
-  terminationMessagePath: s.string(13).optional().doc(''),
-  terminationMessagePolicy: s.oneOf(20, 'File', 'FallbackToLogsOnError').optional().doc(''),
-  imagePullPolicy: s.oneOf(14, 'Always', 'Never', 'IfNotPresent').optional().doc(''),
+  terminationMessagePath: s.string(13).default('/dev/termination-log').doc(''),
+  terminationMessagePolicy: s.oneOf(20, 'File', 'FallbackToLogsOnError').default('File').doc(''),
+  imagePullPolicy: s.oneOf(14, 'Always', 'Never', 'IfNotPresent').filled().doc(''),
   securityContext: s.field(15, securityContext).optional().doc(''),
   stdin: s.boolean(16).optional().doc(''),
   stdinOnce: s.boolean(17).optional().doc(''),
@@ -109,7 +96,7 @@ export interface Container extends Of<typeof container> {}
 
 export const ephemeralContainerCommon = struct('core.v1.EphemeralContainerCommon', {
   name: s.string(1).doc(''),
-  image: s.string(2).optional().doc(''),
+  image: s.string(2).filled().doc(''),
   command: s.list(3, t.string).optional().doc(''),
   args: s.list(4, t.string).optional().doc(''),
   workingDir: s.string(5).optional().doc(''),
@@ -126,16 +113,10 @@ export const ephemeralContainerCommon = struct('core.v1.EphemeralContainerCommon
     .list(7, envVar, { list: 'map', keys: ['name'], patch: { strategy: 'merge', mergeKey: 'name' } })
     .optional()
     .doc(''),
-  resources: s.field(8, resourceRequirements).optional().doc(''),
-  resizePolicy: s
-    .list(23, containerResizePolicy)
-    .optional() /* gate InPlacePodVerticalScaling */
-    .doc(''),
+  resources: s.field(8, resourceRequirements).default({}).doc(''),
+  resizePolicy: s.list(23, containerResizePolicy).optional().doc(''),
   restartPolicy: s.oneOf(24, 'Always', 'Never', 'OnFailure').optional().doc(''),
-  restartPolicyRules: s
-    .list(25, containerRestartRule)
-    .optional() /* gate ContainerRestartRules */
-    .doc(''),
+  restartPolicyRules: s.list(25, containerRestartRule).optional().doc(''),
   volumeMounts: s
     .list(9, volumeMount, { list: 'map', keys: ['mountPath'], patch: { strategy: 'merge', mergeKey: 'mountPath' } })
     .optional()
@@ -148,9 +129,9 @@ export const ephemeralContainerCommon = struct('core.v1.EphemeralContainerCommon
   readinessProbe: s.field(11, probe).optional().doc(''),
   startupProbe: s.field(22, probe).optional().doc(''),
   lifecycle: s.field(12, lifecycle).optional().doc(''),
-  terminationMessagePath: s.string(13).optional().doc(''),
-  terminationMessagePolicy: s.oneOf(20, 'File', 'FallbackToLogsOnError').optional().doc(''),
-  imagePullPolicy: s.oneOf(14, 'Always', 'Never', 'IfNotPresent').optional().doc(''),
+  terminationMessagePath: s.string(13).default('/dev/termination-log').doc(''),
+  terminationMessagePolicy: s.oneOf(20, 'File', 'FallbackToLogsOnError').default('File').doc(''),
+  imagePullPolicy: s.oneOf(14, 'Always', 'Never', 'IfNotPresent').filled().doc(''),
   securityContext: s.field(15, securityContext).optional().doc(''),
   stdin: s.boolean(16).optional().doc(''),
   stdinOnce: s.boolean(17).optional().doc(''),

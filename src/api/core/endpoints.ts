@@ -14,7 +14,7 @@ export interface EndpointAddress extends Of<typeof endpointAddress> {}
 export const endpointPort = struct('core.v1.EndpointPort', {
   name: s.string(1).optional().doc(''),
   port: s.int32(2).doc(''),
-  protocol: s.oneOf(3, 'TCP', 'UDP', 'SCTP').optional().doc(''),
+  protocol: s.oneOf(3, 'TCP', 'UDP', 'SCTP').default('TCP').doc(''),
   appProtocol: s.string(4).optional().doc(''),
 });
 export interface EndpointPort extends Of<typeof endpointPort> {}
@@ -33,6 +33,7 @@ export const Endpoints = resource({
   plural: 'endpoints',
   shortNames: ['ep'],
   scope: 'Namespaced',
+  storagePrefix: 'services/endpoints',
   name: 'core.v1.Endpoints',
   doc: '',
   fields: {

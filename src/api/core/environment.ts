@@ -12,10 +12,7 @@ export const fileKeySelector = struct('core.v1.FileKeySelector', {
   volumeName: s.string(1).doc(''),
   path: s.string(2).doc(''),
   key: s.string(3).doc(''),
-  optional: s
-    .boolean(4)
-    .optional() /* default false */
-    .doc(''),
+  optional: s.boolean(4).default(false).doc(''),
 });
 export interface FileKeySelector extends Of<typeof fileKeySelector> {}
 
@@ -24,10 +21,7 @@ export const envVarSource = struct('core.v1.EnvVarSource', {
   resourceFieldRef: s.field(2, resourceFieldSelector).optional().doc(''),
   configMapKeyRef: s.field(3, configMapKeySelector).optional().doc(''),
   secretKeyRef: s.field(4, secretKeySelector).optional().doc(''),
-  fileKeyRef: s
-    .field(5, fileKeySelector)
-    .optional() /* gate EnvFiles */
-    .doc(''),
+  fileKeyRef: s.field(5, fileKeySelector).optional().doc(''),
 });
 export interface EnvVarSource extends Of<typeof envVarSource> {}
 

@@ -25,10 +25,10 @@ export const Event = resource({
   name: 'core.v1.Event',
   doc: '',
   fields: {
-    involvedObject: s.field(2, objectReference).doc(''),
+    involvedObject: s.field(2, objectReference).default({}).doc(''),
     reason: s.string(3).optional().doc(''),
     message: s.string(4).optional().doc(''),
-    source: s.field(5, eventSource).optional().doc(''),
+    source: s.field(5, eventSource).default({}).doc(''),
     firstTimestamp: s.time(6).optional().doc(''),
     lastTimestamp: s.time(7).optional().doc(''),
     count: s.int32(8).optional().doc(''),
@@ -37,8 +37,8 @@ export const Event = resource({
     series: s.field(11, eventSeries).optional().doc(''),
     action: s.string(12).optional().doc(''),
     related: s.field(13, objectReference).optional().doc(''),
-    reportingComponent: s.string(14).optional().doc(''),
-    reportingInstance: s.string(15).optional().doc(''),
+    reportingComponent: s.string(14).default('').doc(''),
+    reportingInstance: s.string(15).default('').doc(''),
   },
 });
 export type Event = ObjectOf<typeof Event>;

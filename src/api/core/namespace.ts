@@ -3,7 +3,7 @@ import { resource, type ObjectOf } from '#schema/kind.ts';
 import { s, struct, t, type Of } from '#schema/type.ts';
 
 export const namespaceSpec = struct('core.v1.NamespaceSpec', {
-  finalizers: s.list(1, t.string).optional().doc(''),
+  finalizers: s.list(1, t.string).filled().doc(''),
 });
 export interface NamespaceSpec extends Of<typeof namespaceSpec> {}
 
@@ -17,7 +17,7 @@ export const namespaceCondition = struct('core.v1.NamespaceCondition', {
 export interface NamespaceCondition extends Of<typeof namespaceCondition> {}
 
 export const namespaceStatus = struct('core.v1.NamespaceStatus', {
-  phase: s.oneOf(1, 'Active', 'Terminating').optional().doc(''),
+  phase: s.oneOf(1, 'Active', 'Terminating').default('Active').doc(''),
   conditions: s
     .list(2, namespaceCondition, { list: 'map', keys: ['type'], patch: { strategy: 'merge', mergeKey: 'type' } })
     .optional()
@@ -32,13 +32,13 @@ export const Namespace = resource({
   plural: 'namespaces',
   shortNames: ['ns'],
   scope: 'Cluster',
-  /* verbs all but deletecollection */ verbs: [],
-  /* subresources finalize (update), status (gpu) */ subresources: {},
+  verbs: ['create', 'delete', 'get', 'list', 'patch', 'update', 'watch'],
+  subresources: { status: true, other: { finalize: { kind: 'Namespace', verbs: ['update'] } } },
   name: 'core.v1.Namespace',
   doc: '',
   fields: {
-    spec: s.field(2, namespaceSpec).optional().doc(''),
-    status: s.field(3, namespaceStatus).optional().doc(''),
+    spec: s.field(2, namespaceSpec).default({}).doc(''),
+    status: s.field(3, namespaceStatus).default({}).doc(''),
   },
 });
 export type Namespace = ObjectOf<typeof Namespace>;

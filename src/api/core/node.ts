@@ -33,10 +33,6 @@ export const nodeSpec = struct('core.v1.NodeSpec', {
   taints: s.list(5, taint).optional().doc(''),
   configSource: s.field(6, nodeConfigSource).optional().doc(''),
   externalID: s.string(2).optional().doc(''),
-  podPreemptionPolicy: s
-    .field(8, nodePodPreemptionPolicy)
-    .optional() /* gate InPlacePodVerticalScalingSchedulerPreemption */
-    .doc(''),
 });
 export interface NodeSpec extends Of<typeof nodeSpec> {}
 
@@ -57,12 +53,12 @@ export const nodeAddress = struct('core.v1.NodeAddress', {
 export interface NodeAddress extends Of<typeof nodeAddress> {}
 
 export const daemonEndpoint = struct('core.v1.DaemonEndpoint', {
-  Port: s.int32(1).doc(''),
+  Port: s.int32(1).default(0).doc(''),
 });
 export interface DaemonEndpoint extends Of<typeof daemonEndpoint> {}
 
 export const nodeDaemonEndpoints = struct('core.v1.NodeDaemonEndpoints', {
-  kubeletEndpoint: s.field(1, daemonEndpoint).optional().doc(''),
+  kubeletEndpoint: s.field(1, daemonEndpoint).default({}).doc(''),
 });
 export interface NodeDaemonEndpoints extends Of<typeof nodeDaemonEndpoints> {}
 
@@ -72,16 +68,16 @@ export const nodeSwapStatus = struct('core.v1.NodeSwapStatus', {
 export interface NodeSwapStatus extends Of<typeof nodeSwapStatus> {}
 
 export const nodeSystemInfo = struct('core.v1.NodeSystemInfo', {
-  machineID: s.string(1).doc(''),
-  systemUUID: s.string(2).doc(''),
-  bootID: s.string(3).doc(''),
-  kernelVersion: s.string(4).doc(''),
-  osImage: s.string(5).doc(''),
-  containerRuntimeVersion: s.string(6).doc(''),
-  kubeletVersion: s.string(7).doc(''),
-  kubeProxyVersion: s.string(8).doc(''),
-  operatingSystem: s.string(9).doc(''),
-  architecture: s.string(10).doc(''),
+  machineID: s.string(1).default('').doc(''),
+  systemUUID: s.string(2).default('').doc(''),
+  bootID: s.string(3).default('').doc(''),
+  kernelVersion: s.string(4).default('').doc(''),
+  osImage: s.string(5).default('').doc(''),
+  containerRuntimeVersion: s.string(6).default('').doc(''),
+  kubeletVersion: s.string(7).default('').doc(''),
+  kubeProxyVersion: s.string(8).default('').doc(''),
+  operatingSystem: s.string(9).default('').doc(''),
+  architecture: s.string(10).default('').doc(''),
   swap: s.field(11, nodeSwapStatus).optional().doc(''),
 });
 export interface NodeSystemInfo extends Of<typeof nodeSystemInfo> {}
@@ -135,21 +131,15 @@ export const nodeStatus = struct('core.v1.NodeStatus', {
     .list(5, nodeAddress, { list: 'map', keys: ['type'], patch: { strategy: 'merge', mergeKey: 'type' } })
     .optional()
     .doc(''),
-  daemonEndpoints: s.field(6, nodeDaemonEndpoints).optional().doc(''),
-  nodeInfo: s.field(7, nodeSystemInfo).optional().doc(''),
+  daemonEndpoints: s.field(6, nodeDaemonEndpoints).default({}).doc(''),
+  nodeInfo: s.field(7, nodeSystemInfo).default({}).doc(''),
   images: s.list(8, containerImage).optional().doc(''),
   volumesInUse: s.list(9, t.string).optional().doc(''),
   volumesAttached: s.list(10, attachedVolume).optional().doc(''),
   config: s.field(11, nodeConfigStatus).optional().doc(''),
   runtimeHandlers: s.list(12, nodeRuntimeHandler).optional().doc(''),
-  features: s
-    .field(13, nodeFeatures)
-    .optional() /* gate SupplementalGroupsPolicy */
-    .doc(''),
-  declaredFeatures: s
-    .list(14, t.string)
-    .optional() /* gate NodeDeclaredFeatures */
-    .doc(''),
+  features: s.field(13, nodeFeatures).optional().doc(''),
+  declaredFeatures: s.list(14, t.string).optional().doc(''),
 });
 export interface NodeStatus extends Of<typeof nodeStatus> {}
 
@@ -160,12 +150,16 @@ export const Node = resource({
   plural: 'nodes',
   shortNames: ['no'],
   scope: 'Cluster',
-  /* subresources proxy (all HTTP verbs), status (gpu) */ subresources: {},
+  subresources: {
+    status: true,
+    other: { proxy: { kind: 'NodeProxyOptions', verbs: ['create', 'delete', 'get', 'patch', 'update'] } },
+  },
+  storagePrefix: 'minions',
   name: 'core.v1.Node',
   doc: '',
   fields: {
-    spec: s.field(2, nodeSpec).optional().doc(''),
-    status: s.field(3, nodeStatus).optional().doc(''),
+    spec: s.field(2, nodeSpec).default({}).doc(''),
+    status: s.field(3, nodeStatus).default({}).doc(''),
   },
 });
 export type Node = ObjectOf<typeof Node>;

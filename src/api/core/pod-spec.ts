@@ -76,10 +76,10 @@ export const podSpec = struct('core.v1.PodSpec', {
     .list(34, ephemeralContainer, { list: 'map', keys: ['name'], patch: { strategy: 'merge', mergeKey: 'name' } })
     .optional()
     .doc(''),
-  restartPolicy: s.oneOf(3, 'Always', 'OnFailure', 'Never').optional().doc(''),
-  terminationGracePeriodSeconds: s.int64(4).optional().doc(''),
+  restartPolicy: s.oneOf(3, 'Always', 'OnFailure', 'Never').default('Always').doc(''),
+  terminationGracePeriodSeconds: s.int64(4).default(30).doc(''),
   activeDeadlineSeconds: s.int64(5).optional().doc(''),
-  dnsPolicy: s.oneOf(6, 'ClusterFirstWithHostNet', 'ClusterFirst', 'Default', 'None').optional().doc(''),
+  dnsPolicy: s.oneOf(6, 'ClusterFirstWithHostNet', 'ClusterFirst', 'Default', 'None').default('ClusterFirst').doc(''),
   nodeSelector: s.map(7, t.string, { atomic: true }).optional().doc(''),
   serviceAccountName: s.string(8).optional().doc(''),
   serviceAccount: s.string(9).optional().doc(''),
@@ -89,7 +89,7 @@ export const podSpec = struct('core.v1.PodSpec', {
   hostPID: s.boolean(12).optional().doc(''),
   hostIPC: s.boolean(13).optional().doc(''),
   shareProcessNamespace: s.boolean(27).optional().doc(''),
-  securityContext: s.field(14, podSecurityContext).optional().doc(''),
+  securityContext: s.field(14, podSecurityContext).default({}).doc(''),
   imagePullSecrets: s
     .list(15, localObjectReference, { list: 'map', keys: ['name'], patch: { strategy: 'merge', mergeKey: 'name' } })
     .optional()
@@ -97,7 +97,7 @@ export const podSpec = struct('core.v1.PodSpec', {
   hostname: s.string(16).optional().doc(''),
   subdomain: s.string(17).optional().doc(''),
   affinity: s.field(18, affinity).optional().doc(''),
-  schedulerName: s.string(19).optional().doc(''),
+  schedulerName: s.string(19).default('default-scheduler').doc(''),
   tolerations: s.list(22, toleration).optional().doc(''),
   hostAliases: s
     .list(23, hostAlias, { list: 'map', keys: ['ip'], patch: { strategy: 'merge', mergeKey: 'ip' } })
@@ -132,23 +132,9 @@ export const podSpec = struct('core.v1.PodSpec', {
       keys: ['name'],
       patch: { strategy: 'merge,retainKeys', mergeKey: 'name' },
     })
-    .optional() /* gate DynamicResourceAllocation */
+    .optional()
     .doc(''),
-  resources: s
-    .field(40, resourceRequirements)
-    .optional() /* gate PodLevelResources */
-    .doc(''),
-  hostnameOverride: s
-    .string(41)
-    .optional() /* gate HostnameOverride */
-    .doc(''),
-  schedulingGroup: s
-    .field(43, podSchedulingGroup)
-    .optional() /* gate GenericWorkload */
-    .doc(''),
-  evictionResponders: s
-    .list(44, evictionResponder, { list: 'map', keys: ['name'], patch: { strategy: 'merge', mergeKey: 'name' } })
-    .optional() /* gate EvictionRequestAPI */
-    .doc(''),
+  resources: s.field(40, resourceRequirements).optional().doc(''),
+  hostnameOverride: s.string(41).optional().doc(''),
 });
 export interface PodSpec extends Of<typeof podSpec> {}

@@ -35,7 +35,7 @@ export const containerStateRunning = struct('core.v1.ContainerStateRunning', {
 export interface ContainerStateRunning extends Of<typeof containerStateRunning> {}
 
 export const containerStateTerminated = struct('core.v1.ContainerStateTerminated', {
-  exitCode: s.int32(1).doc(''),
+  exitCode: s.int32(1).default(0).doc(''),
   signal: s.int32(2).optional().doc(''),
   reason: s.string(3).optional().doc(''),
   message: s.string(4).optional().doc(''),
@@ -58,10 +58,7 @@ export const imageVolumeStatus = struct('core.v1.ImageVolumeStatus', {
 export interface ImageVolumeStatus extends Of<typeof imageVolumeStatus> {}
 
 export const volumeStatus = struct('core.v1.VolumeStatus', {
-  image: s
-    .field(1, imageVolumeStatus)
-    .optional() /* gate ImageVolumeWithDigest */
-    .doc(''),
+  image: s.field(1, imageVolumeStatus).optional().doc(''),
 });
 export interface VolumeStatus extends Of<typeof volumeStatus> {}
 
@@ -70,7 +67,6 @@ export const volumeMountStatus = struct('core.v1.VolumeMountStatus', {
   mountPath: s.string(2).doc(''),
   readOnly: s.boolean(3).optional().doc(''),
   recursiveReadOnly: s.oneOf(4, 'Disabled', 'IfPossible', 'Enabled').optional().doc(''),
-  volumeStatus: s.field(5, volumeStatus).optional().doc(''),
 });
 export interface VolumeMountStatus extends Of<typeof volumeMountStatus> {}
 
@@ -89,10 +85,7 @@ export interface ContainerUser extends Of<typeof containerUser> {}
 export const resourceHealth = struct('core.v1.ResourceHealth', {
   resourceID: s.string(1).doc(''),
   health: s.oneOf(2, 'Healthy', 'Unhealthy', 'Unknown').optional().doc(''),
-  message: s
-    .string(6)
-    .optional() /* gate ResourceHealthStatusMessage */
-    .doc(''),
+  message: s.string(6).optional().doc(''),
 });
 export interface ResourceHealth extends Of<typeof resourceHealth> {}
 
@@ -107,19 +100,16 @@ export interface ResourceStatus extends Of<typeof resourceStatus> {}
 
 export const containerStatus = struct('core.v1.ContainerStatus', {
   name: s.string(1).doc(''),
-  state: s.field(2, containerState).optional().doc(''),
-  lastState: s.field(3, containerState).optional().doc(''),
-  ready: s.boolean(4).doc(''),
-  restartCount: s.int32(5).doc(''),
-  image: s.string(6).doc(''),
-  imageID: s.string(7).doc(''),
+  state: s.field(2, containerState).default({}).doc(''),
+  lastState: s.field(3, containerState).default({}).doc(''),
+  ready: s.boolean(4).default(false).doc(''),
+  restartCount: s.int32(5).default(0).doc(''),
+  image: s.string(6).default('').doc(''),
+  imageID: s.string(7).default('').doc(''),
   containerID: s.string(8).optional().doc(''),
   started: s.boolean(9).optional().doc(''),
   allocatedResources: s.map(10, t.quantity).optional().doc(''),
-  resources: s
-    .field(11, resourceRequirements)
-    .optional() /* gate InPlacePodVerticalScaling */
-    .doc(''),
+  resources: s.field(11, resourceRequirements).optional().doc(''),
   volumeMounts: s
     .list(12, volumeMountStatus, {
       list: 'map',
@@ -128,84 +118,10 @@ export const containerStatus = struct('core.v1.ContainerStatus', {
     })
     .optional()
     .doc(''),
-  user: s
-    .field(13, containerUser)
-    .optional() /* gate SupplementalGroupsPolicy */
-    .doc(''),
+  user: s.field(13, containerUser).optional().doc(''),
   allocatedResourcesStatus: s
     .list(14, resourceStatus, { list: 'map', keys: ['name'], patch: { strategy: 'merge', mergeKey: 'name' } })
-    .optional() /* gate ResourceHealthStatus */
-    .doc(''),
-  stopSignal: s
-    .oneOf(
-      15,
-      'SIGABRT',
-      'SIGALRM',
-      'SIGBUS',
-      'SIGCHLD',
-      'SIGCLD',
-      'SIGCONT',
-      'SIGFPE',
-      'SIGHUP',
-      'SIGILL',
-      'SIGINT',
-      'SIGIO',
-      'SIGIOT',
-      'SIGKILL',
-      'SIGPIPE',
-      'SIGPOLL',
-      'SIGPROF',
-      'SIGPWR',
-      'SIGQUIT',
-      'SIGSEGV',
-      'SIGSTKFLT',
-      'SIGSTOP',
-      'SIGSYS',
-      'SIGTERM',
-      'SIGTRAP',
-      'SIGTSTP',
-      'SIGTTIN',
-      'SIGTTOU',
-      'SIGURG',
-      'SIGUSR1',
-      'SIGUSR2',
-      'SIGVTALRM',
-      'SIGWINCH',
-      'SIGXCPU',
-      'SIGXFSZ',
-      'SIGRTMIN',
-      'SIGRTMIN+1',
-      'SIGRTMIN+2',
-      'SIGRTMIN+3',
-      'SIGRTMIN+4',
-      'SIGRTMIN+5',
-      'SIGRTMIN+6',
-      'SIGRTMIN+7',
-      'SIGRTMIN+8',
-      'SIGRTMIN+9',
-      'SIGRTMIN+10',
-      'SIGRTMIN+11',
-      'SIGRTMIN+12',
-      'SIGRTMIN+13',
-      'SIGRTMIN+14',
-      'SIGRTMIN+15',
-      'SIGRTMAX-14',
-      'SIGRTMAX-13',
-      'SIGRTMAX-12',
-      'SIGRTMAX-11',
-      'SIGRTMAX-10',
-      'SIGRTMAX-9',
-      'SIGRTMAX-8',
-      'SIGRTMAX-7',
-      'SIGRTMAX-6',
-      'SIGRTMAX-5',
-      'SIGRTMAX-4',
-      'SIGRTMAX-3',
-      'SIGRTMAX-2',
-      'SIGRTMAX-1',
-      'SIGRTMAX',
-    )
-    .optional() /* gate ContainerStopSignals */
+    .optional()
     .doc(''),
 });
 export interface ContainerStatus extends Of<typeof containerStatus> {}
@@ -287,7 +203,7 @@ export interface PodVolumeHealth extends Of<typeof podVolumeHealth> {}
 
 export const podStatus = struct('core.v1.PodStatus', {
   observedGeneration: s.int64(17).optional().doc(''),
-  phase: s.oneOf(1, 'Pending', 'Running', 'Succeeded', 'Failed', 'Unknown').optional().doc(''),
+  phase: s.oneOf(1, 'Pending', 'Running', 'Succeeded', 'Failed', 'Unknown').default('Pending').doc(''),
   conditions: s
     .list(2, podCondition, { list: 'map', keys: ['type'], patch: { strategy: 'merge', mergeKey: 'type' } })
     .optional()
@@ -310,41 +226,17 @@ export const podStatus = struct('core.v1.PodStatus', {
   containerStatuses: s.list(8, containerStatus).optional().doc(''),
   qosClass: s.oneOf(9, 'Guaranteed', 'Burstable', 'BestEffort').optional().doc(''),
   ephemeralContainerStatuses: s.list(13, containerStatus).optional().doc(''),
-  resize: s
-    .oneOf(14, 'InProgress', 'Deferred', 'Infeasible')
-    .optional() /* gate InPlacePodVerticalScaling */
-    .doc(''),
+  resize: s.oneOf(14, 'InProgress', 'Deferred', 'Infeasible').optional().doc(''),
   resourceClaimStatuses: s
     .list(15, podResourceClaimStatus, {
       list: 'map',
       keys: ['name'],
       patch: { strategy: 'merge,retainKeys', mergeKey: 'name' },
     })
-    .optional() /* gate DynamicResourceAllocation */
+    .optional()
     .doc(''),
-  extendedResourceClaimStatus: s
-    .field(18, podExtendedResourceClaimStatus)
-    .optional() /* gate DRAExtendedResource */
-    .doc(''),
-  allocatedResources: s
-    .map(19, t.quantity)
-    .optional() /* gate InPlacePodLevelResourcesVerticalScaling */
-    .doc(''),
-  resources: s
-    .field(20, resourceRequirements)
-    .optional() /* gate InPlacePodLevelResourcesVerticalScaling */
-    .doc(''),
-  nodeAllocatableResourceClaimStatuses: s
-    .list(21, nodeAllocatableResourceClaimStatus, {
-      list: 'map',
-      keys: ['resourceClaimName'],
-      patch: { strategy: 'merge', mergeKey: 'resourceClaimName' },
-    })
-    .optional() /* gate DRANodeAllocatableResources */
-    .doc(''),
-  volumeHealth: s
-    .list(22, podVolumeHealth, { list: 'map', keys: ['name'] })
-    .optional() /* gate CSIVolumeHealth */
-    .doc(''),
+  extendedResourceClaimStatus: s.field(18, podExtendedResourceClaimStatus).optional().doc(''),
+  allocatedResources: s.map(19, t.quantity).optional().doc(''),
+  resources: s.field(20, resourceRequirements).optional().doc(''),
 });
 export interface PodStatus extends Of<typeof podStatus> {}

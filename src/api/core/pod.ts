@@ -12,13 +12,28 @@ export const Pod = resource({
   shortNames: ['po'],
   categories: ['all'],
   scope: 'Namespaced',
-  /* subresources attach (create, get), binding (create, Binding), ephemeralcontainers (gpu), eviction (create, Eviction), exec (create, get), log (get), portforward (create, get), proxy (all HTTP verbs), resize (gpu), status (gpu) */ subresources:
-    {},
+  subresources: {
+    status: true,
+    other: {
+      attach: { kind: 'PodAttachOptions', verbs: ['create', 'get'] },
+      binding: { kind: 'Binding', verbs: ['create'] },
+      ephemeralcontainers: { kind: 'Pod', verbs: ['get', 'patch', 'update'] },
+      eviction: { kind: 'Eviction', group: 'policy', version: 'v1', verbs: ['create'] },
+      exec: { kind: 'PodExecOptions', verbs: ['create', 'get'] },
+      log: { kind: 'Pod', verbs: ['get'] },
+      portforward: { kind: 'PodPortForwardOptions', verbs: ['create', 'get'] },
+      proxy: { kind: 'PodProxyOptions', verbs: ['create', 'delete', 'get', 'patch', 'update'] },
+      resize: { kind: 'Pod', verbs: ['get', 'patch', 'update'] },
+    },
+  },
   name: 'core.v1.Pod',
   doc: '',
   fields: {
-    spec: s.field(2, podSpec).optional().doc(''),
-    status: s.field(3, podStatus).optional().doc(''),
+    spec: s
+      .field(2, podSpec)
+      .default({} as never)
+      .doc(''),
+    status: s.field(3, podStatus).default({}).doc(''),
   },
 });
 export type Pod = ObjectOf<typeof Pod>;

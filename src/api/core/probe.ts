@@ -13,15 +13,11 @@ export const httpHeader = struct('core.v1.HTTPHeader', {
 export interface HTTPHeader extends Of<typeof httpHeader> {}
 
 export const httpGetAction = struct('core.v1.HTTPGetAction', {
-  path: s.string(1).optional().doc(''),
+  path: s.string(1).default('/').doc(''),
   port: s.intOrString(2).doc(''),
   host: s.string(3).optional().doc(''),
-  scheme: s.oneOf(4, 'HTTP', 'HTTPS').optional().doc(''),
+  scheme: s.oneOf(4, 'HTTP', 'HTTPS').default('HTTP').doc(''),
   httpHeaders: s.list(5, httpHeader).optional().doc(''),
-  protocol: s
-    .oneOf(6, 'HTTP1', 'HTTP2')
-    .optional() /* gate H2CContainerProbe */
-    .doc(''),
 });
 export interface HTTPGetAction extends Of<typeof httpGetAction> {}
 
@@ -33,14 +29,7 @@ export interface TCPSocketAction extends Of<typeof tcpSocketAction> {}
 
 export const grpcAction = struct('core.v1.GRPCAction', {
   port: s.int32(1).doc(''),
-  service: s
-    .string(2)
-    .optional() /* default "" */
-    .doc(''),
-  mode: s
-    .oneOf(3, 'Plaintext', 'TLS')
-    .optional() /* gate GRPCContainerProbeTLS */
-    .doc(''),
+  service: s.string(2).default('').doc(''),
 });
 export interface GRPCAction extends Of<typeof grpcAction> {}
 
@@ -55,10 +44,10 @@ export interface ProbeHandler extends Of<typeof probeHandler> {}
 export const probe = struct('core.v1.Probe', {
   ...inline(1, probeHandler),
   initialDelaySeconds: s.int32(2).optional().doc(''),
-  timeoutSeconds: s.int32(3).optional().doc(''),
-  periodSeconds: s.int32(4).optional().doc(''),
-  successThreshold: s.int32(5).optional().doc(''),
-  failureThreshold: s.int32(6).optional().doc(''),
+  timeoutSeconds: s.int32(3).default(1).doc(''),
+  periodSeconds: s.int32(4).default(10).doc(''),
+  successThreshold: s.int32(5).default(1).doc(''),
+  failureThreshold: s.int32(6).default(3).doc(''),
   terminationGracePeriodSeconds: s.int64(7).optional().doc(''),
 });
 export interface Probe extends Of<typeof probe> {}
@@ -79,76 +68,5 @@ export interface LifecycleHandler extends Of<typeof lifecycleHandler> {}
 export const lifecycle = struct('core.v1.Lifecycle', {
   postStart: s.field(1, lifecycleHandler).optional().doc(''),
   preStop: s.field(2, lifecycleHandler).optional().doc(''),
-  stopSignal: s
-    .oneOf(
-      3,
-      'SIGABRT',
-      'SIGALRM',
-      'SIGBUS',
-      'SIGCHLD',
-      'SIGCLD',
-      'SIGCONT',
-      'SIGFPE',
-      'SIGHUP',
-      'SIGILL',
-      'SIGINT',
-      'SIGIO',
-      'SIGIOT',
-      'SIGKILL',
-      'SIGPIPE',
-      'SIGPOLL',
-      'SIGPROF',
-      'SIGPWR',
-      'SIGQUIT',
-      'SIGSEGV',
-      'SIGSTKFLT',
-      'SIGSTOP',
-      'SIGSYS',
-      'SIGTERM',
-      'SIGTRAP',
-      'SIGTSTP',
-      'SIGTTIN',
-      'SIGTTOU',
-      'SIGURG',
-      'SIGUSR1',
-      'SIGUSR2',
-      'SIGVTALRM',
-      'SIGWINCH',
-      'SIGXCPU',
-      'SIGXFSZ',
-      'SIGRTMIN',
-      'SIGRTMIN+1',
-      'SIGRTMIN+2',
-      'SIGRTMIN+3',
-      'SIGRTMIN+4',
-      'SIGRTMIN+5',
-      'SIGRTMIN+6',
-      'SIGRTMIN+7',
-      'SIGRTMIN+8',
-      'SIGRTMIN+9',
-      'SIGRTMIN+10',
-      'SIGRTMIN+11',
-      'SIGRTMIN+12',
-      'SIGRTMIN+13',
-      'SIGRTMIN+14',
-      'SIGRTMIN+15',
-      'SIGRTMAX-14',
-      'SIGRTMAX-13',
-      'SIGRTMAX-12',
-      'SIGRTMAX-11',
-      'SIGRTMAX-10',
-      'SIGRTMAX-9',
-      'SIGRTMAX-8',
-      'SIGRTMAX-7',
-      'SIGRTMAX-6',
-      'SIGRTMAX-5',
-      'SIGRTMAX-4',
-      'SIGRTMAX-3',
-      'SIGRTMAX-2',
-      'SIGRTMAX-1',
-      'SIGRTMAX',
-    )
-    .optional()
-    .doc(''),
 });
 export interface Lifecycle extends Of<typeof lifecycle> {}

@@ -2,10 +2,7 @@
 import { inline, s, struct, type Of } from '#schema/type.ts';
 
 export const localObjectReference = struct('core.v1.LocalObjectReference', {
-  name: s
-    .string(1)
-    .optional() /* default "" */
-    .doc(''),
+  name: s.string(1).default('').doc(''),
 });
 export interface LocalObjectReference extends Of<typeof localObjectReference> {}
 
@@ -34,7 +31,7 @@ export const secretReference = struct('core.v1.SecretReference', {
 export interface SecretReference extends Of<typeof secretReference> {}
 
 export const objectFieldSelector = struct('core.v1.ObjectFieldSelector', {
-  apiVersion: s.string(1).optional().doc(''),
+  apiVersion: s.string(1).default('v1').doc(''),
   fieldPath: s.string(2).doc(''),
 });
 export interface ObjectFieldSelector extends Of<typeof objectFieldSelector> {}
@@ -42,7 +39,7 @@ export interface ObjectFieldSelector extends Of<typeof objectFieldSelector> {}
 export const resourceFieldSelector = struct('core.v1.ResourceFieldSelector', {
   containerName: s.string(1).optional().doc(''),
   resource: s.string(2).doc(''),
-  divisor: s.quantity(3).optional().doc(''),
+  divisor: s.quantity(3).default('0').doc(''),
 });
 export interface ResourceFieldSelector extends Of<typeof resourceFieldSelector> {}
 

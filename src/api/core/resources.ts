@@ -12,7 +12,7 @@ export const resourceRequirements = struct('core.v1.ResourceRequirements', {
   requests: s.map(2, t.quantity).optional().doc(''),
   claims: s
     .list(3, resourceClaim, { list: 'map', keys: ['name'] })
-    .optional() /* gate DynamicResourceAllocation */
+    .optional()
     .doc(''),
 });
 export interface ResourceRequirements extends Of<typeof resourceRequirements> {}

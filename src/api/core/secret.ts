@@ -14,7 +14,7 @@ export const Secret = resource({
     immutable: s.boolean(5).optional().doc(''),
     data: s.map(2, t.bytes).optional().doc(''),
     stringData: s.map(4, t.string).optional().doc(''),
-    type: s.string(3).optional().doc(''),
+    type: s.string(3).default('Opaque').doc(''),
   },
 });
 export type Secret = ObjectOf<typeof Secret>;

@@ -64,18 +64,12 @@ export const podSecurityContext = struct('core.v1.PodSecurityContext', {
   runAsGroup: s.int64(6).optional().doc(''),
   runAsNonRoot: s.boolean(3).optional().doc(''),
   supplementalGroups: s.list(4, t.int64).optional().doc(''),
-  supplementalGroupsPolicy: s
-    .oneOf(12, 'Merge', 'Strict')
-    .optional() /* gate SupplementalGroupsPolicy */
-    .doc(''),
+  supplementalGroupsPolicy: s.oneOf(12, 'Merge', 'Strict').optional().doc(''),
   fsGroup: s.int64(5).optional().doc(''),
   sysctls: s.list(7, sysctl).optional().doc(''),
   fsGroupChangePolicy: s.oneOf(9, 'OnRootMismatch', 'Always').optional().doc(''),
   seccompProfile: s.field(10, seccompProfile).optional().doc(''),
   appArmorProfile: s.field(11, appArmorProfile).optional().doc(''),
-  seLinuxChangePolicy: s
-    .oneOf(13, 'Recursive', 'MountOption')
-    .optional() /* gate SELinuxChangePolicy */
-    .doc(''),
+  seLinuxChangePolicy: s.oneOf(13, 'Recursive', 'MountOption').optional().doc(''),
 });
 export interface PodSecurityContext extends Of<typeof podSecurityContext> {}

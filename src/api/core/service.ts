@@ -5,13 +5,10 @@ import { condition } from '#schema/condition.ts';
 
 export const servicePort = struct('core.v1.ServicePort', {
   name: s.string(1).optional().doc(''),
-  protocol: s
-    .oneOf(2, 'TCP', 'UDP', 'SCTP')
-    .optional() /* default "TCP" */
-    .doc(''),
+  protocol: s.oneOf(2, 'TCP', 'UDP', 'SCTP').default('TCP').doc(''),
   appProtocol: s.string(6).optional().doc(''),
   port: s.int32(3).doc(''),
-  targetPort: s.intOrString(4).optional().doc(''),
+  targetPort: s.intOrString(4).filled().doc(''),
   nodePort: s.int32(5).optional().doc(''),
 });
 export interface ServicePort extends Of<typeof servicePort> {}
@@ -34,9 +31,9 @@ export const serviceSpec = struct('core.v1.ServiceSpec', {
   selector: s.map(2, t.string, { atomic: true }).optional().doc(''),
   clusterIP: s.string(3).optional().doc(''),
   clusterIPs: s.list(18, t.string).optional().doc(''),
-  type: s.oneOf(4, 'ClusterIP', 'NodePort', 'LoadBalancer', 'ExternalName').optional().doc(''),
+  type: s.oneOf(4, 'ClusterIP', 'NodePort', 'LoadBalancer', 'ExternalName').default('ClusterIP').doc(''),
   externalIPs: s.list(5, t.string).optional().doc(''),
-  sessionAffinity: s.oneOf(7, 'ClientIP', 'None').optional().doc(''),
+  sessionAffinity: s.oneOf(7, 'ClientIP', 'None').default('None').doc(''),
   loadBalancerIP: s.string(8).optional().doc(''),
   loadBalancerSourceRanges: s.list(9, t.string).optional().doc(''),
   externalName: s.string(10).optional().doc(''),
@@ -44,10 +41,7 @@ export const serviceSpec = struct('core.v1.ServiceSpec', {
   healthCheckNodePort: s.int32(12).optional().doc(''),
   publishNotReadyAddresses: s.boolean(13).optional().doc(''),
   sessionAffinityConfig: s.field(14, sessionAffinityConfig).optional().doc(''),
-  ipFamilies: s
-    .list(19, t.oneOf('IPv4', 'IPv6', ''))
-    .optional()
-    .doc(''),
+  ipFamilies: s.list(19, t.oneOf('IPv4', 'IPv6')).optional().doc(''),
   ipFamilyPolicy: s.oneOf(17, 'SingleStack', 'PreferDualStack', 'RequireDualStack').optional().doc(''),
   allocateLoadBalancerNodePorts: s.boolean(20).optional().doc(''),
   loadBalancerClass: s.string(21).optional().doc(''),
@@ -77,7 +71,7 @@ export const loadBalancerStatus = struct('core.v1.LoadBalancerStatus', {
 export interface LoadBalancerStatus extends Of<typeof loadBalancerStatus> {}
 
 export const serviceStatus = struct('core.v1.ServiceStatus', {
-  loadBalancer: s.field(1, loadBalancerStatus).optional().doc(''),
+  loadBalancer: s.field(1, loadBalancerStatus).default({}).doc(''),
   conditions: s
     .list(2, condition, { list: 'map', keys: ['type'], patch: { strategy: 'merge', mergeKey: 'type' } })
     .optional()
@@ -93,12 +87,16 @@ export const Service = resource({
   shortNames: ['svc'],
   categories: ['all'],
   scope: 'Namespaced',
-  /* subresources proxy (all HTTP verbs), status (gpu) */ subresources: {},
+  subresources: {
+    status: true,
+    other: { proxy: { kind: 'ServiceProxyOptions', verbs: ['create', 'delete', 'get', 'patch', 'update'] } },
+  },
+  storagePrefix: 'services/specs',
   name: 'core.v1.Service',
   doc: '',
   fields: {
-    spec: s.field(2, serviceSpec).optional().doc(''),
-    status: s.field(3, serviceStatus).optional().doc(''),
+    spec: s.field(2, serviceSpec).default({}).doc(''),
+    status: s.field(3, serviceStatus).default({}).doc(''),
   },
 });
 export type Service = ObjectOf<typeof Service>;

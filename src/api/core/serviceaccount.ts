@@ -10,7 +10,9 @@ export const ServiceAccount = resource({
   plural: 'serviceaccounts',
   shortNames: ['sa'],
   scope: 'Namespaced',
-  /* subresources token (create, TokenRequest) */ subresources: {},
+  subresources: {
+    other: { token: { kind: 'TokenRequest', group: 'authentication.k8s.io', version: 'v1', verbs: ['create'] } },
+  },
   name: 'core.v1.ServiceAccount',
   doc: '',
   fields: {

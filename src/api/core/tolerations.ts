@@ -4,7 +4,7 @@ import { labelSelector } from '#schema/label-selector.ts';
 
 export const toleration = struct('core.v1.Toleration', {
   key: s.string(1).optional().doc(''),
-  operator: s.oneOf(2, 'Exists', 'Equal', 'Lt', 'Gt').optional().doc(''),
+  operator: s.oneOf(2, 'Exists', 'Equal').optional().doc(''),
   value: s.string(3).optional().doc(''),
   effect: s.oneOf(4, 'NoSchedule', 'PreferNoSchedule', 'NoExecute').optional().doc(''),
   tolerationSeconds: s.int64(5).optional().doc(''),

@@ -1,6 +1,7 @@
 /** */
 import { inline, s, struct, t, type Of } from '#schema/type.ts';
 import { labelSelector } from '#schema/label-selector.ts';
+import { objectMeta } from '#schema/object-meta.ts';
 import {
   localObjectReference,
   objectFieldSelector,
@@ -13,18 +14,14 @@ export const hostPathVolumeSource = struct('core.v1.HostPathVolumeSource', {
   path: s.string(1).doc(''),
   type: s
     .oneOf(2, '', 'DirectoryOrCreate', 'Directory', 'FileOrCreate', 'File', 'Socket', 'CharDevice', 'BlockDevice')
-    .optional()
+    .default('')
     .doc(''),
 });
 export interface HostPathVolumeSource extends Of<typeof hostPathVolumeSource> {}
 
 export const emptyDirVolumeSource = struct('core.v1.EmptyDirVolumeSource', {
-  medium: s.oneOf(1, '', 'Memory', 'HugePages', 'HugePages-').optional().doc(''),
+  medium: s.string(1).optional().doc(''),
   sizeLimit: s.quantity(2).optional().doc(''),
-  mode: s
-    .int32(3)
-    .optional() /* gate EmptyDirVolumeMode */
-    .doc(''),
 });
 export interface EmptyDirVolumeSource extends Of<typeof emptyDirVolumeSource> {}
 
@@ -55,22 +52,14 @@ export const keyToPath = struct('core.v1.KeyToPath', {
   key: s.string(1).doc(''),
   path: s.string(2).doc(''),
   mode: s.int32(3).optional().doc(''),
-  user: s
-    .int64(4)
-    .optional() /* gate AtomicWriteVolumeUserFields */
-    .doc(''),
 });
 export interface KeyToPath extends Of<typeof keyToPath> {}
 
 export const secretVolumeSource = struct('core.v1.SecretVolumeSource', {
   secretName: s.string(1).optional().doc(''),
   items: s.list(2, keyToPath).optional().doc(''),
-  defaultMode: s.int32(3).optional().doc(''),
+  defaultMode: s.int32(3).default(420).doc(''),
   optional: s.boolean(4).optional().doc(''),
-  defaultUser: s
-    .int64(5)
-    .optional() /* gate AtomicWriteVolumeUserFields */
-    .doc(''),
 });
 export interface SecretVolumeSource extends Of<typeof secretVolumeSource> {}
 
@@ -85,10 +74,7 @@ export const iscsiVolumeSource = struct('core.v1.ISCSIVolumeSource', {
   targetPortal: s.string(1).doc(''),
   iqn: s.string(2).doc(''),
   lun: s.int32(3).doc(''),
-  iscsiInterface: s
-    .string(4)
-    .optional() /* default "default" */
-    .doc(''),
+  iscsiInterface: s.string(4).default('default').doc(''),
   fsType: s.string(5).optional().doc(''),
   readOnly: s.boolean(6).optional().doc(''),
   portals: s.list(7, t.string).optional().doc(''),
@@ -116,18 +102,9 @@ export const rbdVolumeSource = struct('core.v1.RBDVolumeSource', {
   monitors: s.list(1, t.string).doc(''),
   image: s.string(2).doc(''),
   fsType: s.string(3).optional().doc(''),
-  pool: s
-    .string(4)
-    .optional() /* default "rbd" */
-    .doc(''),
-  user: s
-    .string(5)
-    .optional() /* default "admin" */
-    .doc(''),
-  keyring: s
-    .string(6)
-    .optional() /* default "/etc/ceph/keyring" */
-    .doc(''),
+  pool: s.string(4).default('rbd').doc(''),
+  user: s.string(5).default('admin').doc(''),
+  keyring: s.string(6).default('/etc/ceph/keyring').doc(''),
   secretRef: s.field(7, localObjectReference).optional().doc(''),
   readOnly: s.boolean(8).optional().doc(''),
 });
@@ -171,20 +148,12 @@ export const downwardAPIVolumeFile = struct('core.v1.DownwardAPIVolumeFile', {
   fieldRef: s.field(2, objectFieldSelector).optional().doc(''),
   resourceFieldRef: s.field(3, resourceFieldSelector).optional().doc(''),
   mode: s.int32(4).optional().doc(''),
-  user: s
-    .int64(5)
-    .optional() /* gate AtomicWriteVolumeUserFields */
-    .doc(''),
 });
 export interface DownwardAPIVolumeFile extends Of<typeof downwardAPIVolumeFile> {}
 
 export const downwardAPIVolumeSource = struct('core.v1.DownwardAPIVolumeSource', {
   items: s.list(1, downwardAPIVolumeFile).optional().doc(''),
-  defaultMode: s.int32(2).optional().doc(''),
-  defaultUser: s
-    .int64(3)
-    .optional() /* gate AtomicWriteVolumeUserFields */
-    .doc(''),
+  defaultMode: s.int32(2).default(420).doc(''),
 });
 export interface DownwardAPIVolumeSource extends Of<typeof downwardAPIVolumeSource> {}
 
@@ -207,12 +176,8 @@ export interface AzureFileVolumeSource extends Of<typeof azureFileVolumeSource> 
 export const configMapVolumeSource = struct('core.v1.ConfigMapVolumeSource', {
   ...inline(1, localObjectReference),
   items: s.list(2, keyToPath).optional().doc(''),
-  defaultMode: s.int32(3).optional().doc(''),
+  defaultMode: s.int32(3).default(420).doc(''),
   optional: s.boolean(4).optional().doc(''),
-  defaultUser: s
-    .int64(5)
-    .optional() /* gate AtomicWriteVolumeUserFields */
-    .doc(''),
 });
 export interface ConfigMapVolumeSource extends Of<typeof configMapVolumeSource> {}
 
@@ -237,22 +202,10 @@ export interface QuobyteVolumeSource extends Of<typeof quobyteVolumeSource> {}
 export const azureDiskVolumeSource = struct('core.v1.AzureDiskVolumeSource', {
   diskName: s.string(1).doc(''),
   diskURI: s.string(2).doc(''),
-  cachingMode: s
-    .oneOf(3, 'None', 'ReadOnly', 'ReadWrite')
-    .optional() /* default ref(AzureDataDiskCachingReadWrite) */
-    .doc(''),
-  fsType: s
-    .string(4)
-    .optional() /* default "ext4" */
-    .doc(''),
-  readOnly: s
-    .boolean(5)
-    .optional() /* default false */
-    .doc(''),
-  kind: s
-    .oneOf(6, 'Shared', 'Dedicated', 'Managed')
-    .optional() /* default ref(AzureSharedBlobDisk) */
-    .doc(''),
+  cachingMode: s.oneOf(3, 'None', 'ReadOnly', 'ReadWrite').default('ReadWrite').doc(''),
+  fsType: s.string(4).default('ext4').doc(''),
+  readOnly: s.boolean(5).default(false).doc(''),
+  kind: s.oneOf(6, 'Shared', 'Dedicated', 'Managed').default('Shared').doc(''),
 });
 export interface AzureDiskVolumeSource extends Of<typeof azureDiskVolumeSource> {}
 
@@ -283,12 +236,8 @@ export interface ConfigMapProjection extends Of<typeof configMapProjection> {}
 
 export const serviceAccountTokenProjection = struct('core.v1.ServiceAccountTokenProjection', {
   audience: s.string(1).optional().doc(''),
-  expirationSeconds: s.int64(2).optional().doc(''),
+  expirationSeconds: s.int64(2).default(3600).doc(''),
   path: s.string(3).doc(''),
-  user: s
-    .int64(4)
-    .optional() /* gate AtomicWriteVolumeUserFields */
-    .doc(''),
 });
 export interface ServiceAccountTokenProjection extends Of<typeof serviceAccountTokenProjection> {}
 
@@ -298,10 +247,6 @@ export const clusterTrustBundleProjection = struct('core.v1.ClusterTrustBundlePr
   labelSelector: s.field(3, labelSelector).optional().doc(''),
   optional: s.boolean(5).optional().doc(''),
   path: s.string(4).doc(''),
-  user: s
-    .int64(6)
-    .optional() /* gate AtomicWriteVolumeUserFields */
-    .doc(''),
 });
 export interface ClusterTrustBundleProjection extends Of<typeof clusterTrustBundleProjection> {}
 
@@ -313,10 +258,6 @@ export const podCertificateProjection = struct('core.v1.PodCertificateProjection
   keyPath: s.string(5).optional().doc(''),
   certificateChainPath: s.string(6).optional().doc(''),
   userAnnotations: s.map(7, t.string).optional().doc(''),
-  user: s
-    .int64(8)
-    .optional() /* gate AtomicWriteVolumeUserFields */
-    .doc(''),
 });
 export interface PodCertificateProjection extends Of<typeof podCertificateProjection> {}
 
@@ -325,24 +266,14 @@ export const volumeProjection = struct('core.v1.VolumeProjection', {
   downwardAPI: s.field(2, downwardAPIProjection).optional().doc(''),
   configMap: s.field(3, configMapProjection).optional().doc(''),
   serviceAccountToken: s.field(4, serviceAccountTokenProjection).optional().doc(''),
-  clusterTrustBundle: s
-    .field(5, clusterTrustBundleProjection)
-    .optional() /* gate ClusterTrustBundleProjection */
-    .doc(''),
-  podCertificate: s
-    .field(6, podCertificateProjection)
-    .optional() /* gate PodCertificateProjection */
-    .doc(''),
+  clusterTrustBundle: s.field(5, clusterTrustBundleProjection).optional().doc(''),
+  podCertificate: s.field(6, podCertificateProjection).optional().doc(''),
 });
 export interface VolumeProjection extends Of<typeof volumeProjection> {}
 
 export const projectedVolumeSource = struct('core.v1.ProjectedVolumeSource', {
-  sources: s.list(1, volumeProjection).optional().doc(''),
-  defaultMode: s.int32(2).optional().doc(''),
-  defaultUser: s
-    .int64(3)
-    .optional() /* gate AtomicWriteVolumeUserFields */
-    .doc(''),
+  sources: s.list(1, volumeProjection).default([]).doc(''),
+  defaultMode: s.int32(2).default(420).doc(''),
 });
 export interface ProjectedVolumeSource extends Of<typeof projectedVolumeSource> {}
 
@@ -360,15 +291,9 @@ export const scaleIOVolumeSource = struct('core.v1.ScaleIOVolumeSource', {
   sslEnabled: s.boolean(4).optional().doc(''),
   protectionDomain: s.string(5).optional().doc(''),
   storagePool: s.string(6).optional().doc(''),
-  storageMode: s
-    .string(7)
-    .optional() /* default "ThinProvisioned" */
-    .doc(''),
+  storageMode: s.string(7).default('ThinProvisioned').doc(''),
   volumeName: s.string(8).optional().doc(''),
-  fsType: s
-    .string(9)
-    .optional() /* default "xfs" */
-    .doc(''),
+  fsType: s.string(9).default('xfs').doc(''),
   readOnly: s.boolean(10).optional().doc(''),
 });
 export interface ScaleIOVolumeSource extends Of<typeof scaleIOVolumeSource> {}
@@ -395,10 +320,6 @@ export const typedObjectReference = struct('core.v1.TypedObjectReference', {
   apiGroup: s.string(1).optional().doc(''),
   kind: s.string(2).doc(''),
   name: s.string(3).doc(''),
-  namespace: s
-    .string(4)
-    .optional() /* gate CrossNamespaceVolumeDataSource */
-    .doc(''),
 });
 export interface TypedObjectReference extends Of<typeof typedObjectReference> {}
 
@@ -408,20 +329,18 @@ export const persistentVolumeClaimSpec = struct('core.v1.PersistentVolumeClaimSp
     .optional()
     .doc(''),
   selector: s.field(4, labelSelector).optional().doc(''),
-  resources: s.field(2, volumeResourceRequirements).optional().doc(''),
+  resources: s.field(2, volumeResourceRequirements).default({}).doc(''),
   volumeName: s.string(3).optional().doc(''),
   storageClassName: s.string(5).optional().doc(''),
-  volumeMode: s.oneOf(6, 'Block', 'Filesystem').optional().doc(''),
+  volumeMode: s.oneOf(6, 'Block', 'Filesystem').default('Filesystem').doc(''),
   dataSource: s.field(7, typedLocalObjectReference).optional().doc(''),
   dataSourceRef: s.field(8, typedObjectReference).optional().doc(''),
-  volumeAttributesClassName: s
-    .string(9)
-    .optional() /* gate VolumeAttributesClass */
-    .doc(''),
+  volumeAttributesClassName: s.string(9).optional().doc(''),
 });
 export interface PersistentVolumeClaimSpec extends Of<typeof persistentVolumeClaimSpec> {}
 
 export const persistentVolumeClaimTemplate = struct('core.v1.PersistentVolumeClaimTemplate', {
+  metadata: s.field(1, objectMeta).optional().doc(''),
   spec: s.field(2, persistentVolumeClaimSpec).doc(''),
 });
 export interface PersistentVolumeClaimTemplate extends Of<typeof persistentVolumeClaimTemplate> {}
@@ -433,7 +352,7 @@ export interface EphemeralVolumeSource extends Of<typeof ephemeralVolumeSource> 
 
 export const imageVolumeSource = struct('core.v1.ImageVolumeSource', {
   reference: s.string(1).optional().doc(''),
-  pullPolicy: s.oneOf(2, 'Always', 'Never', 'IfNotPresent').optional().doc(''),
+  pullPolicy: s.oneOf(2, 'Always', 'Never', 'IfNotPresent').filled().doc(''),
 });
 export interface ImageVolumeSource extends Of<typeof imageVolumeSource> {}
 

@@ -28,7 +28,7 @@ export interface EndpointHints extends Of<typeof endpointHints> {}
 
 export const endpoint = struct('discovery.v1.Endpoint', {
   addresses: s.list(1, t.string, { list: 'set' }).doc(''),
-  conditions: s.field(2, endpointConditions).optional().doc(''),
+  conditions: s.field(2, endpointConditions).default({}).doc(''),
   hostname: s.string(3).optional().doc(''),
   targetRef: s.field(4, objectReference).optional().doc(''),
   deprecatedTopology: s.map(5, t.string).optional().doc(''),
@@ -39,8 +39,8 @@ export const endpoint = struct('discovery.v1.Endpoint', {
 export interface Endpoint extends Of<typeof endpoint> {}
 
 export const endpointPort = struct('discovery.v1.EndpointPort', {
-  name: s.string(1).optional().doc(''),
-  protocol: s.oneOf(2, 'TCP', 'UDP', 'SCTP').optional().doc(''),
+  name: s.string(1).default('').doc(''),
+  protocol: s.oneOf(2, 'TCP', 'UDP', 'SCTP').default('TCP').doc(''),
   port: s.int32(3).optional().doc(''),
   appProtocol: s.string(4).optional().doc(''),
 });
@@ -55,9 +55,9 @@ export const EndpointSlice = resource({
   name: 'discovery.v1.EndpointSlice',
   doc: '',
   fields: {
-    addressType: s.string(4).doc(''),
-    endpoints: s.list(2, endpoint).optional().doc(''),
-    ports: s.list(3, endpointPort).optional().doc(''),
+    addressType: s.oneOf(4, 'IPv4', 'IPv6', 'FQDN').immutable().doc(''),
+    endpoints: s.list(2, endpoint).default([]).doc(''),
+    ports: s.list(3, endpointPort).default([]).doc(''),
   },
 });
 export type EndpointSlice = ObjectOf<typeof EndpointSlice>;

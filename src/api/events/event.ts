@@ -20,7 +20,7 @@ export const Event = resource({
   name: 'events.v1.Event',
   doc: '',
   fields: {
-    eventTime: s.microTime(2).doc(''),
+    eventTime: s.microTime(2).optional().doc(''),
     series: s.field(3, eventSeries).optional().doc(''),
     reportingController: s.string(4).optional().doc(''),
     reportingInstance: s.string(5).optional().doc(''),

@@ -9,6 +9,7 @@ export const Eviction = resource({
   kind: 'Eviction',
   plural: 'evictions',
   scope: 'Namespaced',
+  verbs: [],
   name: 'policy.v1.Eviction',
   doc: '',
   fields: {

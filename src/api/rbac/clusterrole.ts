@@ -12,7 +12,7 @@ export const ClusterRole = resource({
   name: 'rbac.v1.ClusterRole',
   doc: '',
   fields: {
-    rules: s.list(2, policyRule).optional().doc(''),
+    rules: s.list(2, policyRule).default([]).doc(''),
     aggregationRule: s.field(3, aggregationRule).optional().doc(''),
   },
 });

@@ -12,7 +12,7 @@ export const Role = resource({
   name: 'rbac.v1.Role',
   doc: '',
   fields: {
-    rules: s.list(2, policyRule).optional().doc(''),
+    rules: s.list(2, policyRule).default([]).doc(''),
   },
 });
 export type Role = ObjectOf<typeof Role>;

@@ -3,7 +3,7 @@ import { s, struct, t, type Of } from '#schema/type.ts';
 import { labelSelector } from '#schema/label-selector.ts';
 
 export const policyRule = struct('rbac.v1.PolicyRule', {
-  verbs: s.list(1, t.string).doc(''),
+  verbs: s.list(1, t.string).default([]).doc(''),
   apiGroups: s.list(2, t.string).optional().doc(''),
   resources: s.list(3, t.string).optional().doc(''),
   resourceNames: s.list(4, t.string).optional().doc(''),
@@ -20,7 +20,7 @@ export const subject = struct('rbac.v1.Subject', {
 export interface Subject extends Of<typeof subject> {}
 
 export const roleRef = struct('rbac.v1.RoleRef', {
-  apiGroup: s.string(1).optional().doc(''),
+  apiGroup: s.string(1).default('rbac.authorization.k8s.io').doc(''),
   kind: s.string(2).doc(''),
   name: s.string(3).doc(''),
 });

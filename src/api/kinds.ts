@@ -1,0 +1,90 @@
+/**
+ * Every built-in kind, in one visible list: what the API server serves, in the order in which discovery shows it. Nothing registers
+ * itself elsewhere; a kind that is not in this list does not exist. User CRDs join at run time through the same Kind type.
+ */
+import type { Kind } from '#schema/kind.ts';
+import { ControllerRevision } from './apps/controllerrevision.ts';
+import { DaemonSet } from './apps/daemonset.ts';
+import { Deployment } from './apps/deployment.ts';
+import { ReplicaSet } from './apps/replicaset.ts';
+import { SelfSubjectReview } from './authentication/selfsubjectreview.ts';
+import { TokenRequest } from './authentication/tokenrequest.ts';
+import { TokenReview } from './authentication/tokenreview.ts';
+import { LocalSubjectAccessReview } from './authorization/localsubjectaccessreview.ts';
+import { SelfSubjectAccessReview } from './authorization/selfsubjectaccessreview.ts';
+import { SelfSubjectRulesReview } from './authorization/selfsubjectrulesreview.ts';
+import { SubjectAccessReview } from './authorization/subjectaccessreview.ts';
+import { Scale } from './autoscaling/scale.ts';
+import { Job } from './batch/job.ts';
+import { Lease } from './coordination/lease.ts';
+import { Binding } from './core/binding.ts';
+import { ConfigMap } from './core/configmap.ts';
+import { Endpoints } from './core/endpoints.ts';
+import { Event as CoreEvent } from './core/event.ts';
+import { Namespace } from './core/namespace.ts';
+import { Node } from './core/node.ts';
+import { Pod } from './core/pod.ts';
+import { Secret } from './core/secret.ts';
+import { Service } from './core/service.ts';
+import { ServiceAccount } from './core/serviceaccount.ts';
+import { EndpointSlice } from './discovery/endpointslice.ts';
+import { Event } from './events/event.ts';
+import { Eviction } from './policy/eviction.ts';
+import { ClusterRole } from './rbac/clusterrole.ts';
+import { ClusterRoleBinding } from './rbac/clusterrolebinding.ts';
+import { Role } from './rbac/role.ts';
+import { RoleBinding } from './rbac/rolebinding.ts';
+
+/** A kind of any shape: lists of kinds cannot keep each one's object type. */
+// oxlint-disable-next-line typescript/no-explicit-any -- any Kind, whatever its object type
+export type AnyKind = Kind<any, any>;
+
+/** The resources that are served, group by group. */
+export const allKinds: readonly AnyKind[] = [
+  Binding,
+  ConfigMap,
+  Endpoints,
+  CoreEvent,
+  Namespace,
+  Node,
+  Pod,
+  Secret,
+  ServiceAccount,
+  Service,
+  Event,
+  TokenReview,
+  SelfSubjectReview,
+  LocalSubjectAccessReview,
+  SelfSubjectAccessReview,
+  SelfSubjectRulesReview,
+  SubjectAccessReview,
+  ControllerRevision,
+  DaemonSet,
+  Deployment,
+  ReplicaSet,
+  Job,
+  ClusterRoleBinding,
+  ClusterRole,
+  RoleBinding,
+  Role,
+  Lease,
+  EndpointSlice,
+];
+
+/** Kinds that exist only as the body of a subresource: no path of their own. */
+export const subresourceKinds: readonly AnyKind[] = [Scale, Eviction, TokenRequest];
+
+const byKind = new Map<string, AnyKind>();
+for (const kind of [...allKinds, ...subresourceKinds]) byKind.set(`${kind.group}/${kind.version}/${kind.kind}`, kind);
+const byPlural = new Map<string, AnyKind>();
+for (const kind of allKinds) byPlural.set(`${kind.group}/${kind.version}/${kind.plural}`, kind);
+
+/** The built-in kind of this name, subresource bodies included. The group of core is ''. */
+export function kindOf(group: string, version: string, kindName: string): AnyKind | undefined {
+  return byKind.get(`${group}/${version}/${kindName}`);
+}
+
+/** The served kind of this plural name: `kindByPlural('apps', 'v1', 'deployments')`. */
+export function kindByPlural(group: string, version: string, plural: string): AnyKind | undefined {
+  return byPlural.get(`${group}/${version}/${plural}`);
+}
