@@ -1,0 +1,135 @@
+/**
+ * IP addresses and CIDR ranges as fields hold them, with upstream's strict rules (no leading zeros, no IPv4-mapped IPv6) and words.
+ * Only texts are judged here; arithmetic on addresses is elsewhere.
+ */
+
+const none: readonly string[] = Object.freeze([]);
+
+interface Parsed {
+  readonly family: 4 | 6;
+  /** Sixteen-bit groups for IPv6, octets for IPv4. */
+  readonly groups: readonly number[];
+  readonly leadingZeros: boolean;
+  readonly mapped: boolean;
+}
+
+function parseV4(text: string): { octets: number[]; leadingZeros: boolean } | undefined {
+  const parts = text.split('.');
+  if (parts.length !== 4) return undefined;
+  const octets: number[] = [];
+  let leadingZeros = false;
+  for (const part of parts) {
+    if (!/^[0-9]{1,8}$/.test(part)) return undefined;
+    const octet = Number(part);
+    if (octet > 255) return undefined;
+    if (part.length > 1 && part.startsWith('0')) leadingZeros = true;
+    octets.push(octet);
+  }
+  return { octets, leadingZeros };
+}
+
+function parseGroups(text: string): number[] | undefined {
+  if (text === '') return [];
+  const groups: number[] = [];
+  for (const part of text.split(':')) {
+    if (!/^[0-9a-fA-F]{1,4}$/.test(part)) return undefined;
+    groups.push(Number.parseInt(part, 16));
+  }
+  return groups;
+}
+
+function parse(text: string): Parsed | undefined {
+  if (text.length > 64) return undefined;
+  if (!text.includes(':')) {
+    const v4 = parseV4(text);
+    return v4 && { family: 4, groups: v4.octets, leadingZeros: v4.leadingZeros, mapped: false };
+  }
+  let rest = text;
+  let tail: number[] = [];
+  let leadingZeros = false;
+  const colon = rest.lastIndexOf(':');
+  if (rest.includes('.')) {
+    const v4 = parseV4(rest.slice(colon + 1));
+    if (v4 === undefined) return undefined;
+    const [a = 0, b = 0, c = 0, d = 0] = v4.octets;
+    tail = [a * 256 + b, c * 256 + d];
+    leadingZeros = v4.leadingZeros;
+    // Keep "::" whole when the IPv4 part follows it directly.
+    rest = rest.slice(0, colon);
+    if (rest.endsWith(':')) rest += ':';
+    if (rest === '') return undefined;
+  }
+  const halves = rest.split('::');
+  if (halves.length > 2) return undefined;
+  const head = parseGroups(halves[0] ?? '');
+  const end = halves.length === 2 ? parseGroups(halves[1] ?? '') : [];
+  if (head === undefined || end === undefined) return undefined;
+  const known = head.length + end.length + tail.length;
+  if (halves.length === 1 ? known !== 8 : known > 7) return undefined;
+  const groups = [...head, ...new Array<number>(8 - known).fill(0), ...end, ...tail];
+  const mapped = groups.slice(0, 5).every((group) => group === 0) && groups[5] === 0xffff;
+  return { family: 6, groups, leadingZeros, mapped };
+}
+
+function canonical(parsed: Parsed): string {
+  if (parsed.family === 4) return parsed.groups.join('.');
+  if (parsed.mapped) {
+    const [a = 0, b = 0] = parsed.groups.slice(6);
+    return [a >> 8, a & 255, b >> 8, b & 255].join('.');
+  }
+  let best = { from: -1, length: 1 };
+  for (let from = 0; from < 8; from++) {
+    let length = 0;
+    while (from + length < 8 && parsed.groups[from + length] === 0) length++;
+    if (length > best.length) best = { from, length };
+  }
+  const hex = parsed.groups.map((group) => group.toString(16));
+  if (best.from === -1) return hex.join(':');
+  return `${hex.slice(0, best.from).join(':')}::${hex.slice(best.from + best.length).join(':')}`;
+}
+
+/** 4 or 6 for an address in strict form, undefined for anything else. */
+export function ipFamily(text: string): 4 | 6 | undefined {
+  const parsed = parse(text);
+  return parsed === undefined || parsed.leadingZeros || parsed.mapped ? undefined : parsed.family;
+}
+
+/** The address in its one canonical spelling (RFC 5952), undefined when it is none. */
+export function canonicalIp(text: string): string | undefined {
+  const parsed = parse(text);
+  return parsed && canonical(parsed);
+}
+
+/** What is wrong with an address. `canonicalOnly`: newer fields also insist on the canonical spelling. */
+export function ipAddress(text: string, options: { canonicalOnly?: boolean } = {}): readonly string[] {
+  const parsed = parse(text);
+  if (parsed === undefined) return ['must be a valid IP address, (e.g. 10.9.8.7 or 2001:db8::ffff)'];
+  if (parsed.leadingZeros) return ['must not have leading 0s'];
+  if (parsed.mapped) return ['must not be an IPv4-mapped IPv6 address'];
+  if (options.canonicalOnly && canonical(parsed) !== text)
+    return [`must be in canonical form ("${canonical(parsed)}")`];
+  return none;
+}
+
+/** What is wrong with a range such as 10.0.0.0/24. */
+export function cidrRange(text: string, options: { canonicalOnly?: boolean } = {}): readonly string[] {
+  const slash = text.indexOf('/');
+  const parsed = slash === -1 ? undefined : parse(text.slice(0, slash));
+  const lengthText = text.slice(slash + 1);
+  const length = /^[0-9]{1,3}$/.test(lengthText) ? Number(lengthText) : Number.NaN;
+  if (parsed === undefined || !(length <= (parsed.family === 4 ? 32 : 128))) {
+    return ['must be a valid CIDR value, (e.g. 10.9.8.0/24 or 2001:db8::/64)'];
+  }
+  if (parsed.leadingZeros || (lengthText.length > 1 && lengthText.startsWith('0'))) {
+    return ['must not have leading 0s in IP or prefix length'];
+  }
+  if (parsed.mapped) return ['must not have an IPv4-mapped IPv6 address'];
+  const width = parsed.family === 4 ? 8 : 16;
+  for (const [index, group] of parsed.groups.entries()) {
+    const kept = Math.max(0, Math.min(width, length - index * width));
+    if ((group & ((1 << (width - kept)) - 1)) !== 0) return ['must not have bits set beyond the prefix length'];
+  }
+  const spelled = `${canonical(parsed)}/${length}`;
+  if (options.canonicalOnly && spelled !== text) return [`must be in canonical form ("${spelled}")`];
+  return none;
+}
