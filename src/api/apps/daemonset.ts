@@ -1,57 +1,96 @@
-/** */
+/**
+ * DaemonSet: one pod on every node that fits. Declares fields and defaults; its rules stand in `workload-validation.ts`.
+ */
 import { resource, type ObjectOf } from '#schema/kind.ts';
 import { s, struct, type Of } from '#schema/type.ts';
 import { labelSelector } from '#schema/label-selector.ts';
 import { podTemplateSpec } from '../core/pod-template.ts';
 
-export const rollingUpdateDaemonSet = struct('apps.v1.RollingUpdateDaemonSet', {
-  maxUnavailable: s.intOrString(1).default(1).doc(''),
-  maxSurge: s.intOrString(2).default(0).doc(''),
-});
+export const rollingUpdateDaemonSet = struct(
+  'apps.v1.RollingUpdateDaemonSet',
+  {
+    maxUnavailable: s
+      .intOrString(1)
+      .default(1)
+      .doc('How many pods, or what part of them, may be unavailable during the update.'),
+    maxSurge: s
+      .intOrString(2)
+      .default(0)
+      .doc('How many nodes, or what part of them, may run an old and a new pod at once.'),
+  },
+  { doc: 'How pods are replaced.' },
+);
 export interface RollingUpdateDaemonSet extends Of<typeof rollingUpdateDaemonSet> {}
 
-export const daemonSetUpdateStrategy = struct('apps.v1.DaemonSetUpdateStrategy', {
-  type: s.oneOf(1, 'RollingUpdate', 'OnDelete').default('RollingUpdate').doc(''),
-  rollingUpdate: s.field(2, rollingUpdateDaemonSet).optional().doc(''),
-});
+export const daemonSetUpdateStrategy = struct(
+  'apps.v1.DaemonSetUpdateStrategy',
+  {
+    type: s
+      .oneOf(1, 'RollingUpdate', 'OnDelete')
+      .default('RollingUpdate')
+      .doc('RollingUpdate, or OnDelete to replace only pods that somebody deletes.'),
+    rollingUpdate: s.field(2, rollingUpdateDaemonSet).optional().doc('Settings of RollingUpdate.'),
+  },
+  { doc: 'How pods are replaced when the template changes.' },
+);
 export interface DaemonSetUpdateStrategy extends Of<typeof daemonSetUpdateStrategy> {}
 
-export const daemonSetSpec = struct('apps.v1.DaemonSetSpec', {
-  selector: s.field(1, labelSelector).doc(''),
-  template: s
-    .field(2, podTemplateSpec)
-    .default({} as never)
-    .doc(''),
-  updateStrategy: s.field(3, daemonSetUpdateStrategy).default({}).doc(''),
-  minReadySeconds: s.int32(4).optional().doc(''),
-  revisionHistoryLimit: s.int32(6).default(10).doc(''),
-});
+export const daemonSetSpec = struct(
+  'apps.v1.DaemonSetSpec',
+  {
+    selector: s
+      .field(1, labelSelector)
+      .doc('Labels of the pods that belong to it; must match the template and cannot be changed.'),
+    template: s
+      .field(2, podTemplateSpec)
+      .default({} as never)
+      .doc('The pod to run on each node.'),
+    updateStrategy: s
+      .field(3, daemonSetUpdateStrategy)
+      .default({})
+      .doc('How pods are replaced when the template changes.'),
+    minReadySeconds: s.int32(4).optional().doc('Seconds a pod must stay ready to count as available.'),
+    revisionHistoryLimit: s.int32(6).default(10).doc('How many old revisions are kept.'),
+  },
+  { doc: 'Which pod runs on which nodes.' },
+);
 export interface DaemonSetSpec extends Of<typeof daemonSetSpec> {}
 
-export const daemonSetCondition = struct('apps.v1.DaemonSetCondition', {
-  type: s.string(1).doc(''),
-  status: s.oneOf(2, 'True', 'False', 'Unknown').doc(''),
-  lastTransitionTime: s.time(3).optional().doc(''),
-  reason: s.string(4).optional().doc(''),
-  message: s.string(5).optional().doc(''),
-});
+export const daemonSetCondition = struct(
+  'apps.v1.DaemonSetCondition',
+  {
+    type: s.string(1).doc('What is observed.'),
+    status: s.oneOf(2, 'True', 'False', 'Unknown').doc('Whether it holds.'),
+    lastTransitionTime: s.time(3).optional().doc('When the status last changed.'),
+    reason: s.string(4).optional().doc('Why it changed: one CamelCase word for programs.'),
+    message: s.string(5).optional().doc('Why it changed, for people.'),
+  },
+  { doc: "One aspect of the DaemonSet's state." },
+);
 export interface DaemonSetCondition extends Of<typeof daemonSetCondition> {}
 
-export const daemonSetStatus = struct('apps.v1.DaemonSetStatus', {
-  currentNumberScheduled: s.int32(1).default(0).doc(''),
-  numberMisscheduled: s.int32(2).default(0).doc(''),
-  desiredNumberScheduled: s.int32(3).default(0).doc(''),
-  numberReady: s.int32(4).default(0).doc(''),
-  observedGeneration: s.int64(5).optional().doc(''),
-  updatedNumberScheduled: s.int32(6).optional().doc(''),
-  numberAvailable: s.int32(7).optional().doc(''),
-  numberUnavailable: s.int32(8).optional().doc(''),
-  collisionCount: s.int32(9).optional().doc(''),
-  conditions: s
-    .list(10, daemonSetCondition, { list: 'map', keys: ['type'], patch: { strategy: 'merge', mergeKey: 'type' } })
-    .optional()
-    .doc(''),
-});
+export const daemonSetStatus = struct(
+  'apps.v1.DaemonSetStatus',
+  {
+    currentNumberScheduled: s.int32(1).default(0).doc('Nodes that should run the pod and do.'),
+    numberMisscheduled: s.int32(2).default(0).doc('Nodes that run the pod and should not.'),
+    desiredNumberScheduled: s.int32(3).default(0).doc('Nodes that should run the pod.'),
+    numberReady: s.int32(4).default(0).doc('Nodes whose pod is ready.'),
+    observedGeneration: s.int64(5).optional().doc('The metadata.generation that this status speaks of.'),
+    updatedNumberScheduled: s.int32(6).optional().doc('Nodes that run the updated pod.'),
+    numberAvailable: s.int32(7).optional().doc('Nodes whose pod is available.'),
+    numberUnavailable: s.int32(8).optional().doc('Nodes that should have an available pod and have none.'),
+    collisionCount: s
+      .int32(9)
+      .optional()
+      .doc("How often the name of a revision was taken; part of the next name's hash."),
+    conditions: s
+      .list(10, daemonSetCondition, { list: 'map', keys: ['type'], patch: { strategy: 'merge', mergeKey: 'type' } })
+      .optional()
+      .doc('State in detail.'),
+  },
+  { doc: 'What was last seen.' },
+);
 export interface DaemonSetStatus extends Of<typeof daemonSetStatus> {}
 
 export const DaemonSet = resource({
@@ -64,13 +103,13 @@ export const DaemonSet = resource({
   scope: 'Namespaced',
   subresources: { status: true },
   name: 'apps.v1.DaemonSet',
-  doc: '',
+  doc: 'Runs one pod on every node, or on some.',
   fields: {
     spec: s
       .field(2, daemonSetSpec)
       .default({} as never)
-      .doc(''),
-    status: s.field(3, daemonSetStatus).default({}).doc(''),
+      .doc('Which pod runs on which nodes.'),
+    status: s.field(3, daemonSetStatus).default({}).doc('What was last seen.'),
   },
 });
 export type DaemonSet = ObjectOf<typeof DaemonSet>;

@@ -1,60 +1,104 @@
-/** */
+/**
+ * Deployment: equal pods, replaced step by step. Declares fields and defaults; its rules stand in `workload-validation.ts`.
+ */
 import { resource, type ObjectOf } from '#schema/kind.ts';
 import { s, struct, type Of } from '#schema/type.ts';
 import { labelSelector } from '#schema/label-selector.ts';
 import { podTemplateSpec } from '../core/pod-template.ts';
 
-export const rollingUpdateDeployment = struct('apps.v1.RollingUpdateDeployment', {
-  maxUnavailable: s.intOrString(1).default('25%').doc(''),
-  maxSurge: s.intOrString(2).default('25%').doc(''),
-});
+export const rollingUpdateDeployment = struct(
+  'apps.v1.RollingUpdateDeployment',
+  {
+    maxUnavailable: s
+      .intOrString(1)
+      .default('25%')
+      .doc('How many pods, or what part of them, may be missing during the update; rounded down.'),
+    maxSurge: s
+      .intOrString(2)
+      .default('25%')
+      .doc('How many pods, or what part of them, may exist beyond replicas during the update; rounded up.'),
+  },
+  { doc: 'How fast pods are replaced.' },
+);
 export interface RollingUpdateDeployment extends Of<typeof rollingUpdateDeployment> {}
 
-export const deploymentStrategy = struct('apps.v1.DeploymentStrategy', {
-  type: s.oneOf(1, 'Recreate', 'RollingUpdate').default('RollingUpdate').doc(''),
-  rollingUpdate: s.field(2, rollingUpdateDeployment).optional().doc(''),
-});
+export const deploymentStrategy = struct(
+  'apps.v1.DeploymentStrategy',
+  {
+    type: s
+      .oneOf(1, 'Recreate', 'RollingUpdate')
+      .default('RollingUpdate')
+      .doc('RollingUpdate, or Recreate to end all old pods first.'),
+    rollingUpdate: s.field(2, rollingUpdateDeployment).optional().doc('Settings of RollingUpdate.'),
+  },
+  { doc: 'How pods are replaced when the template changes.' },
+);
 export interface DeploymentStrategy extends Of<typeof deploymentStrategy> {}
 
-export const deploymentSpec = struct('apps.v1.DeploymentSpec', {
-  replicas: s.int32(1).default(1).doc(''),
-  selector: s.field(2, labelSelector).doc(''),
-  template: s
-    .field(3, podTemplateSpec)
-    .default({} as never)
-    .doc(''),
-  strategy: s.field(4, deploymentStrategy).patchStrategy('retainKeys').patchStrategy('retainKeys').default({}).doc(''),
-  minReadySeconds: s.int32(5).optional().doc(''),
-  revisionHistoryLimit: s.int32(6).default(10).doc(''),
-  paused: s.boolean(7).optional().doc(''),
-  progressDeadlineSeconds: s.int32(9).default(600).doc(''),
-});
+export const deploymentSpec = struct(
+  'apps.v1.DeploymentSpec',
+  {
+    replicas: s.int32(1).default(1).doc('How many pods should exist.'),
+    selector: s
+      .field(2, labelSelector)
+      .doc('Labels of the pods that belong to it; must match the template and cannot be changed.'),
+    template: s
+      .field(3, podTemplateSpec)
+      .default({} as never)
+      .doc('The pod to make copies of.'),
+    strategy: s
+      .field(4, deploymentStrategy)
+      .patchStrategy('retainKeys')
+      .patchStrategy('retainKeys')
+      .default({})
+      .doc('How pods are replaced when the template changes.'),
+    minReadySeconds: s.int32(5).optional().doc('Seconds a pod must stay ready to count as available.'),
+    revisionHistoryLimit: s.int32(6).default(10).doc('How many old ReplicaSets are kept for a rollback.'),
+    paused: s.boolean(7).optional().doc('When true, changes of the template are not rolled out.'),
+    progressDeadlineSeconds: s
+      .int32(9)
+      .default(600)
+      .doc('Seconds without progress after which the rollout counts as failed.'),
+  },
+  { doc: 'Which pods there should be.' },
+);
 export interface DeploymentSpec extends Of<typeof deploymentSpec> {}
 
-export const deploymentCondition = struct('apps.v1.DeploymentCondition', {
-  type: s.string(1).doc(''),
-  status: s.oneOf(2, 'True', 'False', 'Unknown').doc(''),
-  lastUpdateTime: s.time(6).optional().doc(''),
-  lastTransitionTime: s.time(7).optional().doc(''),
-  reason: s.string(4).optional().doc(''),
-  message: s.string(5).optional().doc(''),
-});
+export const deploymentCondition = struct(
+  'apps.v1.DeploymentCondition',
+  {
+    type: s.string(1).doc('What is observed: Available, Progressing or ReplicaFailure.'),
+    status: s.oneOf(2, 'True', 'False', 'Unknown').doc('Whether it holds.'),
+    lastUpdateTime: s.time(6).optional().doc('When the condition was last written.'),
+    lastTransitionTime: s.time(7).optional().doc('When the status last changed.'),
+    reason: s.string(4).optional().doc('Why it changed: one CamelCase word for programs.'),
+    message: s.string(5).optional().doc('Why it changed, for people.'),
+  },
+  { doc: "One aspect of the Deployment's state." },
+);
 export interface DeploymentCondition extends Of<typeof deploymentCondition> {}
 
-export const deploymentStatus = struct('apps.v1.DeploymentStatus', {
-  observedGeneration: s.int64(1).optional().doc(''),
-  replicas: s.int32(2).optional().doc(''),
-  updatedReplicas: s.int32(3).optional().doc(''),
-  readyReplicas: s.int32(7).optional().doc(''),
-  availableReplicas: s.int32(4).optional().doc(''),
-  unavailableReplicas: s.int32(5).optional().doc(''),
-  terminatingReplicas: s.int32(9).optional().doc(''),
-  conditions: s
-    .list(6, deploymentCondition, { list: 'map', keys: ['type'], patch: { strategy: 'merge', mergeKey: 'type' } })
-    .optional()
-    .doc(''),
-  collisionCount: s.int32(8).optional().doc(''),
-});
+export const deploymentStatus = struct(
+  'apps.v1.DeploymentStatus',
+  {
+    observedGeneration: s.int64(1).optional().doc('The metadata.generation that this status speaks of.'),
+    replicas: s.int32(2).optional().doc('Pods that exist and are not terminating.'),
+    updatedReplicas: s.int32(3).optional().doc('Pods made from the present template.'),
+    readyReplicas: s.int32(7).optional().doc('Pods that are ready.'),
+    availableReplicas: s.int32(4).optional().doc('Pods that are available.'),
+    unavailableReplicas: s.int32(5).optional().doc('Pods still needed for all to be available.'),
+    terminatingReplicas: s.int32(9).optional().doc('Pods that are terminating.'),
+    conditions: s
+      .list(6, deploymentCondition, { list: 'map', keys: ['type'], patch: { strategy: 'merge', mergeKey: 'type' } })
+      .optional()
+      .doc('State in detail.'),
+    collisionCount: s
+      .int32(8)
+      .optional()
+      .doc("How often the name of a ReplicaSet was taken; part of the next name's hash."),
+  },
+  { doc: 'What was last seen.' },
+);
 export interface DeploymentStatus extends Of<typeof deploymentStatus> {}
 
 export const Deployment = resource({
@@ -70,13 +114,13 @@ export const Deployment = resource({
     scale: { replicas: '.spec.replicas', statusReplicas: '.status.replicas', selector: '.spec.selector' },
   },
   name: 'apps.v1.Deployment',
-  doc: '',
+  doc: 'Keeps a number of equal pods and replaces them step by step when the template changes.',
   fields: {
     spec: s
       .field(2, deploymentSpec)
       .default({} as never)
-      .doc(''),
-    status: s.field(3, deploymentStatus).default({}).doc(''),
+      .doc('Which pods there should be.'),
+    status: s.field(3, deploymentStatus).default({}).doc('What was last seen.'),
   },
 });
 export type Deployment = ObjectOf<typeof Deployment>;

@@ -1,41 +1,57 @@
-/** */
+/**
+ * ReplicaSet: a number of equal pods. Declares fields and defaults; its rules stand in `workload-validation.ts`.
+ */
 import { resource, type ObjectOf } from '#schema/kind.ts';
 import { s, struct, type Of } from '#schema/type.ts';
 import { labelSelector } from '#schema/label-selector.ts';
 import { podTemplateSpec } from '../core/pod-template.ts';
 
-export const replicaSetSpec = struct('apps.v1.ReplicaSetSpec', {
-  replicas: s.int32(1).default(1).doc(''),
-  minReadySeconds: s.int32(4).optional().doc(''),
-  selector: s.field(2, labelSelector).doc(''),
-  template: s
-    .field(3, podTemplateSpec)
-    .default({} as never)
-    .doc(''),
-});
+export const replicaSetSpec = struct(
+  'apps.v1.ReplicaSetSpec',
+  {
+    replicas: s.int32(1).default(1).doc('How many pods should exist.'),
+    minReadySeconds: s.int32(4).optional().doc('Seconds a pod must stay ready to count as available.'),
+    selector: s
+      .field(2, labelSelector)
+      .doc('Labels of the pods that belong to it; must match the template and cannot be changed.'),
+    template: s
+      .field(3, podTemplateSpec)
+      .default({} as never)
+      .doc('The pod to make copies of.'),
+  },
+  { doc: 'Which pods there should be.' },
+);
 export interface ReplicaSetSpec extends Of<typeof replicaSetSpec> {}
 
-export const replicaSetCondition = struct('apps.v1.ReplicaSetCondition', {
-  type: s.string(1).doc(''),
-  status: s.oneOf(2, 'True', 'False', 'Unknown').doc(''),
-  lastTransitionTime: s.time(3).optional().doc(''),
-  reason: s.string(4).optional().doc(''),
-  message: s.string(5).optional().doc(''),
-});
+export const replicaSetCondition = struct(
+  'apps.v1.ReplicaSetCondition',
+  {
+    type: s.string(1).doc('What is observed.'),
+    status: s.oneOf(2, 'True', 'False', 'Unknown').doc('Whether it holds.'),
+    lastTransitionTime: s.time(3).optional().doc('When the status last changed.'),
+    reason: s.string(4).optional().doc('Why it changed: one CamelCase word for programs.'),
+    message: s.string(5).optional().doc('Why it changed, for people.'),
+  },
+  { doc: "One aspect of the ReplicaSet's state." },
+);
 export interface ReplicaSetCondition extends Of<typeof replicaSetCondition> {}
 
-export const replicaSetStatus = struct('apps.v1.ReplicaSetStatus', {
-  replicas: s.int32(1).default(0).doc(''),
-  fullyLabeledReplicas: s.int32(2).optional().doc(''),
-  readyReplicas: s.int32(4).optional().doc(''),
-  availableReplicas: s.int32(5).optional().doc(''),
-  terminatingReplicas: s.int32(7).optional().doc(''),
-  observedGeneration: s.int64(3).optional().doc(''),
-  conditions: s
-    .list(6, replicaSetCondition, { list: 'map', keys: ['type'], patch: { strategy: 'merge', mergeKey: 'type' } })
-    .optional()
-    .doc(''),
-});
+export const replicaSetStatus = struct(
+  'apps.v1.ReplicaSetStatus',
+  {
+    replicas: s.int32(1).default(0).doc('Pods that exist and are not terminating.'),
+    fullyLabeledReplicas: s.int32(2).optional().doc('Pods that have all labels of the template.'),
+    readyReplicas: s.int32(4).optional().doc('Pods that are ready.'),
+    availableReplicas: s.int32(5).optional().doc('Pods that are available.'),
+    terminatingReplicas: s.int32(7).optional().doc('Pods that are terminating.'),
+    observedGeneration: s.int64(3).optional().doc('The metadata.generation that this status speaks of.'),
+    conditions: s
+      .list(6, replicaSetCondition, { list: 'map', keys: ['type'], patch: { strategy: 'merge', mergeKey: 'type' } })
+      .optional()
+      .doc('State in detail.'),
+  },
+  { doc: 'What was last seen.' },
+);
 export interface ReplicaSetStatus extends Of<typeof replicaSetStatus> {}
 
 export const ReplicaSet = resource({
@@ -51,13 +67,13 @@ export const ReplicaSet = resource({
     scale: { replicas: '.spec.replicas', statusReplicas: '.status.replicas', selector: '.spec.selector' },
   },
   name: 'apps.v1.ReplicaSet',
-  doc: '',
+  doc: 'Keeps a number of equal pods. Usually made by a Deployment.',
   fields: {
     spec: s
       .field(2, replicaSetSpec)
       .default({} as never)
-      .doc(''),
-    status: s.field(3, replicaSetStatus).default({}).doc(''),
+      .doc('Which pods there should be.'),
+    status: s.field(3, replicaSetStatus).default({}).doc('What was last seen.'),
   },
 });
 export type ReplicaSet = ObjectOf<typeof ReplicaSet>;

@@ -1,4 +1,6 @@
-/** */
+/**
+ * LocalSubjectAccessReview: may this user do that, in this namespace? Answered at once, never stored.
+ */
 import { resource, type ObjectOf } from '#schema/kind.ts';
 import { s } from '#schema/type.ts';
 import { subjectAccessReviewStatus } from './attributes.ts';
@@ -12,10 +14,13 @@ export const LocalSubjectAccessReview = resource({
   scope: 'Namespaced',
   verbs: ['create'],
   name: 'authorization.v1.LocalSubjectAccessReview',
-  doc: '',
+  doc: 'Asks whether a user may do something in one namespace.',
   fields: {
-    spec: s.field(2, subjectAccessReviewSpec).default({}).doc(''),
-    status: s.field(3, subjectAccessReviewStatus).optional().doc(''),
+    spec: s
+      .field(2, subjectAccessReviewSpec)
+      .default({})
+      .doc('Who wants to do what; the namespace must be that of the request.'),
+    status: s.field(3, subjectAccessReviewStatus).optional().doc('The answer.'),
   },
 });
 export type LocalSubjectAccessReview = ObjectOf<typeof LocalSubjectAccessReview>;

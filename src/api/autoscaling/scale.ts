@@ -1,16 +1,26 @@
-/** */
+/**
+ * Scale: the size of a Deployment or ReplicaSet, as the scale subresource shows it. It has no path of its own.
+ */
 import { resource, type ObjectOf } from '#schema/kind.ts';
 import { s, struct, type Of } from '#schema/type.ts';
 
-export const scaleSpec = struct('autoscaling.v1.ScaleSpec', {
-  replicas: s.int32(1).default(0).doc(''),
-});
+export const scaleSpec = struct(
+  'autoscaling.v1.ScaleSpec',
+  {
+    replicas: s.int32(1).default(0).doc('How many replicas there should be.'),
+  },
+  { doc: 'The wanted size.' },
+);
 export interface ScaleSpec extends Of<typeof scaleSpec> {}
 
-export const scaleStatus = struct('autoscaling.v1.ScaleStatus', {
-  replicas: s.int32(1).default(0).doc(''),
-  selector: s.string(2).optional().doc(''),
-});
+export const scaleStatus = struct(
+  'autoscaling.v1.ScaleStatus',
+  {
+    replicas: s.int32(1).default(0).doc('How many replicas there are.'),
+    selector: s.string(2).optional().doc('Selector of the pods, as text.'),
+  },
+  { doc: 'The present size.' },
+);
 export interface ScaleStatus extends Of<typeof scaleStatus> {}
 
 export const Scale = resource({
@@ -21,10 +31,10 @@ export const Scale = resource({
   scope: 'Namespaced',
   verbs: [],
   name: 'autoscaling.v1.Scale',
-  doc: '',
+  doc: 'The size of something that can be scaled.',
   fields: {
-    spec: s.field(2, scaleSpec).default({}).doc(''),
-    status: s.field(3, scaleStatus).default({}).doc(''),
+    spec: s.field(2, scaleSpec).default({}).doc('The wanted size.'),
+    status: s.field(3, scaleStatus).default({}).doc('The present size.'),
   },
 });
 export type Scale = ObjectOf<typeof Scale>;

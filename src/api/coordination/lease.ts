@@ -1,14 +1,20 @@
-/** */
+/**
+ * Lease: a lock with a time limit, for node heartbeats and leader election.
+ */
 import { resource, type ObjectOf } from '#schema/kind.ts';
 import { s, struct, type Of } from '#schema/type.ts';
 
-export const leaseSpec = struct('coordination.v1.LeaseSpec', {
-  holderIdentity: s.string(1).optional().doc(''),
-  leaseDurationSeconds: s.int32(2).optional().doc(''),
-  acquireTime: s.microTime(3).optional().doc(''),
-  renewTime: s.microTime(4).optional().doc(''),
-  leaseTransitions: s.int32(5).optional().doc(''),
-});
+export const leaseSpec = struct(
+  'coordination.v1.LeaseSpec',
+  {
+    holderIdentity: s.string(1).optional().doc('The present holder.'),
+    leaseDurationSeconds: s.int32(2).optional().doc('How long others wait after renewTime before they take it over.'),
+    acquireTime: s.microTime(3).optional().doc('When the holder took it.'),
+    renewTime: s.microTime(4).optional().doc('When the holder last renewed it.'),
+    leaseTransitions: s.int32(5).optional().doc('How often it changed hands.'),
+  },
+  { doc: 'Who holds the lease, and for how long.' },
+);
 export interface LeaseSpec extends Of<typeof leaseSpec> {}
 
 export const Lease = resource({
@@ -18,9 +24,9 @@ export const Lease = resource({
   plural: 'leases',
   scope: 'Namespaced',
   name: 'coordination.v1.Lease',
-  doc: '',
+  doc: 'A lock with a time limit: node heartbeats and leader election.',
   fields: {
-    spec: s.field(2, leaseSpec).default({}).doc(''),
+    spec: s.field(2, leaseSpec).default({}).doc('Who holds the lease.'),
   },
 });
 export type Lease = ObjectOf<typeof Lease>;

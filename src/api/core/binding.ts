@@ -1,4 +1,6 @@
-/** */
+/**
+ * Binding: ties a pod to a node. The body of the pod's binding subresource.
+ */
 import { resource, type ObjectOf } from '#schema/kind.ts';
 import { s } from '#schema/type.ts';
 import { objectReference } from './references.ts';
@@ -11,9 +13,9 @@ export const Binding = resource({
   scope: 'Namespaced',
   verbs: ['create'],
   name: 'core.v1.Binding',
-  doc: '',
+  doc: "Ties a pod to a node; sent to the pod's binding subresource.",
   fields: {
-    target: s.field(2, objectReference).default({}).doc(''),
+    target: s.field(2, objectReference).default({}).doc('The node.'),
   },
 });
 export type Binding = ObjectOf<typeof Binding>;

@@ -1,4 +1,6 @@
-/** */
+/**
+ * ConfigMap: settings as keys and values, at most 1 MiB.
+ */
 import { resource, type ObjectOf } from '#schema/kind.ts';
 import { s, t } from '#schema/type.ts';
 
@@ -10,11 +12,14 @@ export const ConfigMap = resource({
   shortNames: ['cm'],
   scope: 'Namespaced',
   name: 'core.v1.ConfigMap',
-  doc: '',
+  doc: 'Settings for programs, as keys and values.',
   fields: {
-    immutable: s.boolean(4).optional().doc(''),
-    data: s.map(2, t.string).optional().doc(''),
-    binaryData: s.map(3, t.bytes).optional().doc(''),
+    immutable: s
+      .boolean(4)
+      .optional()
+      .doc('When true, the data cannot be changed; only the whole ConfigMap can be deleted.'),
+    data: s.map(2, t.string).optional().doc('Keys with text. Keys consist of letters, digits, -, _ and dots.'),
+    binaryData: s.map(3, t.bytes).optional().doc('Keys with bytes, in base64. A key may not be in data too.'),
   },
 });
 export type ConfigMap = ObjectOf<typeof ConfigMap>;

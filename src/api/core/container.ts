@@ -1,105 +1,184 @@
-/** */
+/**
+ * Containers and ephemeral containers of a pod. Their rules stand in `container-validation.ts`.
+ */
 import { inline, s, struct, t, type Of } from '#schema/type.ts';
 import { envFromSource, envVar } from './environment.ts';
 import { lifecycle, probe } from './probe.ts';
 import { resourceRequirements } from './resources.ts';
 import { securityContext } from './security-context.ts';
 
-export const containerPort = struct('core.v1.ContainerPort', {
-  name: s.string(1).optional().doc(''),
-  hostPort: s.int32(2).optional().doc(''),
-  containerPort: s.int32(3).doc(''),
-  protocol: s.oneOf(4, 'TCP', 'UDP', 'SCTP').default('TCP').doc(''),
-  hostIP: s.string(5).optional().doc(''),
-});
+export const containerPort = struct(
+  'core.v1.ContainerPort',
+  {
+    name: s.string(1).optional().doc('Unique in the pod; Services may refer to it.'),
+    hostPort: s.int32(2).optional().doc("The same port on the node's address."),
+    containerPort: s.int32(3).doc("Port on the pod's address."),
+    protocol: s.oneOf(4, 'TCP', 'UDP', 'SCTP').default('TCP').doc('TCP, UDP or SCTP.'),
+    hostIP: s.string(5).optional().doc('Address of the node on which the host port listens.'),
+  },
+  { doc: 'A port that a container listens on. Leaving it out does not close the port.' },
+);
 export interface ContainerPort extends Of<typeof containerPort> {}
 
-export const containerResizePolicy = struct('core.v1.ContainerResizePolicy', {
-  resourceName: s.string(1).doc(''),
-  restartPolicy: s.oneOf(2, 'NotRequired', 'RestartContainer').doc(''),
-});
+export const containerResizePolicy = struct(
+  'core.v1.ContainerResizePolicy',
+  {
+    resourceName: s.string(1).doc('cpu or memory.'),
+    restartPolicy: s.oneOf(2, 'NotRequired', 'RestartContainer').doc('NotRequired or RestartContainer.'),
+  },
+  { doc: 'What a change of one resource means to a running container.' },
+);
 export interface ContainerResizePolicy extends Of<typeof containerResizePolicy> {}
 
-export const containerRestartRuleOnExitCodes = struct('core.v1.ContainerRestartRuleOnExitCodes', {
-  operator: s.oneOf(1, 'In', 'NotIn').optional().doc(''),
-  values: s.list(2, t.int32, { list: 'set' }).optional().doc(''),
-});
+export const containerRestartRuleOnExitCodes = struct(
+  'core.v1.ContainerRestartRuleOnExitCodes',
+  {
+    operator: s.oneOf(1, 'In', 'NotIn').optional().doc('In or NotIn.'),
+    values: s.list(2, t.int32, { list: 'set' }).optional().doc('The exit codes; at most 255.'),
+  },
+  { doc: 'Compares the exit code of a container.' },
+);
 export interface ContainerRestartRuleOnExitCodes extends Of<typeof containerRestartRuleOnExitCodes> {}
 
-export const containerRestartRule = struct('core.v1.ContainerRestartRule', {
-  action: s.oneOf(1, 'Restart', 'RestartAllContainers').optional().doc(''),
-  exitCodes: s.field(2, containerRestartRuleOnExitCodes).optional().doc(''),
-});
+export const containerRestartRule = struct(
+  'core.v1.ContainerRestartRule',
+  {
+    action: s
+      .oneOf(1, 'Restart', 'RestartAllContainers')
+      .optional()
+      .doc('Restart, or RestartAllContainers of the pod.'),
+    exitCodes: s.field(2, containerRestartRuleOnExitCodes).optional().doc('Exit codes the rule is for.'),
+  },
+  { doc: 'What to do when a container ends in a certain way.' },
+);
 export interface ContainerRestartRule extends Of<typeof containerRestartRule> {}
 
-export const volumeMount = struct('core.v1.VolumeMount', {
-  name: s.string(1).doc(''),
-  readOnly: s.boolean(2).optional().doc(''),
-  recursiveReadOnly: s.oneOf(7, 'Disabled', 'IfPossible', 'Enabled').optional().doc(''),
-  mountPath: s.string(3).doc(''),
-  subPath: s.string(4).optional().doc(''),
-  mountPropagation: s.oneOf(5, 'None', 'HostToContainer', 'Bidirectional').optional().doc(''),
-  subPathExpr: s.string(6).optional().doc(''),
-});
+export const volumeMount = struct(
+  'core.v1.VolumeMount',
+  {
+    name: s.string(1).doc("Name of the pod's volume."),
+    readOnly: s.boolean(2).optional().doc('Mount it read-only.'),
+    recursiveReadOnly: s
+      .oneOf(7, 'Disabled', 'IfPossible', 'Enabled')
+      .optional()
+      .doc('Whether mounts below it become read-only too; needs readOnly.'),
+    mountPath: s.string(3).doc('Path inside the container; without a colon.'),
+    subPath: s.string(4).optional().doc('Mount only this path of the volume.'),
+    mountPropagation: s
+      .oneOf(5, 'None', 'HostToContainer', 'Bidirectional')
+      .optional()
+      .doc('Whether mounts pass between host and container: None, HostToContainer or Bidirectional.'),
+    subPathExpr: s.string(6).optional().doc("As subPath, with $(VARIABLES) of the container's environment filled in."),
+  },
+  { doc: 'Where a volume appears in a container.' },
+);
 export interface VolumeMount extends Of<typeof volumeMount> {}
 
-export const volumeDevice = struct('core.v1.VolumeDevice', {
-  name: s.string(1).doc(''),
-  devicePath: s.string(2).doc(''),
-});
+export const volumeDevice = struct(
+  'core.v1.VolumeDevice',
+  {
+    name: s.string(1).doc('Name of the persistentVolumeClaim volume.'),
+    devicePath: s.string(2).doc('Path of the device inside the container.'),
+  },
+  { doc: 'Where a raw block device appears in a container.' },
+);
 export interface VolumeDevice extends Of<typeof volumeDevice> {}
 
-export const container = struct('core.v1.Container', {
-  name: s.string(1).doc(''),
-  image: s.string(2).filled().doc(''),
-  command: s.list(3, t.string).optional().doc(''),
-  args: s.list(4, t.string).optional().doc(''),
-  workingDir: s.string(5).optional().doc(''),
-  ports: s
-    .list(6, containerPort, {
-      list: 'map',
-      keys: ['containerPort', 'protocol'],
-      patch: { strategy: 'merge', mergeKey: 'containerPort' },
-    })
-    .optional()
-    .doc(''),
-  envFrom: s.list(19, envFromSource).optional().doc(''),
-  env: s
-    .list(7, envVar, { list: 'map', keys: ['name'], patch: { strategy: 'merge', mergeKey: 'name' } })
-    .optional()
-    .doc(''),
-  resources: s.field(8, resourceRequirements).default({}).doc(''),
-  resizePolicy: s.list(23, containerResizePolicy).optional().doc(''),
-  restartPolicy: s.oneOf(24, 'Always', 'Never', 'OnFailure').optional().doc(''),
-  restartPolicyRules: s.list(25, containerRestartRule).optional().doc(''),
-  volumeMounts: s
-    .list(9, volumeMount, { list: 'map', keys: ['mountPath'], patch: { strategy: 'merge', mergeKey: 'mountPath' } })
-    .optional()
-    .doc(''),
-  volumeDevices: s
-    .list(21, volumeDevice, { list: 'map', keys: ['devicePath'], patch: { strategy: 'merge', mergeKey: 'devicePath' } })
-    .optional()
-    .doc(''),
-  livenessProbe: s.field(10, probe).optional().doc(''),
-  readinessProbe: s.field(11, probe).optional().doc(''),
-  startupProbe: s.field(22, probe).optional().doc(''),
-  lifecycle: s.field(12, lifecycle).optional().doc(''),
-  terminationMessagePath: s.string(13).default('/dev/termination-log').doc(''),
-  terminationMessagePolicy: s.oneOf(20, 'File', 'FallbackToLogsOnError').default('File').doc(''),
-  imagePullPolicy: s.oneOf(14, 'Always', 'Never', 'IfNotPresent').filled().doc(''),
-  securityContext: s.field(15, securityContext).optional().doc(''),
-  stdin: s.boolean(16).optional().doc(''),
-  stdinOnce: s.boolean(17).optional().doc(''),
-  tty: s.boolean(18).optional().doc(''),
-});
+export const container = struct(
+  'core.v1.Container',
+  {
+    name: s.string(1).doc('A DNS label, unique in the pod.'),
+    image: s.string(2).filled().doc('Name of the image.'),
+    command: s
+      .list(3, t.string)
+      .optional()
+      .doc("Replaces the image's entry point; not run in a shell. $(VARIABLES) of the environment are filled in."),
+    args: s
+      .list(4, t.string)
+      .optional()
+      .doc("Arguments of the entry point; replaces the image's. $(VARIABLES) are filled in."),
+    workingDir: s.string(5).optional().doc("Directory to start in; the image's when empty."),
+    ports: s
+      .list(6, containerPort, {
+        list: 'map',
+        keys: ['containerPort', 'protocol'],
+        patch: { strategy: 'merge', mergeKey: 'containerPort' },
+      })
+      .optional()
+      .doc('Ports the container listens on.'),
+    envFrom: s
+      .list(19, envFromSource)
+      .optional()
+      .doc('ConfigMaps and Secrets whose keys become environment variables. Later ones win; env wins over all.'),
+    env: s
+      .list(7, envVar, { list: 'map', keys: ['name'], patch: { strategy: 'merge', mergeKey: 'name' } })
+      .optional()
+      .doc('Environment variables.'),
+    resources: s.field(8, resourceRequirements).default({}).doc('Compute resources it asks for and may use.'),
+    resizePolicy: s
+      .list(23, containerResizePolicy)
+      .optional()
+      .doc('What a change of resources means to the running container.'),
+    restartPolicy: s
+      .oneOf(24, 'Always', 'Never', 'OnFailure')
+      .optional()
+      .doc("Overrides the pod's restart policy. On an init container, Always makes it a sidecar."),
+    restartPolicyRules: s
+      .list(25, containerRestartRule)
+      .optional()
+      .doc('Rules looked at, in order, before restartPolicy when the container ends.'),
+    volumeMounts: s
+      .list(9, volumeMount, { list: 'map', keys: ['mountPath'], patch: { strategy: 'merge', mergeKey: 'mountPath' } })
+      .optional()
+      .doc('Volumes that appear in the file system.'),
+    volumeDevices: s
+      .list(21, volumeDevice, {
+        list: 'map',
+        keys: ['devicePath'],
+        patch: { strategy: 'merge', mergeKey: 'devicePath' },
+      })
+      .optional()
+      .doc('Block devices the container sees.'),
+    livenessProbe: s.field(10, probe).optional().doc('When it fails, the container is restarted.'),
+    readinessProbe: s.field(11, probe).optional().doc('While it fails, the pod gets no traffic of Services.'),
+    startupProbe: s
+      .field(22, probe)
+      .optional()
+      .doc('Until it passes, no other probe runs; when it fails, the container is restarted.'),
+    lifecycle: s.field(12, lifecycle).optional().doc('What to do right after the start and before the stop.'),
+    terminationMessagePath: s
+      .string(13)
+      .default('/dev/termination-log')
+      .doc('The file whose content becomes the termination message.'),
+    terminationMessagePolicy: s
+      .oneOf(20, 'File', 'FallbackToLogsOnError')
+      .default('File')
+      .doc('File, or FallbackToLogsOnError to use the end of the log when the file is empty.'),
+    imagePullPolicy: s
+      .oneOf(14, 'Always', 'Never', 'IfNotPresent')
+      .filled()
+      .doc('When to pull: Always, IfNotPresent or Never. Always is the default for the tag latest.'),
+    securityContext: s.field(15, securityContext).optional().doc("Security settings; these win over the pod's."),
+    stdin: s.boolean(16).optional().doc('Keep standard input open, even when nobody is attached.'),
+    stdinOnce: s.boolean(17).optional().doc('Close standard input after the first client detaches.'),
+    tty: s.boolean(18).optional().doc('Give the container a terminal; needs stdin.'),
+  },
+  { doc: 'One program with its image, environment and limits.' },
+);
 export interface Container extends Of<typeof container> {}
 
 export const ephemeralContainerCommon = struct('core.v1.EphemeralContainerCommon', {
-  name: s.string(1).doc(''),
-  image: s.string(2).filled().doc(''),
-  command: s.list(3, t.string).optional().doc(''),
-  args: s.list(4, t.string).optional().doc(''),
-  workingDir: s.string(5).optional().doc(''),
+  name: s.string(1).doc('A DNS label, unique among all containers of the pod.'),
+  image: s.string(2).filled().doc('Name of the image.'),
+  command: s
+    .list(3, t.string)
+    .optional()
+    .doc("Replaces the image's entry point; not run in a shell. $(VARIABLES) of the environment are filled in."),
+  args: s
+    .list(4, t.string)
+    .optional()
+    .doc("Arguments of the entry point; replaces the image's. $(VARIABLES) are filled in."),
+  workingDir: s.string(5).optional().doc("Directory to start in; the image's when empty."),
   ports: s
     .list(6, containerPort, {
       list: 'map',
@@ -107,40 +186,56 @@ export const ephemeralContainerCommon = struct('core.v1.EphemeralContainerCommon
       patch: { strategy: 'merge', mergeKey: 'containerPort' },
     })
     .optional()
-    .doc(''),
-  envFrom: s.list(19, envFromSource).optional().doc(''),
+    .doc('Not allowed here.'),
+  envFrom: s.list(19, envFromSource).optional().doc('ConfigMaps and Secrets whose keys become environment variables.'),
   env: s
     .list(7, envVar, { list: 'map', keys: ['name'], patch: { strategy: 'merge', mergeKey: 'name' } })
     .optional()
-    .doc(''),
-  resources: s.field(8, resourceRequirements).default({}).doc(''),
-  resizePolicy: s.list(23, containerResizePolicy).optional().doc(''),
-  restartPolicy: s.oneOf(24, 'Always', 'Never', 'OnFailure').optional().doc(''),
-  restartPolicyRules: s.list(25, containerRestartRule).optional().doc(''),
+    .doc('Environment variables.'),
+  resources: s
+    .field(8, resourceRequirements)
+    .default({})
+    .doc('Not allowed here: an ephemeral container uses what the pod has left.'),
+  resizePolicy: s.list(23, containerResizePolicy).optional().doc('Not allowed here.'),
+  restartPolicy: s.oneOf(24, 'Always', 'Never', 'OnFailure').optional().doc('Not allowed here.'),
+  restartPolicyRules: s.list(25, containerRestartRule).optional().doc('Not allowed here.'),
   volumeMounts: s
     .list(9, volumeMount, { list: 'map', keys: ['mountPath'], patch: { strategy: 'merge', mergeKey: 'mountPath' } })
     .optional()
-    .doc(''),
+    .doc('Volumes that appear in the file system; no subPath.'),
   volumeDevices: s
     .list(21, volumeDevice, { list: 'map', keys: ['devicePath'], patch: { strategy: 'merge', mergeKey: 'devicePath' } })
     .optional()
-    .doc(''),
-  livenessProbe: s.field(10, probe).optional().doc(''),
-  readinessProbe: s.field(11, probe).optional().doc(''),
-  startupProbe: s.field(22, probe).optional().doc(''),
-  lifecycle: s.field(12, lifecycle).optional().doc(''),
-  terminationMessagePath: s.string(13).default('/dev/termination-log').doc(''),
-  terminationMessagePolicy: s.oneOf(20, 'File', 'FallbackToLogsOnError').default('File').doc(''),
-  imagePullPolicy: s.oneOf(14, 'Always', 'Never', 'IfNotPresent').filled().doc(''),
-  securityContext: s.field(15, securityContext).optional().doc(''),
-  stdin: s.boolean(16).optional().doc(''),
-  stdinOnce: s.boolean(17).optional().doc(''),
-  tty: s.boolean(18).optional().doc(''),
+    .doc('Block devices the container sees.'),
+  livenessProbe: s.field(10, probe).optional().doc('Not allowed here.'),
+  readinessProbe: s.field(11, probe).optional().doc('Not allowed here.'),
+  startupProbe: s.field(22, probe).optional().doc('Not allowed here.'),
+  lifecycle: s.field(12, lifecycle).optional().doc('Not allowed here.'),
+  terminationMessagePath: s
+    .string(13)
+    .default('/dev/termination-log')
+    .doc('The file whose content becomes the termination message.'),
+  terminationMessagePolicy: s
+    .oneOf(20, 'File', 'FallbackToLogsOnError')
+    .default('File')
+    .doc('File, or FallbackToLogsOnError to use the end of the log when the file is empty.'),
+  imagePullPolicy: s
+    .oneOf(14, 'Always', 'Never', 'IfNotPresent')
+    .filled()
+    .doc('When to pull: Always, IfNotPresent or Never.'),
+  securityContext: s.field(15, securityContext).optional().doc("Security settings; these win over the pod's."),
+  stdin: s.boolean(16).optional().doc('Keep standard input open, even when nobody is attached.'),
+  stdinOnce: s.boolean(17).optional().doc('Close standard input after the first client detaches.'),
+  tty: s.boolean(18).optional().doc('Give the container a terminal; needs stdin.'),
 });
 export interface EphemeralContainerCommon extends Of<typeof ephemeralContainerCommon> {}
 
-export const ephemeralContainer = struct('core.v1.EphemeralContainer', {
-  ...inline(1, ephemeralContainerCommon),
-  targetContainerName: s.string(2).optional().doc(''),
-});
+export const ephemeralContainer = struct(
+  'core.v1.EphemeralContainer',
+  {
+    ...inline(1, ephemeralContainerCommon),
+    targetContainerName: s.string(2).optional().doc('The container whose process namespace it joins.'),
+  },
+  { doc: 'A container added to a running pod for debugging; it is never restarted.' },
+);
 export interface EphemeralContainer extends Of<typeof ephemeralContainer> {}

@@ -1,29 +1,43 @@
-/** */
+/**
+ * Endpoints: the addresses behind a Service, in the old form that EndpointSlices replace.
+ */
 import { resource, type ObjectOf } from '#schema/kind.ts';
 import { s, struct, type Of } from '#schema/type.ts';
 import { objectReference } from './references.ts';
 
-export const endpointAddress = struct('core.v1.EndpointAddress', {
-  ip: s.string(1).doc(''),
-  hostname: s.string(3).optional().doc(''),
-  nodeName: s.string(4).optional().doc(''),
-  targetRef: s.field(2, objectReference).optional().doc(''),
-});
+export const endpointAddress = struct(
+  'core.v1.EndpointAddress',
+  {
+    ip: s.string(1).doc('The address.'),
+    hostname: s.string(3).optional().doc('Host name of this endpoint.'),
+    nodeName: s.string(4).optional().doc('The node it runs on.'),
+    targetRef: s.field(2, objectReference).optional().doc('The pod.'),
+  },
+  { doc: 'One address behind a Service.' },
+);
 export interface EndpointAddress extends Of<typeof endpointAddress> {}
 
-export const endpointPort = struct('core.v1.EndpointPort', {
-  name: s.string(1).optional().doc(''),
-  port: s.int32(2).doc(''),
-  protocol: s.oneOf(3, 'TCP', 'UDP', 'SCTP').default('TCP').doc(''),
-  appProtocol: s.string(4).optional().doc(''),
-});
+export const endpointPort = struct(
+  'core.v1.EndpointPort',
+  {
+    name: s.string(1).optional().doc("Name of the Service's port."),
+    port: s.int32(2).doc('Number of the port.'),
+    protocol: s.oneOf(3, 'TCP', 'UDP', 'SCTP').default('TCP').doc('TCP, UDP or SCTP.'),
+    appProtocol: s.string(4).optional().doc('A hint what is spoken over the port.'),
+  },
+  { doc: 'One port behind a Service.' },
+);
 export interface EndpointPort extends Of<typeof endpointPort> {}
 
-export const endpointSubset = struct('core.v1.EndpointSubset', {
-  addresses: s.list(1, endpointAddress).optional().doc(''),
-  notReadyAddresses: s.list(2, endpointAddress).optional().doc(''),
-  ports: s.list(3, endpointPort).optional().doc(''),
-});
+export const endpointSubset = struct(
+  'core.v1.EndpointSubset',
+  {
+    addresses: s.list(1, endpointAddress).optional().doc('Addresses that are ready.'),
+    notReadyAddresses: s.list(2, endpointAddress).optional().doc('Addresses that are not ready.'),
+    ports: s.list(3, endpointPort).optional().doc('Ports of all these addresses.'),
+  },
+  { doc: 'Addresses that share the same ports.' },
+);
 export interface EndpointSubset extends Of<typeof endpointSubset> {}
 
 export const Endpoints = resource({
@@ -35,9 +49,12 @@ export const Endpoints = resource({
   scope: 'Namespaced',
   storagePrefix: 'services/endpoints',
   name: 'core.v1.Endpoints',
-  doc: '',
+  doc: 'The addresses behind a Service. EndpointSlices replace it.',
   fields: {
-    subsets: s.list(2, endpointSubset).optional().doc(''),
+    subsets: s
+      .list(2, endpointSubset)
+      .optional()
+      .doc('Addresses and ports; the endpoints are all combinations in each subset.'),
   },
 });
 export type Endpoints = ObjectOf<typeof Endpoints>;

@@ -1,18 +1,28 @@
-/** */
+/**
+ * Event (core/v1): something that happened to an object. events.k8s.io/v1 shows the same stored objects.
+ */
 import { resource, type ObjectOf } from '#schema/kind.ts';
 import { s, struct, type Of } from '#schema/type.ts';
 import { objectReference } from './references.ts';
 
-export const eventSource = struct('core.v1.EventSource', {
-  component: s.string(1).optional().doc(''),
-  host: s.string(2).optional().doc(''),
-});
+export const eventSource = struct(
+  'core.v1.EventSource',
+  {
+    component: s.string(1).optional().doc('Name of the component.'),
+    host: s.string(2).optional().doc('Node on which it runs.'),
+  },
+  { doc: 'Who reports an event.' },
+);
 export interface EventSource extends Of<typeof eventSource> {}
 
-export const eventSeries = struct('core.v1.EventSeries', {
-  count: s.int32(1).optional().doc(''),
-  lastObservedTime: s.microTime(2).optional().doc(''),
-});
+export const eventSeries = struct(
+  'core.v1.EventSeries',
+  {
+    count: s.int32(1).optional().doc('How often it happened.'),
+    lastObservedTime: s.microTime(2).optional().doc('When it last happened.'),
+  },
+  { doc: 'An event that keeps happening.' },
+);
 export interface EventSeries extends Of<typeof eventSeries> {}
 
 export const Event = resource({
@@ -23,22 +33,22 @@ export const Event = resource({
   shortNames: ['ev'],
   scope: 'Namespaced',
   name: 'core.v1.Event',
-  doc: '',
+  doc: 'Something that happened to an object, for people; kept for an hour or so.',
   fields: {
-    involvedObject: s.field(2, objectReference).default({}).doc(''),
-    reason: s.string(3).optional().doc(''),
-    message: s.string(4).optional().doc(''),
-    source: s.field(5, eventSource).default({}).doc(''),
-    firstTimestamp: s.time(6).optional().doc(''),
-    lastTimestamp: s.time(7).optional().doc(''),
-    count: s.int32(8).optional().doc(''),
-    type: s.string(9).optional().doc(''),
-    eventTime: s.microTime(10).optional().doc(''),
-    series: s.field(11, eventSeries).optional().doc(''),
-    action: s.string(12).optional().doc(''),
-    related: s.field(13, objectReference).optional().doc(''),
-    reportingComponent: s.string(14).default('').doc(''),
-    reportingInstance: s.string(15).default('').doc(''),
+    involvedObject: s.field(2, objectReference).default({}).doc('What it happened to.'),
+    reason: s.string(3).optional().doc('Why: one short CamelCase word.'),
+    message: s.string(4).optional().doc('What happened, for people.'),
+    source: s.field(5, eventSource).default({}).doc('Who reports it.'),
+    firstTimestamp: s.time(6).optional().doc('When it happened first.'),
+    lastTimestamp: s.time(7).optional().doc('When it happened last.'),
+    count: s.int32(8).optional().doc('How often it happened.'),
+    type: s.string(9).optional().doc('Normal or Warning.'),
+    eventTime: s.microTime(10).optional().doc('When it happened.'),
+    series: s.field(11, eventSeries).optional().doc('Set when it keeps happening.'),
+    action: s.string(12).optional().doc('What was done or failed.'),
+    related: s.field(13, objectReference).optional().doc('A second object that takes part.'),
+    reportingComponent: s.string(14).default('').doc('The controller that reports it, such as kubernetes.io/kubelet.'),
+    reportingInstance: s.string(15).default('').doc('Which instance of the controller.'),
   },
 });
 export type Event = ObjectOf<typeof Event>;

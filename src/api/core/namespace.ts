@@ -1,28 +1,42 @@
-/** */
+/**
+ * Namespace: a room for names. It goes when its finalizers are gone, which the namespace controller sees to.
+ */
 import { resource, type ObjectOf } from '#schema/kind.ts';
 import { s, struct, t, type Of } from '#schema/type.ts';
 
-export const namespaceSpec = struct('core.v1.NamespaceSpec', {
-  finalizers: s.list(1, t.string).filled().doc(''),
-});
+export const namespaceSpec = struct(
+  'core.v1.NamespaceSpec',
+  {
+    finalizers: s.list(1, t.string).filled().doc('Who must still clean up before the namespace goes.'),
+  },
+  { doc: 'Settings of a namespace.' },
+);
 export interface NamespaceSpec extends Of<typeof namespaceSpec> {}
 
-export const namespaceCondition = struct('core.v1.NamespaceCondition', {
-  type: s.string(1).doc(''),
-  status: s.oneOf(2, 'True', 'False', 'Unknown').doc(''),
-  lastTransitionTime: s.time(4).optional().doc(''),
-  reason: s.string(5).optional().doc(''),
-  message: s.string(6).optional().doc(''),
-});
+export const namespaceCondition = struct(
+  'core.v1.NamespaceCondition',
+  {
+    type: s.string(1).doc('What is observed.'),
+    status: s.oneOf(2, 'True', 'False', 'Unknown').doc('Whether it holds.'),
+    lastTransitionTime: s.time(4).optional().doc('When the status last changed.'),
+    reason: s.string(5).optional().doc('Why it changed: one CamelCase word for programs.'),
+    message: s.string(6).optional().doc('Why it changed, for people.'),
+  },
+  { doc: 'One aspect of a namespace that is being deleted.' },
+);
 export interface NamespaceCondition extends Of<typeof namespaceCondition> {}
 
-export const namespaceStatus = struct('core.v1.NamespaceStatus', {
-  phase: s.oneOf(1, 'Active', 'Terminating').default('Active').doc(''),
-  conditions: s
-    .list(2, namespaceCondition, { list: 'map', keys: ['type'], patch: { strategy: 'merge', mergeKey: 'type' } })
-    .optional()
-    .doc(''),
-});
+export const namespaceStatus = struct(
+  'core.v1.NamespaceStatus',
+  {
+    phase: s.oneOf(1, 'Active', 'Terminating').default('Active').doc('Active or Terminating.'),
+    conditions: s
+      .list(2, namespaceCondition, { list: 'map', keys: ['type'], patch: { strategy: 'merge', mergeKey: 'type' } })
+      .optional()
+      .doc('What still hinders the deletion.'),
+  },
+  { doc: 'State of a namespace.' },
+);
 export interface NamespaceStatus extends Of<typeof namespaceStatus> {}
 
 export const Namespace = resource({
@@ -35,10 +49,10 @@ export const Namespace = resource({
   verbs: ['create', 'delete', 'get', 'list', 'patch', 'update', 'watch'],
   subresources: { status: true, other: { finalize: { kind: 'Namespace', verbs: ['update'] } } },
   name: 'core.v1.Namespace',
-  doc: '',
+  doc: 'A room for names: objects in different namespaces may have the same name.',
   fields: {
-    spec: s.field(2, namespaceSpec).default({}).doc(''),
-    status: s.field(3, namespaceStatus).default({}).doc(''),
+    spec: s.field(2, namespaceSpec).default({}).doc('Settings of the namespace.'),
+    status: s.field(3, namespaceStatus).default({}).doc('State of the namespace.'),
   },
 });
 export type Namespace = ObjectOf<typeof Namespace>;

@@ -1,31 +1,42 @@
-/** */
+/**
+ * Node selectors: requirements on labels and fields of a node, for affinity.
+ */
 import { s, struct, t, type Of } from '#schema/type.ts';
 
-export const nodeSelectorRequirement = struct('core.v1.NodeSelectorRequirement', {
-  key: s.string(1).doc(''),
-  operator: s.oneOf(2, 'In', 'NotIn', 'Exists', 'DoesNotExist', 'Gt', 'Lt').doc(''),
-  values: s.list(3, t.string).optional().doc(''),
-});
+export const nodeSelectorRequirement = struct(
+  'core.v1.NodeSelectorRequirement',
+  {
+    key: s.string(1).doc('The label or field.'),
+    operator: s
+      .oneOf(2, 'In', 'NotIn', 'Exists', 'DoesNotExist', 'Gt', 'Lt')
+      .doc('In, NotIn, Exists, DoesNotExist, Gt or Lt.'),
+    values: s
+      .list(3, t.string)
+      .optional()
+      .doc('What to compare with; empty for Exists and DoesNotExist, one integer for Gt and Lt.'),
+  },
+  { doc: 'Compares one label or field of a node.' },
+);
 export interface NodeSelectorRequirement extends Of<typeof nodeSelectorRequirement> {}
 
-export const nodeSelectorTerm = struct('core.v1.NodeSelectorTerm', {
-  matchExpressions: s.list(1, nodeSelectorRequirement).optional().doc(''),
-  matchFields: s.list(2, nodeSelectorRequirement).optional().doc(''),
-});
+export const nodeSelectorTerm = struct(
+  'core.v1.NodeSelectorTerm',
+  {
+    matchExpressions: s.list(1, nodeSelectorRequirement).optional().doc('Requirements on labels.'),
+    matchFields: s
+      .list(2, nodeSelectorRequirement)
+      .optional()
+      .doc('Requirements on fields; metadata.name is the only one.'),
+  },
+  { doc: 'Requirements that must all hold; an empty term matches nothing.' },
+);
 export interface NodeSelectorTerm extends Of<typeof nodeSelectorTerm> {}
 
-export const nodeSelector = struct('core.v1.NodeSelector', {
-  nodeSelectorTerms: s.list(1, nodeSelectorTerm).doc(''),
-});
+export const nodeSelector = struct(
+  'core.v1.NodeSelector',
+  {
+    nodeSelectorTerms: s.list(1, nodeSelectorTerm).doc('The terms; at least one.'),
+  },
+  { doc: 'Terms of which at least one must match.' },
+);
 export interface NodeSelector extends Of<typeof nodeSelector> {}
-
-export const topologySelectorLabelRequirement = struct('core.v1.TopologySelectorLabelRequirement', {
-  key: s.string(1).doc(''),
-  values: s.list(2, t.string).doc(''),
-});
-export interface TopologySelectorLabelRequirement extends Of<typeof topologySelectorLabelRequirement> {}
-
-export const topologySelectorTerm = struct('core.v1.TopologySelectorTerm', {
-  matchLabelExpressions: s.list(1, topologySelectorLabelRequirement).optional().doc(''),
-});
-export interface TopologySelectorTerm extends Of<typeof topologySelectorTerm> {}

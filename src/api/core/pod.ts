@@ -1,4 +1,6 @@
-/** */
+/**
+ * Pod: the unit that is scheduled. Joins spec, status, defaults, rules and columns, each in a file of its own.
+ */
 import { resource, type ObjectOf } from '#schema/kind.ts';
 import { s } from '#schema/type.ts';
 import { podSpec } from './pod-spec.ts';
@@ -27,13 +29,13 @@ export const Pod = resource({
     },
   },
   name: 'core.v1.Pod',
-  doc: '',
+  doc: 'A group of containers that are scheduled together onto one node and share its network and volumes.',
   fields: {
     spec: s
       .field(2, podSpec)
       .default({} as never)
-      .doc(''),
-    status: s.field(3, podStatus).default({}).doc(''),
+      .doc('What should run.'),
+    status: s.field(3, podStatus).default({}).doc('What was last seen of the pod; written by the kubelet.'),
   },
 });
 export type Pod = ObjectOf<typeof Pod>;

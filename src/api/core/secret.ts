@@ -1,4 +1,6 @@
-/** */
+/**
+ * Secret: confidential values. `stringData` is only for writing: it is merged into `data` and never stored or shown.
+ */
 import { resource, type ObjectOf } from '#schema/kind.ts';
 import { s, t } from '#schema/type.ts';
 
@@ -9,12 +11,15 @@ export const Secret = resource({
   plural: 'secrets',
   scope: 'Namespaced',
   name: 'core.v1.Secret',
-  doc: '',
+  doc: 'Confidential values, kept apart from pods. Values are bytes, in base64.',
   fields: {
-    immutable: s.boolean(5).optional().doc(''),
-    data: s.map(2, t.bytes).optional().doc(''),
-    stringData: s.map(4, t.string).optional().doc(''),
-    type: s.string(3).default('Opaque').doc(''),
+    immutable: s.boolean(5).optional().doc('When true, data cannot be changed; only the whole Secret can be deleted.'),
+    data: s
+      .map(2, t.bytes)
+      .optional()
+      .doc('Keys and values in base64. Keys consist of letters, digits, -, _ and dots.'),
+    stringData: s.map(4, t.string).optional().doc('Write-only: plain text values that go into data and win over it.'),
+    type: s.string(3).default('Opaque').doc('What the keys are meant for; cannot be changed.'),
   },
 });
 export type Secret = ObjectOf<typeof Secret>;

@@ -1,4 +1,6 @@
-/** */
+/**
+ * ServiceAccount: an identity for programs in pods. Tokens come from its token subresource.
+ */
 import { resource, type ObjectOf } from '#schema/kind.ts';
 import { s } from '#schema/type.ts';
 import { localObjectReference, objectReference } from './references.ts';
@@ -14,14 +16,20 @@ export const ServiceAccount = resource({
     other: { token: { kind: 'TokenRequest', group: 'authentication.k8s.io', version: 'v1', verbs: ['create'] } },
   },
   name: 'core.v1.ServiceAccount',
-  doc: '',
+  doc: 'An identity for programs that run in pods.',
   fields: {
     secrets: s
       .list(2, objectReference, { list: 'map', keys: ['name'], patch: { strategy: 'merge', mergeKey: 'name' } })
       .optional()
-      .doc(''),
-    imagePullSecrets: s.list(3, localObjectReference).optional().doc(''),
-    automountServiceAccountToken: s.boolean(4).optional().doc(''),
+      .doc('Secrets that pods of this account may use. Old: tokens are not stored in Secrets any more.'),
+    imagePullSecrets: s
+      .list(3, localObjectReference)
+      .optional()
+      .doc('Credentials added to pods of this account for pulling images.'),
+    automountServiceAccountToken: s
+      .boolean(4)
+      .optional()
+      .doc('Whether pods get a token mounted; a pod can decide for itself.'),
   },
 });
 export type ServiceAccount = ObjectOf<typeof ServiceAccount>;

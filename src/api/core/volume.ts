@@ -1,4 +1,6 @@
-/** */
+/**
+ * Every kind of volume source. Long because the API is; the kubelet implements a few of them.
+ */
 import { inline, s, struct, t, type Of } from '#schema/type.ts';
 import { labelSelector } from '#schema/label-selector.ts';
 import { objectMeta } from '#schema/object-meta.ts';
@@ -10,388 +12,584 @@ import {
 } from './references.ts';
 import { volumeResourceRequirements } from './resources.ts';
 
-export const hostPathVolumeSource = struct('core.v1.HostPathVolumeSource', {
-  path: s.string(1).doc(''),
-  type: s
-    .oneOf(2, '', 'DirectoryOrCreate', 'Directory', 'FileOrCreate', 'File', 'Socket', 'CharDevice', 'BlockDevice')
-    .default('')
-    .doc(''),
-});
+export const hostPathVolumeSource = struct(
+  'core.v1.HostPathVolumeSource',
+  {
+    path: s.string(1).doc('Path on the node.'),
+    type: s
+      .oneOf(2, '', 'DirectoryOrCreate', 'Directory', 'FileOrCreate', 'File', 'Socket', 'CharDevice', 'BlockDevice')
+      .default('')
+      .doc(
+        'What must be there, or is made: Directory, DirectoryOrCreate, File, FileOrCreate, Socket, CharDevice, BlockDevice; empty checks nothing.',
+      ),
+  },
+  { doc: 'A file or directory of the node.' },
+);
 export interface HostPathVolumeSource extends Of<typeof hostPathVolumeSource> {}
 
-export const emptyDirVolumeSource = struct('core.v1.EmptyDirVolumeSource', {
-  medium: s.string(1).optional().doc(''),
-  sizeLimit: s.quantity(2).optional().doc(''),
-});
+export const emptyDirVolumeSource = struct(
+  'core.v1.EmptyDirVolumeSource',
+  {
+    medium: s.string(1).optional().doc("Empty for the node's disk, Memory for a tmpfs, HugePages or HugePages-<size>."),
+    sizeLimit: s.quantity(2).optional().doc('The most it may hold.'),
+  },
+  { doc: 'An empty directory that lives as long as the pod.' },
+);
 export interface EmptyDirVolumeSource extends Of<typeof emptyDirVolumeSource> {}
 
-export const gcePersistentDiskVolumeSource = struct('core.v1.GCEPersistentDiskVolumeSource', {
-  pdName: s.string(1).doc(''),
-  fsType: s.string(2).optional().doc(''),
-  partition: s.int32(3).optional().doc(''),
-  readOnly: s.boolean(4).optional().doc(''),
-});
+export const gcePersistentDiskVolumeSource = struct(
+  'core.v1.GCEPersistentDiskVolumeSource',
+  {
+    pdName: s.string(1).doc('Name of the disk.'),
+    fsType: s.string(2).optional().doc('File system.'),
+    partition: s.int32(3).optional().doc('Partition number.'),
+    readOnly: s.boolean(4).optional().doc('Mount read-only.'),
+  },
+  { doc: 'A disk of Google Compute Engine. Old: goes to the CSI driver.' },
+);
 export interface GCEPersistentDiskVolumeSource extends Of<typeof gcePersistentDiskVolumeSource> {}
 
-export const awsElasticBlockStoreVolumeSource = struct('core.v1.AWSElasticBlockStoreVolumeSource', {
-  volumeID: s.string(1).doc(''),
-  fsType: s.string(2).optional().doc(''),
-  partition: s.int32(3).optional().doc(''),
-  readOnly: s.boolean(4).optional().doc(''),
-});
+export const awsElasticBlockStoreVolumeSource = struct(
+  'core.v1.AWSElasticBlockStoreVolumeSource',
+  {
+    volumeID: s.string(1).doc('ID of the volume.'),
+    fsType: s.string(2).optional().doc('File system.'),
+    partition: s.int32(3).optional().doc('Partition number.'),
+    readOnly: s.boolean(4).optional().doc('Mount read-only.'),
+  },
+  { doc: 'A disk of AWS EBS. Old: goes to the CSI driver.' },
+);
 export interface AWSElasticBlockStoreVolumeSource extends Of<typeof awsElasticBlockStoreVolumeSource> {}
 
-export const gitRepoVolumeSource = struct('core.v1.GitRepoVolumeSource', {
-  repository: s.string(1).doc(''),
-  revision: s.string(2).optional().doc(''),
-  directory: s.string(3).optional().doc(''),
-});
+export const gitRepoVolumeSource = struct(
+  'core.v1.GitRepoVolumeSource',
+  {
+    repository: s.string(1).doc('URL of the repository.'),
+    revision: s.string(2).optional().doc('Commit to check out.'),
+    directory: s.string(3).optional().doc('Directory to clone into.'),
+  },
+  { doc: 'A clone of a git repository. Old and switched off.' },
+);
 export interface GitRepoVolumeSource extends Of<typeof gitRepoVolumeSource> {}
 
-export const keyToPath = struct('core.v1.KeyToPath', {
-  key: s.string(1).doc(''),
-  path: s.string(2).doc(''),
-  mode: s.int32(3).optional().doc(''),
-});
+export const keyToPath = struct(
+  'core.v1.KeyToPath',
+  {
+    key: s.string(1).doc('The key.'),
+    path: s.string(2).doc('Relative path of the file; without "..".'),
+    mode: s.int32(3).optional().doc('Permission bits of the file, 0 to 0777; defaultMode when absent.'),
+  },
+  { doc: 'Puts one key into one file.' },
+);
 export interface KeyToPath extends Of<typeof keyToPath> {}
 
-export const secretVolumeSource = struct('core.v1.SecretVolumeSource', {
-  secretName: s.string(1).optional().doc(''),
-  items: s.list(2, keyToPath).optional().doc(''),
-  defaultMode: s.int32(3).default(420).doc(''),
-  optional: s.boolean(4).optional().doc(''),
-});
+export const secretVolumeSource = struct(
+  'core.v1.SecretVolumeSource',
+  {
+    secretName: s.string(1).optional().doc('Name of the Secret.'),
+    items: s.list(2, keyToPath).optional().doc('The keys to show; all when absent.'),
+    defaultMode: s.int32(3).default(420).doc('Permission bits of the files, 0 to 0777.'),
+    optional: s.boolean(4).optional().doc('When true, a missing Secret or key is no failure.'),
+  },
+  { doc: 'The keys of a Secret as files.' },
+);
 export interface SecretVolumeSource extends Of<typeof secretVolumeSource> {}
 
-export const nfsVolumeSource = struct('core.v1.NFSVolumeSource', {
-  server: s.string(1).doc(''),
-  path: s.string(2).doc(''),
-  readOnly: s.boolean(3).optional().doc(''),
-});
+export const nfsVolumeSource = struct(
+  'core.v1.NFSVolumeSource',
+  {
+    server: s.string(1).doc('Host name or address of the server.'),
+    path: s.string(2).doc('Exported path.'),
+    readOnly: s.boolean(3).optional().doc('Mount read-only.'),
+  },
+  { doc: 'An NFS export.' },
+);
 export interface NFSVolumeSource extends Of<typeof nfsVolumeSource> {}
 
-export const iscsiVolumeSource = struct('core.v1.ISCSIVolumeSource', {
-  targetPortal: s.string(1).doc(''),
-  iqn: s.string(2).doc(''),
-  lun: s.int32(3).doc(''),
-  iscsiInterface: s.string(4).default('default').doc(''),
-  fsType: s.string(5).optional().doc(''),
-  readOnly: s.boolean(6).optional().doc(''),
-  portals: s.list(7, t.string).optional().doc(''),
-  chapAuthDiscovery: s.boolean(8).optional().doc(''),
-  chapAuthSession: s.boolean(11).optional().doc(''),
-  secretRef: s.field(10, localObjectReference).optional().doc(''),
-  initiatorName: s.string(12).optional().doc(''),
-});
+export const iscsiVolumeSource = struct(
+  'core.v1.ISCSIVolumeSource',
+  {
+    targetPortal: s.string(1).doc('Address of the target, with port when it is not 3260.'),
+    iqn: s.string(2).doc('Qualified name of the target.'),
+    lun: s.int32(3).doc('Logical unit number.'),
+    iscsiInterface: s.string(4).default('default').doc('Transport interface.'),
+    fsType: s.string(5).optional().doc('File system.'),
+    readOnly: s.boolean(6).optional().doc('Mount read-only.'),
+    portals: s.list(7, t.string).optional().doc('Further portals.'),
+    chapAuthDiscovery: s.boolean(8).optional().doc('Authenticate discovery by CHAP.'),
+    chapAuthSession: s.boolean(11).optional().doc('Authenticate the session by CHAP.'),
+    secretRef: s.field(10, localObjectReference).optional().doc('Secret with the CHAP credentials.'),
+    initiatorName: s.string(12).optional().doc('Name of the initiator.'),
+  },
+  { doc: 'An iSCSI disk.' },
+);
 export interface ISCSIVolumeSource extends Of<typeof iscsiVolumeSource> {}
 
-export const glusterfsVolumeSource = struct('core.v1.GlusterfsVolumeSource', {
-  endpoints: s.string(1).doc(''),
-  path: s.string(2).doc(''),
-  readOnly: s.boolean(3).optional().doc(''),
-});
+export const glusterfsVolumeSource = struct(
+  'core.v1.GlusterfsVolumeSource',
+  {
+    endpoints: s.string(1).doc('Endpoints with the servers.'),
+    path: s.string(2).doc('Path of the volume.'),
+    readOnly: s.boolean(3).optional().doc('Mount read-only.'),
+  },
+  { doc: 'A GlusterFS volume. Removed from nodes.' },
+);
 export interface GlusterfsVolumeSource extends Of<typeof glusterfsVolumeSource> {}
 
-export const persistentVolumeClaimVolumeSource = struct('core.v1.PersistentVolumeClaimVolumeSource', {
-  claimName: s.string(1).doc(''),
-  readOnly: s.boolean(2).optional().doc(''),
-});
+export const persistentVolumeClaimVolumeSource = struct(
+  'core.v1.PersistentVolumeClaimVolumeSource',
+  {
+    claimName: s.string(1).doc('Name of the PersistentVolumeClaim.'),
+    readOnly: s.boolean(2).optional().doc('Mount read-only everywhere.'),
+  },
+  { doc: 'The volume bound to a claim of the namespace.' },
+);
 export interface PersistentVolumeClaimVolumeSource extends Of<typeof persistentVolumeClaimVolumeSource> {}
 
-export const rbdVolumeSource = struct('core.v1.RBDVolumeSource', {
-  monitors: s.list(1, t.string).doc(''),
-  image: s.string(2).doc(''),
-  fsType: s.string(3).optional().doc(''),
-  pool: s.string(4).default('rbd').doc(''),
-  user: s.string(5).default('admin').doc(''),
-  keyring: s.string(6).default('/etc/ceph/keyring').doc(''),
-  secretRef: s.field(7, localObjectReference).optional().doc(''),
-  readOnly: s.boolean(8).optional().doc(''),
-});
+export const rbdVolumeSource = struct(
+  'core.v1.RBDVolumeSource',
+  {
+    monitors: s.list(1, t.string).doc('Ceph monitors.'),
+    image: s.string(2).doc('Name of the image.'),
+    fsType: s.string(3).optional().doc('File system.'),
+    pool: s.string(4).default('rbd').doc('Name of the pool.'),
+    user: s.string(5).default('admin').doc('User name.'),
+    keyring: s.string(6).default('/etc/ceph/keyring').doc('Path of the keyring.'),
+    secretRef: s.field(7, localObjectReference).optional().doc('Secret with the key.'),
+    readOnly: s.boolean(8).optional().doc('Mount read-only.'),
+  },
+  { doc: 'A Ceph RBD image. Removed from nodes.' },
+);
 export interface RBDVolumeSource extends Of<typeof rbdVolumeSource> {}
 
-export const flexVolumeSource = struct('core.v1.FlexVolumeSource', {
-  driver: s.string(1).doc(''),
-  fsType: s.string(2).optional().doc(''),
-  secretRef: s.field(3, localObjectReference).optional().doc(''),
-  readOnly: s.boolean(4).optional().doc(''),
-  options: s.map(5, t.string).optional().doc(''),
-});
+export const flexVolumeSource = struct(
+  'core.v1.FlexVolumeSource',
+  {
+    driver: s.string(1).doc('Name of the driver.'),
+    fsType: s.string(2).optional().doc('File system.'),
+    secretRef: s.field(3, localObjectReference).optional().doc('Secret for the driver.'),
+    readOnly: s.boolean(4).optional().doc('Mount read-only.'),
+    options: s.map(5, t.string).optional().doc('Options for the driver.'),
+  },
+  { doc: 'A volume of an exec plug-in. Old: use CSI.' },
+);
 export interface FlexVolumeSource extends Of<typeof flexVolumeSource> {}
 
-export const cinderVolumeSource = struct('core.v1.CinderVolumeSource', {
-  volumeID: s.string(1).doc(''),
-  fsType: s.string(2).optional().doc(''),
-  readOnly: s.boolean(3).optional().doc(''),
-  secretRef: s.field(4, localObjectReference).optional().doc(''),
-});
+export const cinderVolumeSource = struct(
+  'core.v1.CinderVolumeSource',
+  {
+    volumeID: s.string(1).doc('ID of the volume.'),
+    fsType: s.string(2).optional().doc('File system.'),
+    readOnly: s.boolean(3).optional().doc('Mount read-only.'),
+    secretRef: s.field(4, localObjectReference).optional().doc('Secret with OpenStack settings.'),
+  },
+  { doc: 'A disk of OpenStack. Old: goes to the CSI driver.' },
+);
 export interface CinderVolumeSource extends Of<typeof cinderVolumeSource> {}
 
-export const cephFSVolumeSource = struct('core.v1.CephFSVolumeSource', {
-  monitors: s.list(1, t.string).doc(''),
-  path: s.string(2).optional().doc(''),
-  user: s.string(3).optional().doc(''),
-  secretFile: s.string(4).optional().doc(''),
-  secretRef: s.field(5, localObjectReference).optional().doc(''),
-  readOnly: s.boolean(6).optional().doc(''),
-});
+export const cephFSVolumeSource = struct(
+  'core.v1.CephFSVolumeSource',
+  {
+    monitors: s.list(1, t.string).doc('Ceph monitors.'),
+    path: s.string(2).optional().doc('Path inside the file system.'),
+    user: s.string(3).optional().doc('User name.'),
+    secretFile: s.string(4).optional().doc('Path of the key ring.'),
+    secretRef: s.field(5, localObjectReference).optional().doc('Secret with the key.'),
+    readOnly: s.boolean(6).optional().doc('Mount read-only.'),
+  },
+  { doc: 'A Ceph file system. Removed from nodes.' },
+);
 export interface CephFSVolumeSource extends Of<typeof cephFSVolumeSource> {}
 
-export const flockerVolumeSource = struct('core.v1.FlockerVolumeSource', {
-  datasetName: s.string(1).optional().doc(''),
-  datasetUUID: s.string(2).optional().doc(''),
-});
+export const flockerVolumeSource = struct(
+  'core.v1.FlockerVolumeSource',
+  {
+    datasetName: s.string(1).optional().doc('Name of the dataset.'),
+    datasetUUID: s.string(2).optional().doc('UUID of the dataset.'),
+  },
+  { doc: 'A Flocker dataset. Removed from nodes.' },
+);
 export interface FlockerVolumeSource extends Of<typeof flockerVolumeSource> {}
 
-export const downwardAPIVolumeFile = struct('core.v1.DownwardAPIVolumeFile', {
-  path: s.string(1).doc(''),
-  fieldRef: s.field(2, objectFieldSelector).optional().doc(''),
-  resourceFieldRef: s.field(3, resourceFieldSelector).optional().doc(''),
-  mode: s.int32(4).optional().doc(''),
-});
+export const downwardAPIVolumeFile = struct(
+  'core.v1.DownwardAPIVolumeFile',
+  {
+    path: s.string(1).doc('Relative path of the file; without "..".'),
+    fieldRef: s
+      .field(2, objectFieldSelector)
+      .optional()
+      .doc('A field of the pod: annotations, labels, name, namespace, uid.'),
+    resourceFieldRef: s.field(3, resourceFieldSelector).optional().doc('A request or limit of a container.'),
+    mode: s.int32(4).optional().doc('Permission bits of the file, 0 to 0777; defaultMode when absent.'),
+  },
+  { doc: 'One file with a field of the pod.' },
+);
 export interface DownwardAPIVolumeFile extends Of<typeof downwardAPIVolumeFile> {}
 
-export const downwardAPIVolumeSource = struct('core.v1.DownwardAPIVolumeSource', {
-  items: s.list(1, downwardAPIVolumeFile).optional().doc(''),
-  defaultMode: s.int32(2).default(420).doc(''),
-});
+export const downwardAPIVolumeSource = struct(
+  'core.v1.DownwardAPIVolumeSource',
+  {
+    items: s.list(1, downwardAPIVolumeFile).optional().doc('The files.'),
+    defaultMode: s.int32(2).default(420).doc('Permission bits of the files, 0 to 0777.'),
+  },
+  { doc: 'Fields of the pod as files.' },
+);
 export interface DownwardAPIVolumeSource extends Of<typeof downwardAPIVolumeSource> {}
 
-export const fcVolumeSource = struct('core.v1.FCVolumeSource', {
-  targetWWNs: s.list(1, t.string).optional().doc(''),
-  lun: s.int32(2).optional().doc(''),
-  fsType: s.string(3).optional().doc(''),
-  readOnly: s.boolean(4).optional().doc(''),
-  wwids: s.list(5, t.string).optional().doc(''),
-});
+export const fcVolumeSource = struct(
+  'core.v1.FCVolumeSource',
+  {
+    targetWWNs: s.list(1, t.string).optional().doc('World wide names of the target.'),
+    lun: s.int32(2).optional().doc('Logical unit number.'),
+    fsType: s.string(3).optional().doc('File system.'),
+    readOnly: s.boolean(4).optional().doc('Mount read-only.'),
+    wwids: s.list(5, t.string).optional().doc('World wide identifiers, instead of targetWWNs and lun.'),
+  },
+  { doc: 'A Fibre Channel disk.' },
+);
 export interface FCVolumeSource extends Of<typeof fcVolumeSource> {}
 
-export const azureFileVolumeSource = struct('core.v1.AzureFileVolumeSource', {
-  secretName: s.string(1).doc(''),
-  shareName: s.string(2).doc(''),
-  readOnly: s.boolean(3).optional().doc(''),
-});
+export const azureFileVolumeSource = struct(
+  'core.v1.AzureFileVolumeSource',
+  {
+    secretName: s.string(1).doc('Secret with account and key.'),
+    shareName: s.string(2).doc('Name of the share.'),
+    readOnly: s.boolean(3).optional().doc('Mount read-only.'),
+  },
+  { doc: 'An Azure file share. Old: goes to the CSI driver.' },
+);
 export interface AzureFileVolumeSource extends Of<typeof azureFileVolumeSource> {}
 
-export const configMapVolumeSource = struct('core.v1.ConfigMapVolumeSource', {
-  ...inline(1, localObjectReference),
-  items: s.list(2, keyToPath).optional().doc(''),
-  defaultMode: s.int32(3).default(420).doc(''),
-  optional: s.boolean(4).optional().doc(''),
-});
+export const configMapVolumeSource = struct(
+  'core.v1.ConfigMapVolumeSource',
+  {
+    ...inline(1, localObjectReference),
+    items: s.list(2, keyToPath).optional().doc('The keys to show; all when absent.'),
+    defaultMode: s.int32(3).default(420).doc('Permission bits of the files, 0 to 0777.'),
+    optional: s.boolean(4).optional().doc('When true, a missing ConfigMap or key is no failure.'),
+  },
+  { doc: 'The keys of a ConfigMap as files.' },
+);
 export interface ConfigMapVolumeSource extends Of<typeof configMapVolumeSource> {}
 
-export const vsphereVirtualDiskVolumeSource = struct('core.v1.VsphereVirtualDiskVolumeSource', {
-  volumePath: s.string(1).doc(''),
-  fsType: s.string(2).optional().doc(''),
-  storagePolicyName: s.string(3).optional().doc(''),
-  storagePolicyID: s.string(4).optional().doc(''),
-});
+export const vsphereVirtualDiskVolumeSource = struct(
+  'core.v1.VsphereVirtualDiskVolumeSource',
+  {
+    volumePath: s.string(1).doc('Path of the disk.'),
+    fsType: s.string(2).optional().doc('File system.'),
+    storagePolicyName: s.string(3).optional().doc('Name of the storage policy.'),
+    storagePolicyID: s.string(4).optional().doc('ID of the storage policy.'),
+  },
+  { doc: 'A vSphere disk. Old: goes to the CSI driver.' },
+);
 export interface VsphereVirtualDiskVolumeSource extends Of<typeof vsphereVirtualDiskVolumeSource> {}
 
-export const quobyteVolumeSource = struct('core.v1.QuobyteVolumeSource', {
-  registry: s.string(1).doc(''),
-  volume: s.string(2).doc(''),
-  readOnly: s.boolean(3).optional().doc(''),
-  user: s.string(4).optional().doc(''),
-  group: s.string(5).optional().doc(''),
-  tenant: s.string(6).optional().doc(''),
-});
+export const quobyteVolumeSource = struct(
+  'core.v1.QuobyteVolumeSource',
+  {
+    registry: s.string(1).doc('Registry addresses, separated by commas.'),
+    volume: s.string(2).doc('Name of the volume.'),
+    readOnly: s.boolean(3).optional().doc('Mount read-only.'),
+    user: s.string(4).optional().doc('User to map to.'),
+    group: s.string(5).optional().doc('Group to map to.'),
+    tenant: s.string(6).optional().doc('Tenant that owns the volume.'),
+  },
+  { doc: 'A Quobyte volume. Removed from nodes.' },
+);
 export interface QuobyteVolumeSource extends Of<typeof quobyteVolumeSource> {}
 
-export const azureDiskVolumeSource = struct('core.v1.AzureDiskVolumeSource', {
-  diskName: s.string(1).doc(''),
-  diskURI: s.string(2).doc(''),
-  cachingMode: s.oneOf(3, 'None', 'ReadOnly', 'ReadWrite').default('ReadWrite').doc(''),
-  fsType: s.string(4).default('ext4').doc(''),
-  readOnly: s.boolean(5).default(false).doc(''),
-  kind: s.oneOf(6, 'Shared', 'Dedicated', 'Managed').default('Shared').doc(''),
-});
+export const azureDiskVolumeSource = struct(
+  'core.v1.AzureDiskVolumeSource',
+  {
+    diskName: s.string(1).doc('Name of the disk.'),
+    diskURI: s.string(2).doc('URI of the disk.'),
+    cachingMode: s.oneOf(3, 'None', 'ReadOnly', 'ReadWrite').default('ReadWrite').doc('None, ReadOnly or ReadWrite.'),
+    fsType: s.string(4).default('ext4').doc('File system.'),
+    readOnly: s.boolean(5).default(false).doc('Mount read-only.'),
+    kind: s.oneOf(6, 'Shared', 'Dedicated', 'Managed').default('Shared').doc('Shared, Dedicated or Managed.'),
+  },
+  { doc: 'An Azure data disk. Old: goes to the CSI driver.' },
+);
 export interface AzureDiskVolumeSource extends Of<typeof azureDiskVolumeSource> {}
 
-export const photonPersistentDiskVolumeSource = struct('core.v1.PhotonPersistentDiskVolumeSource', {
-  pdID: s.string(1).doc(''),
-  fsType: s.string(2).optional().doc(''),
-});
+export const photonPersistentDiskVolumeSource = struct(
+  'core.v1.PhotonPersistentDiskVolumeSource',
+  {
+    pdID: s.string(1).doc('ID of the disk.'),
+    fsType: s.string(2).optional().doc('File system.'),
+  },
+  { doc: 'A Photon disk. Removed from nodes.' },
+);
 export interface PhotonPersistentDiskVolumeSource extends Of<typeof photonPersistentDiskVolumeSource> {}
 
-export const secretProjection = struct('core.v1.SecretProjection', {
-  ...inline(1, localObjectReference),
-  items: s.list(2, keyToPath).optional().doc(''),
-  optional: s.boolean(4).optional().doc(''),
-});
+export const secretProjection = struct(
+  'core.v1.SecretProjection',
+  {
+    ...inline(1, localObjectReference),
+    items: s.list(2, keyToPath).optional().doc('The keys to show; all when absent.'),
+    optional: s.boolean(4).optional().doc('When true, a missing Secret or key is no failure.'),
+  },
+  { doc: 'The keys of a Secret inside a projected volume.' },
+);
 export interface SecretProjection extends Of<typeof secretProjection> {}
 
-export const downwardAPIProjection = struct('core.v1.DownwardAPIProjection', {
-  items: s.list(1, downwardAPIVolumeFile).optional().doc(''),
-});
+export const downwardAPIProjection = struct(
+  'core.v1.DownwardAPIProjection',
+  {
+    items: s.list(1, downwardAPIVolumeFile).optional().doc('The files.'),
+  },
+  { doc: 'Fields of the pod inside a projected volume.' },
+);
 export interface DownwardAPIProjection extends Of<typeof downwardAPIProjection> {}
 
-export const configMapProjection = struct('core.v1.ConfigMapProjection', {
-  ...inline(1, localObjectReference),
-  items: s.list(2, keyToPath).optional().doc(''),
-  optional: s.boolean(4).optional().doc(''),
-});
+export const configMapProjection = struct(
+  'core.v1.ConfigMapProjection',
+  {
+    ...inline(1, localObjectReference),
+    items: s.list(2, keyToPath).optional().doc('The keys to show; all when absent.'),
+    optional: s.boolean(4).optional().doc('When true, a missing ConfigMap or key is no failure.'),
+  },
+  { doc: 'The keys of a ConfigMap inside a projected volume.' },
+);
 export interface ConfigMapProjection extends Of<typeof configMapProjection> {}
 
-export const serviceAccountTokenProjection = struct('core.v1.ServiceAccountTokenProjection', {
-  audience: s.string(1).optional().doc(''),
-  expirationSeconds: s.int64(2).default(3600).doc(''),
-  path: s.string(3).doc(''),
-});
+export const serviceAccountTokenProjection = struct(
+  'core.v1.ServiceAccountTokenProjection',
+  {
+    audience: s.string(1).optional().doc('Who may accept the token; the API server when empty.'),
+    expirationSeconds: s.int64(2).default(3600).doc('Lifetime asked for, at least 600.'),
+    path: s.string(3).doc('Relative path of the file.'),
+  },
+  { doc: "A token of the pod's ServiceAccount, renewed by the kubelet." },
+);
 export interface ServiceAccountTokenProjection extends Of<typeof serviceAccountTokenProjection> {}
 
-export const clusterTrustBundleProjection = struct('core.v1.ClusterTrustBundleProjection', {
-  name: s.string(1).optional().doc(''),
-  signerName: s.string(2).optional().doc(''),
-  labelSelector: s.field(3, labelSelector).optional().doc(''),
-  optional: s.boolean(5).optional().doc(''),
-  path: s.string(4).doc(''),
-});
+export const clusterTrustBundleProjection = struct(
+  'core.v1.ClusterTrustBundleProjection',
+  {
+    name: s.string(1).optional().doc('One bundle by name; not together with signerName and labelSelector.'),
+    signerName: s.string(2).optional().doc('Bundles of this signer.'),
+    labelSelector: s
+      .field(3, labelSelector)
+      .optional()
+      .doc("Which of the signer's bundles; none when absent, all when empty."),
+    optional: s.boolean(5).optional().doc('When true, missing bundles are no failure.'),
+    path: s.string(4).doc('Relative path of the file.'),
+  },
+  { doc: 'Trust anchors of ClusterTrustBundles.' },
+);
 export interface ClusterTrustBundleProjection extends Of<typeof clusterTrustBundleProjection> {}
 
-export const podCertificateProjection = struct('core.v1.PodCertificateProjection', {
-  signerName: s.string(1).optional().doc(''),
-  keyType: s.string(2).optional().doc(''),
-  maxExpirationSeconds: s.int32(3).optional().doc(''),
-  credentialBundlePath: s.string(4).optional().doc(''),
-  keyPath: s.string(5).optional().doc(''),
-  certificateChainPath: s.string(6).optional().doc(''),
-  userAnnotations: s.map(7, t.string).optional().doc(''),
-});
+export const podCertificateProjection = struct(
+  'core.v1.PodCertificateProjection',
+  {
+    signerName: s.string(1).optional().doc('The signer to ask.'),
+    keyType: s.string(2).optional().doc('Kind of key: RSA3072, RSA4096, ECDSAP256, ECDSAP384, ECDSAP521 or ED25519.'),
+    maxExpirationSeconds: s.int32(3).optional().doc('The longest lifetime wanted.'),
+    credentialBundlePath: s.string(4).optional().doc('Relative path of one file with key and chain.'),
+    keyPath: s.string(5).optional().doc('Relative path of the key alone.'),
+    certificateChainPath: s.string(6).optional().doc('Relative path of the chain alone.'),
+    userAnnotations: s.map(7, t.string).optional().doc('Key-value pairs for the signer.'),
+  },
+  { doc: 'A key and certificate that the kubelet gets for the pod.' },
+);
 export interface PodCertificateProjection extends Of<typeof podCertificateProjection> {}
 
-export const volumeProjection = struct('core.v1.VolumeProjection', {
-  secret: s.field(1, secretProjection).optional().doc(''),
-  downwardAPI: s.field(2, downwardAPIProjection).optional().doc(''),
-  configMap: s.field(3, configMapProjection).optional().doc(''),
-  serviceAccountToken: s.field(4, serviceAccountTokenProjection).optional().doc(''),
-  clusterTrustBundle: s.field(5, clusterTrustBundleProjection).optional().doc(''),
-  podCertificate: s.field(6, podCertificateProjection).optional().doc(''),
-});
+export const volumeProjection = struct(
+  'core.v1.VolumeProjection',
+  {
+    secret: s.field(1, secretProjection).optional().doc('Keys of a Secret.'),
+    downwardAPI: s.field(2, downwardAPIProjection).optional().doc('Fields of the pod.'),
+    configMap: s.field(3, configMapProjection).optional().doc('Keys of a ConfigMap.'),
+    serviceAccountToken: s.field(4, serviceAccountTokenProjection).optional().doc('A token of the ServiceAccount.'),
+    clusterTrustBundle: s.field(5, clusterTrustBundleProjection).optional().doc('Trust anchors.'),
+    podCertificate: s.field(6, podCertificateProjection).optional().doc('A key and certificate.'),
+  },
+  { doc: 'One source of a projected volume; exactly one member.' },
+);
 export interface VolumeProjection extends Of<typeof volumeProjection> {}
 
-export const projectedVolumeSource = struct('core.v1.ProjectedVolumeSource', {
-  sources: s.list(1, volumeProjection).default([]).doc(''),
-  defaultMode: s.int32(2).default(420).doc(''),
-});
+export const projectedVolumeSource = struct(
+  'core.v1.ProjectedVolumeSource',
+  {
+    sources: s.list(1, volumeProjection).default([]).doc('The sources.'),
+    defaultMode: s.int32(2).default(420).doc('Permission bits of the files, 0 to 0777.'),
+  },
+  { doc: 'Several sources in one directory.' },
+);
 export interface ProjectedVolumeSource extends Of<typeof projectedVolumeSource> {}
 
-export const portworxVolumeSource = struct('core.v1.PortworxVolumeSource', {
-  volumeID: s.string(1).doc(''),
-  fsType: s.string(2).optional().doc(''),
-  readOnly: s.boolean(3).optional().doc(''),
-});
+export const portworxVolumeSource = struct(
+  'core.v1.PortworxVolumeSource',
+  {
+    volumeID: s.string(1).doc('ID of the volume.'),
+    fsType: s.string(2).optional().doc('File system.'),
+    readOnly: s.boolean(3).optional().doc('Mount read-only.'),
+  },
+  { doc: 'A Portworx volume. Old: goes to the CSI driver.' },
+);
 export interface PortworxVolumeSource extends Of<typeof portworxVolumeSource> {}
 
-export const scaleIOVolumeSource = struct('core.v1.ScaleIOVolumeSource', {
-  gateway: s.string(1).doc(''),
-  system: s.string(2).doc(''),
-  secretRef: s.field(3, localObjectReference).doc(''),
-  sslEnabled: s.boolean(4).optional().doc(''),
-  protectionDomain: s.string(5).optional().doc(''),
-  storagePool: s.string(6).optional().doc(''),
-  storageMode: s.string(7).default('ThinProvisioned').doc(''),
-  volumeName: s.string(8).optional().doc(''),
-  fsType: s.string(9).default('xfs').doc(''),
-  readOnly: s.boolean(10).optional().doc(''),
-});
+export const scaleIOVolumeSource = struct(
+  'core.v1.ScaleIOVolumeSource',
+  {
+    gateway: s.string(1).doc('Address of the gateway.'),
+    system: s.string(2).doc('Name of the system.'),
+    secretRef: s.field(3, localObjectReference).doc('Secret with the credentials.'),
+    sslEnabled: s.boolean(4).optional().doc('Use TLS to the gateway.'),
+    protectionDomain: s.string(5).optional().doc('Protection domain.'),
+    storagePool: s.string(6).optional().doc('Storage pool.'),
+    storageMode: s.string(7).default('ThinProvisioned').doc('ThickProvisioned or ThinProvisioned.'),
+    volumeName: s.string(8).optional().doc('Name of the volume.'),
+    fsType: s.string(9).default('xfs').doc('File system.'),
+    readOnly: s.boolean(10).optional().doc('Mount read-only.'),
+  },
+  { doc: 'A ScaleIO volume. Removed from nodes.' },
+);
 export interface ScaleIOVolumeSource extends Of<typeof scaleIOVolumeSource> {}
 
-export const storageOSVolumeSource = struct('core.v1.StorageOSVolumeSource', {
-  volumeName: s.string(1).optional().doc(''),
-  volumeNamespace: s.string(2).optional().doc(''),
-  fsType: s.string(3).optional().doc(''),
-  readOnly: s.boolean(4).optional().doc(''),
-  secretRef: s.field(5, localObjectReference).optional().doc(''),
-});
+export const storageOSVolumeSource = struct(
+  'core.v1.StorageOSVolumeSource',
+  {
+    volumeName: s.string(1).optional().doc('Name of the volume.'),
+    volumeNamespace: s.string(2).optional().doc('Namespace of the volume.'),
+    fsType: s.string(3).optional().doc('File system.'),
+    readOnly: s.boolean(4).optional().doc('Mount read-only.'),
+    secretRef: s.field(5, localObjectReference).optional().doc('Secret with the credentials.'),
+  },
+  { doc: 'A StorageOS volume. Removed from nodes.' },
+);
 export interface StorageOSVolumeSource extends Of<typeof storageOSVolumeSource> {}
 
-export const csiVolumeSource = struct('core.v1.CSIVolumeSource', {
-  driver: s.string(1).doc(''),
-  readOnly: s.boolean(2).optional().doc(''),
-  fsType: s.string(3).optional().doc(''),
-  volumeAttributes: s.map(4, t.string).optional().doc(''),
-  nodePublishSecretRef: s.field(5, localObjectReference).optional().doc(''),
-});
+export const csiVolumeSource = struct(
+  'core.v1.CSIVolumeSource',
+  {
+    driver: s.string(1).doc('Name of the driver.'),
+    readOnly: s.boolean(2).optional().doc('Mount read-only.'),
+    fsType: s.string(3).optional().doc("File system; the driver's default when empty."),
+    volumeAttributes: s.map(4, t.string).optional().doc('Parameters for the driver.'),
+    nodePublishSecretRef: s.field(5, localObjectReference).optional().doc('Secret for the driver.'),
+  },
+  { doc: 'An inline volume of a CSI driver.' },
+);
 export interface CSIVolumeSource extends Of<typeof csiVolumeSource> {}
 
-export const typedObjectReference = struct('core.v1.TypedObjectReference', {
-  apiGroup: s.string(1).optional().doc(''),
-  kind: s.string(2).doc(''),
-  name: s.string(3).doc(''),
-});
+export const typedObjectReference = struct(
+  'core.v1.TypedObjectReference',
+  {
+    apiGroup: s.string(1).optional().doc('Group of the kind; the core group when absent.'),
+    kind: s.string(2).doc('Kind of the object.'),
+    name: s.string(3).doc('Name of the object.'),
+  },
+  { doc: 'An object of any kind.' },
+);
 export interface TypedObjectReference extends Of<typeof typedObjectReference> {}
 
-export const persistentVolumeClaimSpec = struct('core.v1.PersistentVolumeClaimSpec', {
-  accessModes: s
-    .list(1, t.oneOf('ReadWriteOnce', 'ReadOnlyMany', 'ReadWriteMany', 'ReadWriteOncePod'))
-    .optional()
-    .doc(''),
-  selector: s.field(4, labelSelector).optional().doc(''),
-  resources: s.field(2, volumeResourceRequirements).default({}).doc(''),
-  volumeName: s.string(3).optional().doc(''),
-  storageClassName: s.string(5).optional().doc(''),
-  volumeMode: s.oneOf(6, 'Block', 'Filesystem').default('Filesystem').doc(''),
-  dataSource: s.field(7, typedLocalObjectReference).optional().doc(''),
-  dataSourceRef: s.field(8, typedObjectReference).optional().doc(''),
-  volumeAttributesClassName: s.string(9).optional().doc(''),
-});
+export const persistentVolumeClaimSpec = struct(
+  'core.v1.PersistentVolumeClaimSpec',
+  {
+    accessModes: s
+      .list(1, t.oneOf('ReadWriteOnce', 'ReadOnlyMany', 'ReadWriteMany', 'ReadWriteOncePod'))
+      .optional()
+      .doc('How the volume may be mounted.'),
+    selector: s.field(4, labelSelector).optional().doc('Labels of volumes to choose from.'),
+    resources: s.field(2, volumeResourceRequirements).default({}).doc('Size that is needed.'),
+    volumeName: s.string(3).optional().doc('The volume bound to the claim.'),
+    storageClassName: s.string(5).optional().doc('The StorageClass asked for.'),
+    volumeMode: s.oneOf(6, 'Block', 'Filesystem').default('Filesystem').doc('Filesystem or Block.'),
+    dataSource: s.field(7, typedLocalObjectReference).optional().doc('A snapshot or claim to fill the volume from.'),
+    dataSourceRef: s.field(8, typedObjectReference).optional().doc('Any object to fill the volume from.'),
+    volumeAttributesClassName: s.string(9).optional().doc('The VolumeAttributesClass asked for.'),
+  },
+  { doc: 'What storage is asked for.' },
+);
 export interface PersistentVolumeClaimSpec extends Of<typeof persistentVolumeClaimSpec> {}
 
-export const persistentVolumeClaimTemplate = struct('core.v1.PersistentVolumeClaimTemplate', {
-  metadata: s.field(1, objectMeta).optional().doc(''),
-  spec: s.field(2, persistentVolumeClaimSpec).doc(''),
-});
+export const persistentVolumeClaimTemplate = struct(
+  'core.v1.PersistentVolumeClaimTemplate',
+  {
+    metadata: s.field(1, objectMeta).optional().doc('Labels and annotations of the claim.'),
+    spec: s.field(2, persistentVolumeClaimSpec).doc('What the claim asks for.'),
+  },
+  { doc: 'The claim to be made for a pod.' },
+);
 export interface PersistentVolumeClaimTemplate extends Of<typeof persistentVolumeClaimTemplate> {}
 
-export const ephemeralVolumeSource = struct('core.v1.EphemeralVolumeSource', {
-  volumeClaimTemplate: s.field(1, persistentVolumeClaimTemplate).optional().doc(''),
-});
+export const ephemeralVolumeSource = struct(
+  'core.v1.EphemeralVolumeSource',
+  {
+    volumeClaimTemplate: s
+      .field(1, persistentVolumeClaimTemplate)
+      .optional()
+      .doc('The claim; it is named <pod>-<volume>.'),
+  },
+  { doc: 'A claim that is made for the pod and goes with it.' },
+);
 export interface EphemeralVolumeSource extends Of<typeof ephemeralVolumeSource> {}
 
-export const imageVolumeSource = struct('core.v1.ImageVolumeSource', {
-  reference: s.string(1).optional().doc(''),
-  pullPolicy: s.oneOf(2, 'Always', 'Never', 'IfNotPresent').filled().doc(''),
-});
+export const imageVolumeSource = struct(
+  'core.v1.ImageVolumeSource',
+  {
+    reference: s.string(1).optional().doc('Name of the image.'),
+    pullPolicy: s
+      .oneOf(2, 'Always', 'Never', 'IfNotPresent')
+      .filled()
+      .doc('When to pull: Always, IfNotPresent or Never.'),
+  },
+  { doc: 'The file system of an image, read-only.' },
+);
 export interface ImageVolumeSource extends Of<typeof imageVolumeSource> {}
 
-export const volumeSource = struct('core.v1.VolumeSource', {
-  hostPath: s.field(1, hostPathVolumeSource).optional().doc(''),
-  emptyDir: s.field(2, emptyDirVolumeSource).optional().doc(''),
-  gcePersistentDisk: s.field(3, gcePersistentDiskVolumeSource).optional().doc(''),
-  awsElasticBlockStore: s.field(4, awsElasticBlockStoreVolumeSource).optional().doc(''),
-  gitRepo: s.field(5, gitRepoVolumeSource).optional().doc(''),
-  secret: s.field(6, secretVolumeSource).optional().doc(''),
-  nfs: s.field(7, nfsVolumeSource).optional().doc(''),
-  iscsi: s.field(8, iscsiVolumeSource).optional().doc(''),
-  glusterfs: s.field(9, glusterfsVolumeSource).optional().doc(''),
-  persistentVolumeClaim: s.field(10, persistentVolumeClaimVolumeSource).optional().doc(''),
-  rbd: s.field(11, rbdVolumeSource).optional().doc(''),
-  flexVolume: s.field(12, flexVolumeSource).optional().doc(''),
-  cinder: s.field(13, cinderVolumeSource).optional().doc(''),
-  cephfs: s.field(14, cephFSVolumeSource).optional().doc(''),
-  flocker: s.field(15, flockerVolumeSource).optional().doc(''),
-  downwardAPI: s.field(16, downwardAPIVolumeSource).optional().doc(''),
-  fc: s.field(17, fcVolumeSource).optional().doc(''),
-  azureFile: s.field(18, azureFileVolumeSource).optional().doc(''),
-  configMap: s.field(19, configMapVolumeSource).optional().doc(''),
-  vsphereVolume: s.field(20, vsphereVirtualDiskVolumeSource).optional().doc(''),
-  quobyte: s.field(21, quobyteVolumeSource).optional().doc(''),
-  azureDisk: s.field(22, azureDiskVolumeSource).optional().doc(''),
-  photonPersistentDisk: s.field(23, photonPersistentDiskVolumeSource).optional().doc(''),
-  projected: s.field(26, projectedVolumeSource).optional().doc(''),
-  portworxVolume: s.field(24, portworxVolumeSource).optional().doc(''),
-  scaleIO: s.field(25, scaleIOVolumeSource).optional().doc(''),
-  storageos: s.field(27, storageOSVolumeSource).optional().doc(''),
-  csi: s.field(28, csiVolumeSource).optional().doc(''),
-  ephemeral: s.field(29, ephemeralVolumeSource).optional().doc(''),
-  image: s.field(30, imageVolumeSource).optional().doc(''),
-});
+export const volumeSource = struct(
+  'core.v1.VolumeSource',
+  {
+    hostPath: s.field(1, hostPathVolumeSource).optional().doc('A file or directory of the node.'),
+    emptyDir: s.field(2, emptyDirVolumeSource).optional().doc('An empty directory that lives as long as the pod.'),
+    gcePersistentDisk: s.field(3, gcePersistentDiskVolumeSource).optional().doc('A disk of Google Compute Engine.'),
+    awsElasticBlockStore: s.field(4, awsElasticBlockStoreVolumeSource).optional().doc('A disk of AWS.'),
+    gitRepo: s.field(5, gitRepoVolumeSource).optional().doc('A clone of a git repository; switched off.'),
+    secret: s.field(6, secretVolumeSource).optional().doc('Keys of a Secret as files.'),
+    nfs: s.field(7, nfsVolumeSource).optional().doc('An NFS export.'),
+    iscsi: s.field(8, iscsiVolumeSource).optional().doc('An iSCSI disk.'),
+    glusterfs: s.field(9, glusterfsVolumeSource).optional().doc('A GlusterFS volume; removed.'),
+    persistentVolumeClaim: s
+      .field(10, persistentVolumeClaimVolumeSource)
+      .optional()
+      .doc('The volume bound to a claim.'),
+    rbd: s.field(11, rbdVolumeSource).optional().doc('A Ceph RBD image; removed.'),
+    flexVolume: s.field(12, flexVolumeSource).optional().doc('A volume of an exec plug-in.'),
+    cinder: s.field(13, cinderVolumeSource).optional().doc('A disk of OpenStack.'),
+    cephfs: s.field(14, cephFSVolumeSource).optional().doc('A Ceph file system; removed.'),
+    flocker: s.field(15, flockerVolumeSource).optional().doc('A Flocker dataset; removed.'),
+    downwardAPI: s.field(16, downwardAPIVolumeSource).optional().doc('Fields of the pod as files.'),
+    fc: s.field(17, fcVolumeSource).optional().doc('A Fibre Channel disk.'),
+    azureFile: s.field(18, azureFileVolumeSource).optional().doc('An Azure file share.'),
+    configMap: s.field(19, configMapVolumeSource).optional().doc('Keys of a ConfigMap as files.'),
+    vsphereVolume: s.field(20, vsphereVirtualDiskVolumeSource).optional().doc('A vSphere disk.'),
+    quobyte: s.field(21, quobyteVolumeSource).optional().doc('A Quobyte volume; removed.'),
+    azureDisk: s.field(22, azureDiskVolumeSource).optional().doc('An Azure data disk.'),
+    photonPersistentDisk: s.field(23, photonPersistentDiskVolumeSource).optional().doc('A Photon disk; removed.'),
+    projected: s
+      .field(26, projectedVolumeSource)
+      .optional()
+      .doc('Secrets, ConfigMaps, fields and tokens in one directory.'),
+    portworxVolume: s.field(24, portworxVolumeSource).optional().doc('A Portworx volume.'),
+    scaleIO: s.field(25, scaleIOVolumeSource).optional().doc('A ScaleIO volume; removed.'),
+    storageos: s.field(27, storageOSVolumeSource).optional().doc('A StorageOS volume; removed.'),
+    csi: s.field(28, csiVolumeSource).optional().doc('An inline volume of a CSI driver.'),
+    ephemeral: s.field(29, ephemeralVolumeSource).optional().doc('A claim made for this pod.'),
+    image: s.field(30, imageVolumeSource).optional().doc('The file system of an image.'),
+  },
+  { doc: 'Where a volume comes from; at most one member.' },
+);
 export interface VolumeSource extends Of<typeof volumeSource> {}
 
-export const volume = struct('core.v1.Volume', {
-  name: s.string(1).doc(''),
-  ...inline(2, volumeSource),
-});
+export const volume = struct(
+  'core.v1.Volume',
+  {
+    name: s.string(1).doc('A DNS label, unique in the pod.'),
+    ...inline(2, volumeSource),
+  },
+  { doc: 'A named directory that containers can mount.' },
+);
 export interface Volume extends Of<typeof volume> {}

@@ -1,49 +1,77 @@
-/** */
+/**
+ * EndpointSlice: a part of the endpoints of a Service.
+ */
 import { resource, type ObjectOf } from '#schema/kind.ts';
 import { s, struct, t, type Of } from '#schema/type.ts';
 import { objectReference } from '../core/references.ts';
 
-export const endpointConditions = struct('discovery.v1.EndpointConditions', {
-  ready: s.boolean(1).optional().doc(''),
-  serving: s.boolean(2).optional().doc(''),
-  terminating: s.boolean(3).optional().doc(''),
-});
+export const endpointConditions = struct(
+  'discovery.v1.EndpointConditions',
+  {
+    ready: s.boolean(1).optional().doc('Whether it should get traffic; absent counts as true.'),
+    serving: s.boolean(2).optional().doc('Whether it answers, even while it terminates.'),
+    terminating: s.boolean(3).optional().doc('Whether it is being ended.'),
+  },
+  { doc: 'State of an endpoint.' },
+);
 export interface EndpointConditions extends Of<typeof endpointConditions> {}
 
-export const forZone = struct('discovery.v1.ForZone', {
-  name: s.string(1).doc(''),
-});
+export const forZone = struct(
+  'discovery.v1.ForZone',
+  {
+    name: s.string(1).doc('Name of the zone.'),
+  },
+  { doc: 'A zone that should use the endpoint.' },
+);
 export interface ForZone extends Of<typeof forZone> {}
 
-export const forNode = struct('discovery.v1.ForNode', {
-  name: s.string(1).doc(''),
-});
+export const forNode = struct(
+  'discovery.v1.ForNode',
+  {
+    name: s.string(1).doc('Name of the node.'),
+  },
+  { doc: 'A node that should use the endpoint.' },
+);
 export interface ForNode extends Of<typeof forNode> {}
 
-export const endpointHints = struct('discovery.v1.EndpointHints', {
-  forZones: s.list(1, forZone).optional().doc(''),
-  forNodes: s.list(2, forNode).optional().doc(''),
-});
+export const endpointHints = struct(
+  'discovery.v1.EndpointHints',
+  {
+    forZones: s.list(1, forZone).optional().doc('Zones that should use it; at most 8.'),
+    forNodes: s.list(2, forNode).optional().doc('Nodes that should use it; at most 8.'),
+  },
+  { doc: 'Who should use an endpoint.' },
+);
 export interface EndpointHints extends Of<typeof endpointHints> {}
 
-export const endpoint = struct('discovery.v1.Endpoint', {
-  addresses: s.list(1, t.string, { list: 'set' }).doc(''),
-  conditions: s.field(2, endpointConditions).default({}).doc(''),
-  hostname: s.string(3).optional().doc(''),
-  targetRef: s.field(4, objectReference).optional().doc(''),
-  deprecatedTopology: s.map(5, t.string).optional().doc(''),
-  nodeName: s.string(6).optional().doc(''),
-  zone: s.string(7).optional().doc(''),
-  hints: s.field(8, endpointHints).optional().doc(''),
-});
+export const endpoint = struct(
+  'discovery.v1.Endpoint',
+  {
+    addresses: s
+      .list(1, t.string, { list: 'set' })
+      .doc("Its addresses, of the slice's addressType; consumers use the first."),
+    conditions: s.field(2, endpointConditions).default({}).doc('Its state.'),
+    hostname: s.string(3).optional().doc('Its host name, for DNS.'),
+    targetRef: s.field(4, objectReference).optional().doc('The object it stands for, usually a pod.'),
+    deprecatedTopology: s.map(5, t.string).optional().doc('Topology labels of the old v1beta1 API.'),
+    nodeName: s.string(6).optional().doc('The node it runs on.'),
+    zone: s.string(7).optional().doc('The zone it runs in.'),
+    hints: s.field(8, endpointHints).optional().doc('Who should use it.'),
+  },
+  { doc: 'One backend of a Service.' },
+);
 export interface Endpoint extends Of<typeof endpoint> {}
 
-export const endpointPort = struct('discovery.v1.EndpointPort', {
-  name: s.string(1).default('').doc(''),
-  protocol: s.oneOf(2, 'TCP', 'UDP', 'SCTP').default('TCP').doc(''),
-  port: s.int32(3).optional().doc(''),
-  appProtocol: s.string(4).optional().doc(''),
-});
+export const endpointPort = struct(
+  'discovery.v1.EndpointPort',
+  {
+    name: s.string(1).default('').doc("Name of the Service's port; unique in the slice."),
+    protocol: s.oneOf(2, 'TCP', 'UDP', 'SCTP').default('TCP').doc('TCP, UDP or SCTP.'),
+    port: s.int32(3).optional().doc('Number of the port; absent means all ports.'),
+    appProtocol: s.string(4).optional().doc('A hint what is spoken over the port.'),
+  },
+  { doc: 'One port of the endpoints.' },
+);
 export interface EndpointPort extends Of<typeof endpointPort> {}
 
 export const EndpointSlice = resource({
@@ -53,11 +81,11 @@ export const EndpointSlice = resource({
   plural: 'endpointslices',
   scope: 'Namespaced',
   name: 'discovery.v1.EndpointSlice',
-  doc: '',
+  doc: 'A part of the endpoints of a Service.',
   fields: {
-    addressType: s.oneOf(4, 'IPv4', 'IPv6', 'FQDN').immutable().doc(''),
-    endpoints: s.list(2, endpoint).default([]).doc(''),
-    ports: s.list(3, endpointPort).default([]).doc(''),
+    addressType: s.oneOf(4, 'IPv4', 'IPv6', 'FQDN').immutable().doc('IPv4, IPv6 or FQDN; cannot be changed.'),
+    endpoints: s.list(2, endpoint).default([]).doc('The endpoints; at most 1000.'),
+    ports: s.list(3, endpointPort).default([]).doc('The ports of every endpoint in the slice; at most 100.'),
   },
 });
 export type EndpointSlice = ObjectOf<typeof EndpointSlice>;

@@ -1,13 +1,19 @@
-/** */
+/**
+ * Event (events.k8s.io/v1): another face of the stored core Event; the conversion loses nothing.
+ */
 import { resource, type ObjectOf } from '#schema/kind.ts';
 import { s, struct, type Of } from '#schema/type.ts';
 import { eventSource } from '../core/event.ts';
 import { objectReference } from '../core/references.ts';
 
-export const eventSeries = struct('events.v1.EventSeries', {
-  count: s.int32(1).doc(''),
-  lastObservedTime: s.microTime(2).doc(''),
-});
+export const eventSeries = struct(
+  'events.v1.EventSeries',
+  {
+    count: s.int32(1).doc('How often it happened.'),
+    lastObservedTime: s.microTime(2).doc('When it last happened.'),
+  },
+  { doc: 'An event that keeps happening.' },
+);
 export interface EventSeries extends Of<typeof eventSeries> {}
 
 export const Event = resource({
@@ -18,22 +24,22 @@ export const Event = resource({
   shortNames: ['ev'],
   scope: 'Namespaced',
   name: 'events.v1.Event',
-  doc: '',
+  doc: 'Something that happened to an object, for people; kept for an hour or so.',
   fields: {
-    eventTime: s.microTime(2).optional().doc(''),
-    series: s.field(3, eventSeries).optional().doc(''),
-    reportingController: s.string(4).optional().doc(''),
-    reportingInstance: s.string(5).optional().doc(''),
-    action: s.string(6).optional().doc(''),
-    reason: s.string(7).optional().doc(''),
-    regarding: s.field(8, objectReference).optional().doc(''),
-    related: s.field(9, objectReference).optional().doc(''),
-    note: s.string(10).optional().doc(''),
-    type: s.string(11).optional().doc(''),
-    deprecatedSource: s.field(12, eventSource).optional().doc(''),
-    deprecatedFirstTimestamp: s.time(13).optional().doc(''),
-    deprecatedLastTimestamp: s.time(14).optional().doc(''),
-    deprecatedCount: s.int32(15).optional().doc(''),
+    eventTime: s.microTime(2).optional().doc('When it happened first; required for new events.'),
+    series: s.field(3, eventSeries).optional().doc('Set when it keeps happening.'),
+    reportingController: s.string(4).optional().doc('The controller that reports it, such as kubernetes.io/kubelet.'),
+    reportingInstance: s.string(5).optional().doc('Which instance of the controller.'),
+    action: s.string(6).optional().doc('What was done or failed.'),
+    reason: s.string(7).optional().doc('Why: one short CamelCase word.'),
+    regarding: s.field(8, objectReference).optional().doc('What it happened to.'),
+    related: s.field(9, objectReference).optional().doc('A second object that takes part.'),
+    note: s.string(10).optional().doc('What happened, for people; at most 1024 bytes.'),
+    type: s.string(11).optional().doc('Normal or Warning.'),
+    deprecatedSource: s.field(12, eventSource).optional().doc("The core Event's source."),
+    deprecatedFirstTimestamp: s.time(13).optional().doc("The core Event's firstTimestamp."),
+    deprecatedLastTimestamp: s.time(14).optional().doc("The core Event's lastTimestamp."),
+    deprecatedCount: s.int32(15).optional().doc("The core Event's count."),
   },
 });
 export type Event = ObjectOf<typeof Event>;

@@ -1,4 +1,6 @@
-/** */
+/**
+ * ClusterRole: rights for the whole cluster, or to be given in single namespaces.
+ */
 import { resource, type ObjectOf } from '#schema/kind.ts';
 import { s } from '#schema/type.ts';
 import { aggregationRule, policyRule } from './rules.ts';
@@ -10,10 +12,13 @@ export const ClusterRole = resource({
   plural: 'clusterroles',
   scope: 'Cluster',
   name: 'rbac.v1.ClusterRole',
-  doc: '',
+  doc: 'Rights in the whole cluster, or to be given in single namespaces.',
   fields: {
-    rules: s.list(2, policyRule).default([]).doc(''),
-    aggregationRule: s.field(3, aggregationRule).optional().doc(''),
+    rules: s.list(2, policyRule).default([]).doc('What is allowed.'),
+    aggregationRule: s
+      .field(3, aggregationRule)
+      .optional()
+      .doc('When set, rules are gathered from other ClusterRoles and kept by a controller.'),
   },
 });
 export type ClusterRole = ObjectOf<typeof ClusterRole>;

@@ -1,4 +1,6 @@
-/** */
+/**
+ * ClusterRoleBinding: gives a ClusterRole to subjects in the whole cluster.
+ */
 import { resource, type ObjectOf } from '#schema/kind.ts';
 import { s } from '#schema/type.ts';
 import { roleRef, subject } from './rules.ts';
@@ -10,10 +12,10 @@ export const ClusterRoleBinding = resource({
   plural: 'clusterrolebindings',
   scope: 'Cluster',
   name: 'rbac.v1.ClusterRoleBinding',
-  doc: '',
+  doc: 'Gives the rights of a ClusterRole to users, groups and accounts in the whole cluster.',
   fields: {
-    subjects: s.list(2, subject).optional().doc(''),
-    roleRef: s.field(3, roleRef).doc(''),
+    subjects: s.list(2, subject).optional().doc('Who gets the rights.'),
+    roleRef: s.field(3, roleRef).doc('The ClusterRole; cannot be changed.'),
   },
 });
 export type ClusterRoleBinding = ObjectOf<typeof ClusterRoleBinding>;

@@ -1,4 +1,6 @@
-/** */
+/**
+ * Role: rights inside one namespace.
+ */
 import { resource, type ObjectOf } from '#schema/kind.ts';
 import { s } from '#schema/type.ts';
 import { policyRule } from './rules.ts';
@@ -10,9 +12,9 @@ export const Role = resource({
   plural: 'roles',
   scope: 'Namespaced',
   name: 'rbac.v1.Role',
-  doc: '',
+  doc: 'Rights inside one namespace.',
   fields: {
-    rules: s.list(2, policyRule).default([]).doc(''),
+    rules: s.list(2, policyRule).default([]).doc('What is allowed.'),
   },
 });
 export type Role = ObjectOf<typeof Role>;

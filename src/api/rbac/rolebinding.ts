@@ -1,4 +1,6 @@
-/** */
+/**
+ * RoleBinding: gives a role to subjects inside one namespace.
+ */
 import { resource, type ObjectOf } from '#schema/kind.ts';
 import { s } from '#schema/type.ts';
 import { roleRef, subject } from './rules.ts';
@@ -10,10 +12,10 @@ export const RoleBinding = resource({
   plural: 'rolebindings',
   scope: 'Namespaced',
   name: 'rbac.v1.RoleBinding',
-  doc: '',
+  doc: 'Gives the rights of a role to users, groups and accounts inside one namespace.',
   fields: {
-    subjects: s.list(2, subject).optional().doc(''),
-    roleRef: s.field(3, roleRef).doc(''),
+    subjects: s.list(2, subject).optional().doc('Who gets the rights.'),
+    roleRef: s.field(3, roleRef).doc('The Role or ClusterRole; cannot be changed.'),
   },
 });
 export type RoleBinding = ObjectOf<typeof RoleBinding>;
