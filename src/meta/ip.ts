@@ -66,7 +66,7 @@ function parse(text: string): Parsed | undefined {
   if (head === undefined || end === undefined) return undefined;
   const known = head.length + end.length + tail.length;
   if (halves.length === 1 ? known !== 8 : known > 7) return undefined;
-  const groups = [...head, ...new Array<number>(8 - known).fill(0), ...end, ...tail];
+  const groups = [...head, ...Array.from({ length: 8 - known }, () => 0), ...end, ...tail];
   const mapped = groups.slice(0, 5).every((group) => group === 0) && groups[5] === 0xffff;
   return { family: 6, groups, leadingZeros, mapped };
 }

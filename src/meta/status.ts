@@ -81,7 +81,11 @@ export class ApiError extends Error {
   readonly code: number;
   readonly details: StatusDetails | undefined;
 
-  constructor(reason: StatusReason, message: string, options: { details?: StatusDetails; code?: number; cause?: unknown } = {}) {
+  constructor(
+    reason: StatusReason,
+    message: string,
+    options: { details?: StatusDetails; code?: number; cause?: unknown } = {},
+  ) {
     super(message, options.cause === undefined ? undefined : { cause: options.cause });
     this.name = 'ApiError';
     this.reason = reason;
@@ -115,7 +119,9 @@ export const alreadyExists = (of: ResourceName, name: string): ApiError =>
   new ApiError('AlreadyExists', `${qualified(of)} "${name}" already exists`, { details: about(of, name) });
 
 export const conflict = (of: ResourceName, name: string, why: string): ApiError =>
-  new ApiError('Conflict', `Operation cannot be fulfilled on ${qualified(of)} "${name}": ${why}`, { details: about(of, name) });
+  new ApiError('Conflict', `Operation cannot be fulfilled on ${qualified(of)} "${name}": ${why}`, {
+    details: about(of, name),
+  });
 
 /** The optimistic lock failed. */
 export const modified = (of: ResourceName, name: string): ApiError =>
@@ -124,10 +130,14 @@ export const modified = (of: ResourceName, name: string): ApiError =>
 export const badRequest = (message: string): ApiError => new ApiError('BadRequest', message);
 
 export const forbidden = (of: ResourceName, name: string, why: string): ApiError =>
-  new ApiError('Forbidden', `${qualified(of)}${name ? ` "${name}"` : ''} is forbidden: ${why}`, { details: about(of, name) });
+  new ApiError('Forbidden', `${qualified(of)}${name ? ` "${name}"` : ''} is forbidden: ${why}`, {
+    details: about(of, name),
+  });
 
 export const methodNotSupported = (of: ResourceName, verb: string): ApiError =>
-  new ApiError('MethodNotAllowed', `${verb} is not supported on resources of kind "${qualified(of)}"`, { details: about(of, '') });
+  new ApiError('MethodNotAllowed', `${verb} is not supported on resources of kind "${qualified(of)}"`, {
+    details: about(of, ''),
+  });
 
 /** 422 with every cause. `kind` is the Kind's name: `Deployment.apps "web" is invalid: …`. */
 export function invalid(of: { group: string; kind: string }, name: string, causes: readonly Cause[]): ApiError {
@@ -141,7 +151,10 @@ export function invalid(of: { group: string; kind: string }, name: string, cause
 
 /** The one edge where a failure becomes what the client reads. An unknown error tells nothing of its inside. */
 export function toStatus(error: unknown): Status & { readonly code: number } {
-  const known = error instanceof ApiError ? error : new ApiError('InternalError', 'Internal error occurred: the server failed to answer', { cause: error });
+  const known =
+    error instanceof ApiError
+      ? error
+      : new ApiError('InternalError', 'Internal error occurred: the server failed to answer', { cause: error });
   return {
     kind: 'Status',
     apiVersion: 'v1',

@@ -3,5 +3,13 @@ import type { Status } from './status.ts';
 
 export type WatchEvent<T> =
   | { readonly type: 'ADDED' | 'MODIFIED' | 'DELETED'; readonly object: T }
-  | { readonly type: 'BOOKMARK'; readonly object: { readonly metadata: { readonly resourceVersion: string; readonly annotations?: Readonly<Record<string, string>> } } }
+  | {
+      readonly type: 'BOOKMARK';
+      readonly object: {
+        readonly metadata: {
+          readonly resourceVersion: string;
+          readonly annotations?: Readonly<Record<string, string>>;
+        };
+      };
+    }
   | { readonly type: 'ERROR'; readonly object: Status };
