@@ -3,6 +3,11 @@
  */
 import { resource, type ObjectOf } from '#schema/kind.ts';
 import { s } from '#schema/type.ts';
+import { deepEqual } from '#base/deep-equal.ts';
+import { immutableDetail, invalidValue, required } from '#meta/causes.ts';
+import { controllerOf } from '#meta/object-meta.ts';
+import { ageColumn, nameColumn } from '../columns.ts';
+import { nonNegative } from '../field-checks.ts';
 
 export const ControllerRevision = resource({
   group: 'apps',
@@ -10,6 +15,32 @@ export const ControllerRevision = resource({
   kind: 'ControllerRevision',
   plural: 'controllerrevisions',
   scope: 'Namespaced',
+  columns: [
+    nameColumn,
+    {
+      name: 'Controller',
+      type: 'string',
+      description: 'The object whose state it holds.',
+      cell: (revision) => {
+        const owner = controllerOf(revision);
+        if (owner === undefined) return '<none>';
+        const slash = owner.apiVersion.indexOf('/');
+        const group = slash === -1 ? '' : `.${owner.apiVersion.slice(0, slash)}`;
+        return `${owner.kind.toLowerCase()}${group}/${owner.name}`;
+      },
+    },
+    { name: 'Revision', type: 'integer', description: 'Number of the revision.', cell: ({ revision }) => revision },
+    ageColumn,
+  ],
+  hooks: {
+    validateCreate: ({ data, revision }) => [
+      ...(data === undefined ? [required('data', 'data is mandatory')] : []),
+      ...nonNegative('revision', revision),
+    ],
+    validateUpdate: ({ data }, old) => [
+      ...(deepEqual(data, old.data) ? [] : [invalidValue('data', data, immutableDetail)]),
+    ],
+  },
   name: 'apps.v1.ControllerRevision',
   doc: 'A frozen state that a DaemonSet or StatefulSet can return to.',
   fields: {

@@ -5,6 +5,18 @@ import { resource, type ObjectOf } from '#schema/kind.ts';
 import { s, struct, type Of } from '#schema/type.ts';
 import { labelSelector } from '#schema/label-selector.ts';
 import { podTemplateSpec } from '../core/pod-template.ts';
+import { deepEqual } from '#base/deep-equal.ts';
+import type { ObjectMeta } from '#meta/object-meta.ts';
+import { ageColumn, containersColumn, formatLabels, imagesColumn, nameColumn, selectorColumn } from '../columns.ts';
+import { fillTemplateOf } from '../core/pod-defaults.ts';
+
+/** Where apps/v1 keeps the old templateGeneration; pods of an OnDelete DaemonSet are still told apart by it. */
+const templateGeneration = 'deprecated.daemonset.template.generation';
+
+const withGeneration = (metadata: ObjectMeta, generation: number): ObjectMeta => ({
+  ...metadata,
+  annotations: { ...metadata.annotations, [templateGeneration]: String(generation) },
+});
 
 export const rollingUpdateDaemonSet = struct(
   'apps.v1.RollingUpdateDaemonSet',
@@ -102,6 +114,73 @@ export const DaemonSet = resource({
   categories: ['all'],
   scope: 'Namespaced',
   subresources: { status: true },
+  columns: [
+    nameColumn,
+    {
+      name: 'Desired',
+      type: 'integer',
+      description: 'Nodes that should run the pod.',
+      cell: ({ status }) => status.desiredNumberScheduled,
+    },
+    {
+      name: 'Current',
+      type: 'integer',
+      description: 'Nodes that should run the pod and do.',
+      cell: ({ status }) => status.currentNumberScheduled,
+    },
+    {
+      name: 'Ready',
+      type: 'integer',
+      description: 'Nodes whose pod is ready.',
+      cell: ({ status }) => status.numberReady,
+    },
+    {
+      name: 'Up-to-date',
+      type: 'integer',
+      description: 'Nodes that run the updated pod.',
+      cell: ({ status }) => status.updatedNumberScheduled ?? 0,
+    },
+    {
+      name: 'Available',
+      type: 'integer',
+      description: 'Nodes whose pod is available.',
+      cell: ({ status }) => status.numberAvailable ?? 0,
+    },
+    {
+      name: 'Node Selector',
+      type: 'string',
+      description: 'Labels a node must have.',
+      cell: ({ spec }) => formatLabels(spec.template.spec.nodeSelector),
+    },
+    ageColumn,
+    containersColumn,
+    imagesColumn,
+    selectorColumn,
+  ],
+  hooks: {
+    fill: (draft) => {
+      if (draft.spec === undefined) return draft;
+      const spec = fillTemplateOf(draft.spec);
+      const { updateStrategy } = spec;
+      if (updateStrategy?.type !== 'RollingUpdate' || updateStrategy.rollingUpdate !== undefined) {
+        return spec === draft.spec ? draft : { ...draft, spec };
+      }
+      return {
+        ...draft,
+        spec: { ...spec, updateStrategy: { ...updateStrategy, rollingUpdate: { maxUnavailable: 1, maxSurge: 0 } } },
+      };
+    },
+    prepareCreate: (daemonSet) => ({
+      ...daemonSet,
+      metadata: withGeneration(daemonSet.metadata, 1),
+      status: { currentNumberScheduled: 0, numberMisscheduled: 0, desiredNumberScheduled: 0, numberReady: 0 },
+    }),
+    prepareUpdate: (daemonSet, old) => {
+      const before = Number(old.metadata.annotations?.[templateGeneration] ?? 1);
+      const changed = !deepEqual(daemonSet.spec.template, old.spec.template);
+      return { ...daemonSet, metadata: withGeneration(daemonSet.metadata, changed ? before + 1 : before) };
+    },
+  },
   name: 'apps.v1.DaemonSet',
   doc: 'Runs one pod on every node, or on some.',
   fields: {

@@ -5,6 +5,8 @@ import { resource, type ObjectOf } from '#schema/kind.ts';
 import { s, struct, type Of } from '#schema/type.ts';
 import { labelSelector } from '#schema/label-selector.ts';
 import { podTemplateSpec } from '../core/pod-template.ts';
+import { ageColumn, containersColumn, imagesColumn, nameColumn, selectorColumn } from '../columns.ts';
+import { fillTemplateOf } from '../core/pod-defaults.ts';
 
 export const rollingUpdateDeployment = struct(
   'apps.v1.RollingUpdateDeployment',
@@ -112,6 +114,45 @@ export const Deployment = resource({
   subresources: {
     status: true,
     scale: { replicas: '.spec.replicas', statusReplicas: '.status.replicas', selector: '.spec.selector' },
+  },
+  columns: [
+    nameColumn,
+    {
+      name: 'Ready',
+      type: 'string',
+      description: 'Pods that are ready, of those wanted.',
+      cell: ({ spec, status }) => `${status.readyReplicas ?? 0}/${spec.replicas}`,
+    },
+    {
+      name: 'Up-to-date',
+      type: 'integer',
+      description: 'Pods made from the present template.',
+      cell: ({ status }) => status.updatedReplicas ?? 0,
+    },
+    {
+      name: 'Available',
+      type: 'integer',
+      description: 'Pods that are available.',
+      cell: ({ status }) => status.availableReplicas ?? 0,
+    },
+    ageColumn,
+    containersColumn,
+    imagesColumn,
+    selectorColumn,
+  ],
+  hooks: {
+    fill: (draft) => {
+      if (draft.spec === undefined) return draft;
+      const spec = fillTemplateOf(draft.spec);
+      const { strategy } = spec;
+      if (strategy?.type !== 'RollingUpdate' || strategy.rollingUpdate !== undefined)
+        return spec === draft.spec ? draft : { ...draft, spec };
+      return {
+        ...draft,
+        spec: { ...spec, strategy: { ...strategy, rollingUpdate: { maxUnavailable: '25%', maxSurge: '25%' } } },
+      };
+    },
+    prepareCreate: (deployment) => ({ ...deployment, status: {} }),
   },
   name: 'apps.v1.Deployment',
   doc: 'Keeps a number of equal pods and replaces them step by step when the template changes.',

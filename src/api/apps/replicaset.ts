@@ -5,6 +5,8 @@ import { resource, type ObjectOf } from '#schema/kind.ts';
 import { s, struct, type Of } from '#schema/type.ts';
 import { labelSelector } from '#schema/label-selector.ts';
 import { podTemplateSpec } from '../core/pod-template.ts';
+import { ageColumn, containersColumn, imagesColumn, nameColumn, selectorColumn } from '../columns.ts';
+import { fillTemplateOf } from '../core/pod-defaults.ts';
 
 export const replicaSetSpec = struct(
   'apps.v1.ReplicaSetSpec',
@@ -65,6 +67,30 @@ export const ReplicaSet = resource({
   subresources: {
     status: true,
     scale: { replicas: '.spec.replicas', statusReplicas: '.status.replicas', selector: '.spec.selector' },
+  },
+  columns: [
+    nameColumn,
+    { name: 'Desired', type: 'integer', description: 'How many pods should exist.', cell: ({ spec }) => spec.replicas },
+    { name: 'Current', type: 'integer', description: 'How many pods exist.', cell: ({ status }) => status.replicas },
+    {
+      name: 'Ready',
+      type: 'integer',
+      description: 'How many pods are ready.',
+      cell: ({ status }) => status.readyReplicas ?? 0,
+    },
+    ageColumn,
+    containersColumn,
+    imagesColumn,
+    selectorColumn,
+  ],
+  selectable: { 'status.replicas': ({ status }) => String(status.replicas) },
+  hooks: {
+    fill: (draft) => {
+      if (draft.spec === undefined) return draft;
+      const spec = fillTemplateOf(draft.spec);
+      return spec === draft.spec ? draft : { ...draft, spec };
+    },
+    prepareCreate: (replicaSet) => ({ ...replicaSet, status: { replicas: 0 } }),
   },
   name: 'apps.v1.ReplicaSet',
   doc: 'Keeps a number of equal pods. Usually made by a Deployment.',

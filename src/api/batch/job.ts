@@ -5,6 +5,9 @@ import { resource, type ObjectOf } from '#schema/kind.ts';
 import { s, struct, t, type Of } from '#schema/type.ts';
 import { labelSelector } from '#schema/label-selector.ts';
 import { podTemplateSpec } from '../core/pod-template.ts';
+import { ageColumn, containersColumn, imagesColumn, nameColumn, selectorColumn } from '../columns.ts';
+import { completions, duration, jobState } from './job-columns.ts';
+import { fillJob, withSelector } from './job-strategy.ts';
 
 export const podFailurePolicyOnExitCodesRequirement = struct(
   'batch.v1.PodFailurePolicyOnExitCodesRequirement',
@@ -173,6 +176,33 @@ export const Job = resource({
   categories: ['all'],
   scope: 'Namespaced',
   subresources: { status: true },
+  columns: [
+    nameColumn,
+    { name: 'Status', type: 'string', description: 'State of the Job in one word.', cell: (job) => jobState(job) },
+    {
+      name: 'Completions',
+      type: 'string',
+      description: 'Pods that succeeded, of those wanted.',
+      cell: ({ spec, status }) => completions(spec, status),
+    },
+    {
+      name: 'Duration',
+      type: 'string',
+      description: 'How long it took, or has been running.',
+      cell: ({ status }, { now }) => duration(status, now),
+    },
+    ageColumn,
+    containersColumn,
+    imagesColumn,
+    selectorColumn,
+  ],
+  selectable: { 'status.successful': ({ status }) => String(status.succeeded ?? 0) },
+  hooks: {
+    fill: (draft) => fillJob(draft),
+    prepareCreate: (job) => ({ ...job, spec: withSelector(job), status: {} }),
+    // Old clients that do not say otherwise keep the pods.
+    defaultPropagation: 'Orphan',
+  },
   name: 'batch.v1.Job',
   doc: 'Runs pods until enough of them succeed.',
   fields: {

@@ -3,6 +3,7 @@
  */
 import { resource, type ObjectOf } from '#schema/kind.ts';
 import { s, struct, type Of } from '#schema/type.ts';
+import { ageColumn, nameColumn } from '../columns.ts';
 
 export const leaseSpec = struct(
   'coordination.v1.LeaseSpec',
@@ -23,6 +24,16 @@ export const Lease = resource({
   kind: 'Lease',
   plural: 'leases',
   scope: 'Namespaced',
+  columns: [
+    nameColumn,
+    {
+      name: 'Holder',
+      type: 'string',
+      description: 'The present holder.',
+      cell: ({ spec }) => spec.holderIdentity ?? '',
+    },
+    ageColumn,
+  ],
   name: 'coordination.v1.Lease',
   doc: 'A lock with a time limit: node heartbeats and leader election.',
   fields: {

@@ -3,6 +3,7 @@
  */
 import { resource, type ObjectOf } from '#schema/kind.ts';
 import { s, t } from '#schema/type.ts';
+import { ageColumn, nameColumn } from '../columns.ts';
 
 export const ConfigMap = resource({
   group: '',
@@ -11,6 +12,16 @@ export const ConfigMap = resource({
   plural: 'configmaps',
   shortNames: ['cm'],
   scope: 'Namespaced',
+  columns: [
+    nameColumn,
+    {
+      name: 'Data',
+      type: 'string',
+      description: 'Number of keys.',
+      cell: ({ data, binaryData }) => Object.keys(data ?? {}).length + Object.keys(binaryData ?? {}).length,
+    },
+    ageColumn,
+  ],
   name: 'core.v1.ConfigMap',
   doc: 'Settings for programs, as keys and values.',
   fields: {

@@ -4,6 +4,21 @@
 import { resource, type ObjectOf } from '#schema/kind.ts';
 import { s, struct, type Of } from '#schema/type.ts';
 import { objectReference } from './references.ts';
+import { ageColumn, nameColumn } from '../columns.ts';
+
+const shownMax = 3;
+
+function formatEndpoints(subsets: readonly EndpointSubset[] | undefined): string {
+  const all: string[] = [];
+  for (const { addresses = [], ports = [] } of subsets ?? []) {
+    if (ports.length === 0) all.push(...addresses.map(({ ip }) => ip));
+    for (const { port } of ports)
+      for (const { ip } of addresses) all.push(ip.includes(':') ? `[${ip}]:${port}` : `${ip}:${port}`);
+  }
+  if (all.length === 0) return '<none>';
+  const shown = all.slice(0, shownMax).join(',');
+  return all.length > shownMax ? `${shown} + ${all.length - shownMax} more...` : shown;
+}
 
 export const endpointAddress = struct(
   'core.v1.EndpointAddress',
@@ -48,6 +63,16 @@ export const Endpoints = resource({
   shortNames: ['ep'],
   scope: 'Namespaced',
   storagePrefix: 'services/endpoints',
+  columns: [
+    nameColumn,
+    {
+      name: 'Endpoints',
+      type: 'string',
+      description: 'Addresses and ports.',
+      cell: ({ subsets }) => formatEndpoints(subsets),
+    },
+    ageColumn,
+  ],
   name: 'core.v1.Endpoints',
   doc: 'The addresses behind a Service. EndpointSlices replace it.',
   fields: {

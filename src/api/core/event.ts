@@ -1,9 +1,11 @@
 /**
  * Event (core/v1): something that happened to an object. events.k8s.io/v1 shows the same stored objects.
  */
+import type { AnyObject } from '#meta/object-meta.ts';
 import { resource, type ObjectOf } from '#schema/kind.ts';
 import { s, struct, type Of } from '#schema/type.ts';
 import { objectReference } from './references.ts';
+import { eventColumns, type EventView } from './event-columns.ts';
 
 export const eventSource = struct(
   'core.v1.EventSource',
@@ -25,6 +27,11 @@ export const eventSeries = struct(
 );
 export interface EventSeries extends Of<typeof eventSeries> {}
 
+const viewOf = (event: AnyObject): EventView => {
+  const { involvedObject: object, ...rest } = event as Event;
+  return { object, ...rest };
+};
+
 export const Event = resource({
   group: '',
   version: 'v1',
@@ -32,6 +39,20 @@ export const Event = resource({
   plural: 'events',
   shortNames: ['ev'],
   scope: 'Namespaced',
+  columns: eventColumns(viewOf),
+  selectable: {
+    'involvedObject.kind': ({ involvedObject }) => involvedObject.kind ?? '',
+    'involvedObject.namespace': ({ involvedObject }) => involvedObject.namespace ?? '',
+    'involvedObject.name': ({ involvedObject }) => involvedObject.name ?? '',
+    'involvedObject.uid': ({ involvedObject }) => involvedObject.uid ?? '',
+    'involvedObject.apiVersion': ({ involvedObject }) => involvedObject.apiVersion ?? '',
+    'involvedObject.resourceVersion': ({ involvedObject }) => involvedObject.resourceVersion ?? '',
+    'involvedObject.fieldPath': ({ involvedObject }) => involvedObject.fieldPath ?? '',
+    reason: ({ reason }) => reason ?? '',
+    reportingComponent: ({ reportingComponent }) => reportingComponent,
+    source: ({ source, reportingComponent }) => source.component || reportingComponent,
+    type: ({ type }) => type ?? '',
+  },
   name: 'core.v1.Event',
   doc: 'Something that happened to an object, for people; kept for an hour or so.',
   fields: {

@@ -3,6 +3,14 @@
  */
 import { resource, type ObjectOf } from '#schema/kind.ts';
 import { s, struct, t, type Of } from '#schema/type.ts';
+import type { ObjectMeta } from '#meta/object-meta.ts';
+import { ageColumn, nameColumn } from '../columns.ts';
+
+/** Every namespace carries its name as a label, so that selectors can name it. */
+const labelled = (metadata: ObjectMeta): ObjectMeta => ({
+  ...metadata,
+  labels: { ...metadata.labels, 'kubernetes.io/metadata.name': metadata.name },
+});
 
 export const namespaceSpec = struct(
   'core.v1.NamespaceSpec',
@@ -48,6 +56,32 @@ export const Namespace = resource({
   scope: 'Cluster',
   verbs: ['create', 'delete', 'get', 'list', 'patch', 'update', 'watch'],
   subresources: { status: true, other: { finalize: { kind: 'Namespace', verbs: ['update'] } } },
+  columns: [
+    nameColumn,
+    { name: 'Status', type: 'string', description: 'Active or Terminating.', cell: ({ status }) => status.phase },
+    ageColumn,
+  ],
+  selectable: { 'status.phase': ({ status }) => status.phase, name: ({ metadata }) => metadata.name },
+  hooks: {
+    name: 'dns1123Label',
+    fill: (draft) =>
+      draft.spec?.finalizers === undefined ? { ...draft, spec: { ...draft.spec, finalizers: [] } } : draft,
+    prepareCreate: (namespace) => ({
+      ...namespace,
+      metadata: labelled(namespace.metadata),
+      spec: {
+        finalizers: namespace.spec.finalizers.includes('kubernetes')
+          ? namespace.spec.finalizers
+          : [...namespace.spec.finalizers, 'kubernetes'],
+      },
+      status: { phase: 'Active' },
+    }),
+    prepareUpdate: (namespace, old) => ({
+      ...namespace,
+      metadata: labelled(namespace.metadata),
+      spec: { ...namespace.spec, finalizers: old.spec.finalizers },
+    }),
+  },
   name: 'core.v1.Namespace',
   doc: 'A room for names: objects in different namespaces may have the same name.',
   fields: {

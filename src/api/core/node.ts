@@ -4,6 +4,7 @@
 import { resource, type ObjectOf } from '#schema/kind.ts';
 import { s, struct, t, type Of } from '#schema/type.ts';
 import { taint } from './tolerations.ts';
+import { nodeColumns } from './node-columns.ts';
 
 export const configMapNodeConfigSource = struct(
   'core.v1.ConfigMapNodeConfigSource',
@@ -216,6 +217,14 @@ export const Node = resource({
     other: { proxy: { kind: 'NodeProxyOptions', verbs: ['create', 'delete', 'get', 'patch', 'update'] } },
   },
   storagePrefix: 'minions',
+  columns: nodeColumns,
+  selectable: { 'spec.unschedulable': ({ spec }) => String(spec.unschedulable ?? false) },
+  hooks: {
+    fill: (node) =>
+      node.status?.capacity === undefined || node.status.allocatable !== undefined
+        ? node
+        : { ...node, status: { ...node.status, allocatable: node.status.capacity } },
+  },
   name: 'core.v1.Node',
   doc: 'A machine that runs pods.',
   fields: {

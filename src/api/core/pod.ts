@@ -5,6 +5,9 @@ import { resource, type ObjectOf } from '#schema/kind.ts';
 import { s } from '#schema/type.ts';
 import { podSpec } from './pod-spec.ts';
 import { podStatus } from './pod-status.ts';
+import { podColumns } from './pod-columns.ts';
+import { fillPod } from './pod-defaults.ts';
+import { freshStatus, withLabelsOfPod } from './pod-strategy.ts';
 
 export const Pod = resource({
   group: '',
@@ -27,6 +30,26 @@ export const Pod = resource({
       proxy: { kind: 'PodProxyOptions', verbs: ['create', 'delete', 'get', 'patch', 'update'] },
       resize: { kind: 'Pod', verbs: ['get', 'patch', 'update'] },
     },
+  },
+  columns: podColumns,
+  selectable: {
+    'spec.nodeName': ({ spec }) => spec.nodeName ?? '',
+    'spec.restartPolicy': ({ spec }) => spec.restartPolicy,
+    'spec.schedulerName': ({ spec }) => spec.schedulerName,
+    'spec.serviceAccountName': ({ spec }) => spec.serviceAccountName ?? '',
+    'spec.hostNetwork': ({ spec }) => String(spec.hostNetwork ?? false),
+    'status.phase': ({ status }) => status.phase,
+    'status.podIP': ({ status }) => status.podIPs?.[0]?.ip ?? status.podIP ?? '',
+    'status.podIPs': ({ status }) => status.podIPs?.[0]?.ip ?? status.podIP ?? '',
+    'status.nominatedNodeName': ({ status }) => status.nominatedNodeName ?? '',
+  },
+  hooks: {
+    fill: (pod) => fillPod(pod),
+    prepareCreate: (pod) => ({
+      ...pod,
+      spec: withLabelsOfPod(pod.spec, pod.metadata.labels),
+      status: freshStatus(pod.spec),
+    }),
   },
   name: 'core.v1.Pod',
   doc: 'A group of containers that are scheduled together onto one node and share its network and volumes.',

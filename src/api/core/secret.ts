@@ -3,6 +3,7 @@
  */
 import { resource, type ObjectOf } from '#schema/kind.ts';
 import { s, t } from '#schema/type.ts';
+import { ageColumn, nameColumn } from '../columns.ts';
 
 export const Secret = resource({
   group: '',
@@ -10,6 +11,27 @@ export const Secret = resource({
   kind: 'Secret',
   plural: 'secrets',
   scope: 'Namespaced',
+  columns: [
+    nameColumn,
+    { name: 'Type', type: 'string', description: 'What the keys are meant for.', cell: ({ type }) => type },
+    {
+      name: 'Data',
+      type: 'string',
+      description: 'Number of keys.',
+      cell: ({ data }) => Object.keys(data ?? {}).length,
+    },
+    ageColumn,
+  ],
+  selectable: { type: ({ type }) => type },
+  hooks: {
+    fill: (draft) => {
+      if (draft.stringData === undefined) return draft;
+      const { stringData, ...rest } = draft;
+      const data = { ...rest.data };
+      for (const [key, text] of Object.entries(stringData)) data[key] = Buffer.from(text, 'utf8').toString('base64');
+      return { ...rest, data };
+    },
+  },
   name: 'core.v1.Secret',
   doc: 'Confidential values, kept apart from pods. Values are bytes, in base64.',
   fields: {

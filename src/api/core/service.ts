@@ -4,6 +4,8 @@
 import { resource, type ObjectOf } from '#schema/kind.ts';
 import { s, struct, t, type Of } from '#schema/type.ts';
 import { condition } from '#schema/condition.ts';
+import { serviceColumns } from './service-columns.ts';
+import { createService, fillService, updateService } from './service-strategy.ts';
 
 export const servicePort = struct(
   'core.v1.ServicePort',
@@ -174,6 +176,13 @@ export const Service = resource({
     other: { proxy: { kind: 'ServiceProxyOptions', verbs: ['create', 'delete', 'get', 'patch', 'update'] } },
   },
   storagePrefix: 'services/specs',
+  columns: serviceColumns,
+  selectable: { 'spec.clusterIP': ({ spec }) => spec.clusterIP ?? '', 'spec.type': ({ spec }) => spec.type },
+  hooks: {
+    fill: (service) => fillService(service),
+    prepareCreate: (service) => createService(service),
+    prepareUpdate: (service, old) => updateService(service, old),
+  },
   name: 'core.v1.Service',
   doc: 'A name and address for a set of pods.',
   fields: {

@@ -3,7 +3,15 @@
  */
 import { resource, type ObjectOf } from '#schema/kind.ts';
 import { s } from '#schema/type.ts';
-import { localObjectReference, objectReference } from './references.ts';
+import { localObjectReference, objectReference, type ObjectReference } from './references.ts';
+import { ageColumn, nameColumn } from '../columns.ts';
+
+/** Of a reference to a secret only its name is kept: it is in the same namespace and may be made anew. */
+function onlyNames<A extends { readonly secrets?: readonly ObjectReference[] }>(account: A): A {
+  return account.secrets === undefined
+    ? account
+    : { ...account, secrets: account.secrets.map(({ name }) => (name === undefined ? {} : { name })) };
+}
 
 export const ServiceAccount = resource({
   group: '',
@@ -14,6 +22,20 @@ export const ServiceAccount = resource({
   scope: 'Namespaced',
   subresources: {
     other: { token: { kind: 'TokenRequest', group: 'authentication.k8s.io', version: 'v1', verbs: ['create'] } },
+  },
+  columns: [
+    nameColumn,
+    {
+      name: 'Secrets',
+      type: 'string',
+      description: 'Number of secrets its pods may use.',
+      cell: ({ secrets }) => secrets?.length ?? 0,
+    },
+    ageColumn,
+  ],
+  hooks: {
+    prepareCreate: (account) => onlyNames(account),
+    prepareUpdate: (account) => onlyNames(account),
   },
   name: 'core.v1.ServiceAccount',
   doc: 'An identity for programs that run in pods.',

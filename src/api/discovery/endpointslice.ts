@@ -4,6 +4,15 @@
 import { resource, type ObjectOf } from '#schema/kind.ts';
 import { s, struct, t, type Of } from '#schema/type.ts';
 import { objectReference } from '../core/references.ts';
+import { ageColumn, nameColumn } from '../columns.ts';
+
+const shownMax = 3;
+
+function firstOf(all: readonly string[]): string {
+  if (all.length === 0) return '<unset>';
+  const shown = all.slice(0, shownMax).join(',');
+  return all.length > shownMax ? `${shown} + ${all.length - shownMax} more...` : shown;
+}
 
 export const endpointConditions = struct(
   'discovery.v1.EndpointConditions',
@@ -80,6 +89,23 @@ export const EndpointSlice = resource({
   kind: 'EndpointSlice',
   plural: 'endpointslices',
   scope: 'Namespaced',
+  columns: [
+    nameColumn,
+    { name: 'AddressType', type: 'string', description: 'IPv4, IPv6 or FQDN.', cell: ({ addressType }) => addressType },
+    {
+      name: 'Ports',
+      type: 'string',
+      description: 'Ports of the endpoints.',
+      cell: ({ ports }) => firstOf(ports.map(({ port, name }) => String(port ?? (name || '*')))),
+    },
+    {
+      name: 'Endpoints',
+      type: 'string',
+      description: 'Addresses of the endpoints.',
+      cell: ({ endpoints }) => firstOf(endpoints.flatMap(({ addresses }) => addresses)),
+    },
+    ageColumn,
+  ],
   name: 'discovery.v1.EndpointSlice',
   doc: 'A part of the endpoints of a Service.',
   fields: {

@@ -1,10 +1,13 @@
 /**
  * Event (events.k8s.io/v1): another face of the stored core Event; the conversion loses nothing.
  */
+import type { AnyObject } from '#meta/object-meta.ts';
 import { resource, type ObjectOf } from '#schema/kind.ts';
 import { s, struct, type Of } from '#schema/type.ts';
-import { eventSource } from '../core/event.ts';
+import { Event as CoreEvent, eventSource } from '../core/event.ts';
 import { objectReference } from '../core/references.ts';
+import { eventColumns, type EventView } from '../core/event-columns.ts';
+import { fromCore, toCore } from './conversion.ts';
 
 export const eventSeries = struct(
   'events.v1.EventSeries',
@@ -16,6 +19,29 @@ export const eventSeries = struct(
 );
 export interface EventSeries extends Of<typeof eventSeries> {}
 
+const viewOf = (event: AnyObject): EventView => {
+  const {
+    regarding = {},
+    note,
+    deprecatedSource = {},
+    deprecatedFirstTimestamp,
+    deprecatedLastTimestamp,
+    deprecatedCount,
+    ...rest
+  } = event as Event;
+  return {
+    ...rest,
+    object: regarding,
+    message: note,
+    source: deprecatedSource,
+    firstTimestamp: deprecatedFirstTimestamp,
+    lastTimestamp: deprecatedLastTimestamp,
+    count: deprecatedCount,
+    reportingComponent: rest.reportingController ?? '',
+    reportingInstance: rest.reportingInstance ?? '',
+  };
+};
+
 export const Event = resource({
   group: 'events.k8s.io',
   version: 'v1',
@@ -23,6 +49,20 @@ export const Event = resource({
   plural: 'events',
   shortNames: ['ev'],
   scope: 'Namespaced',
+  storedAs: { kind: () => CoreEvent, fromStored: fromCore, toStored: toCore },
+  columns: eventColumns(viewOf),
+  selectable: {
+    'regarding.kind': ({ regarding }) => regarding?.kind ?? '',
+    'regarding.namespace': ({ regarding }) => regarding?.namespace ?? '',
+    'regarding.name': ({ regarding }) => regarding?.name ?? '',
+    'regarding.uid': ({ regarding }) => regarding?.uid ?? '',
+    'regarding.apiVersion': ({ regarding }) => regarding?.apiVersion ?? '',
+    'regarding.resourceVersion': ({ regarding }) => regarding?.resourceVersion ?? '',
+    'regarding.fieldPath': ({ regarding }) => regarding?.fieldPath ?? '',
+    reason: ({ reason }) => reason ?? '',
+    reportingController: ({ reportingController }) => reportingController ?? '',
+    type: ({ type }) => type ?? '',
+  },
   name: 'events.v1.Event',
   doc: 'Something that happened to an object, for people; kept for an hour or so.',
   fields: {

@@ -4,6 +4,7 @@
 import { resource, type ObjectOf } from '#schema/kind.ts';
 import { s } from '#schema/type.ts';
 import { aggregationRule, policyRule } from './rules.ts';
+import { nameColumn } from '../columns.ts';
 
 export const ClusterRole = resource({
   group: 'rbac.authorization.k8s.io',
@@ -11,6 +12,15 @@ export const ClusterRole = resource({
   kind: 'ClusterRole',
   plural: 'clusterroles',
   scope: 'Cluster',
+  columns: [
+    nameColumn,
+    {
+      name: 'Created At',
+      type: 'date',
+      description: 'When the server created the object.',
+      cell: ({ metadata }) => metadata.creationTimestamp,
+    },
+  ],
   name: 'rbac.v1.ClusterRole',
   doc: 'Rights in the whole cluster, or to be given in single namespaces.',
   fields: {

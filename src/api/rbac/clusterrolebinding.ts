@@ -4,6 +4,7 @@
 import { resource, type ObjectOf } from '#schema/kind.ts';
 import { s } from '#schema/type.ts';
 import { roleRef, subject } from './rules.ts';
+import { bindingColumns, fillSubjects } from './bindings.ts';
 
 export const ClusterRoleBinding = resource({
   group: 'rbac.authorization.k8s.io',
@@ -11,6 +12,8 @@ export const ClusterRoleBinding = resource({
   kind: 'ClusterRoleBinding',
   plural: 'clusterrolebindings',
   scope: 'Cluster',
+  columns: bindingColumns,
+  hooks: { fill: (draft) => fillSubjects(draft), name: 'pathSegment' },
   name: 'rbac.v1.ClusterRoleBinding',
   doc: 'Gives the rights of a ClusterRole to users, groups and accounts in the whole cluster.',
   fields: {

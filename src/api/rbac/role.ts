@@ -4,6 +4,7 @@
 import { resource, type ObjectOf } from '#schema/kind.ts';
 import { s } from '#schema/type.ts';
 import { policyRule } from './rules.ts';
+import { nameColumn } from '../columns.ts';
 
 export const Role = resource({
   group: 'rbac.authorization.k8s.io',
@@ -11,6 +12,15 @@ export const Role = resource({
   kind: 'Role',
   plural: 'roles',
   scope: 'Namespaced',
+  columns: [
+    nameColumn,
+    {
+      name: 'Created At',
+      type: 'date',
+      description: 'When the server created the object.',
+      cell: ({ metadata }) => metadata.creationTimestamp,
+    },
+  ],
   name: 'rbac.v1.Role',
   doc: 'Rights inside one namespace.',
   fields: {

@@ -4,6 +4,7 @@
 import { resource, type ObjectOf } from '#schema/kind.ts';
 import { s } from '#schema/type.ts';
 import { roleRef, subject } from './rules.ts';
+import { bindingColumns, fillSubjects } from './bindings.ts';
 
 export const RoleBinding = resource({
   group: 'rbac.authorization.k8s.io',
@@ -11,6 +12,8 @@ export const RoleBinding = resource({
   kind: 'RoleBinding',
   plural: 'rolebindings',
   scope: 'Namespaced',
+  columns: bindingColumns,
+  hooks: { fill: (draft) => fillSubjects(draft), name: 'pathSegment' },
   name: 'rbac.v1.RoleBinding',
   doc: 'Gives the rights of a role to users, groups and accounts inside one namespace.',
   fields: {
