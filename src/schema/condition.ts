@@ -11,7 +11,7 @@ export const condition = struct(
     observedGeneration: s.int64(3).optional().doc('The metadata.generation that this condition speaks of.'),
     lastTransitionTime: s.time(4).doc('When the status last changed.'),
     reason: s.string(5).doc('Why it changed: one CamelCase word for programs.'),
-    message: s.string(6).doc('Why it changed, for people.'),
+    message: s.string(6).default('').doc('Why it changed, for people.'),
   },
   { doc: 'One aspect of the current state of an object.' },
 );

@@ -10,7 +10,16 @@ import { Field, s, type Of, type DraftOf, type Struct, type StructType, struct }
 
 export type Verb = 'create' | 'delete' | 'deletecollection' | 'get' | 'list' | 'patch' | 'update' | 'watch';
 
-export const allVerbs: readonly Verb[] = ['create', 'delete', 'deletecollection', 'get', 'list', 'patch', 'update', 'watch'];
+export const allVerbs: readonly Verb[] = [
+  'create',
+  'delete',
+  'deletecollection',
+  'get',
+  'list',
+  'patch',
+  'update',
+  'watch',
+];
 
 export interface Kind<Stored = AnyObject, Draft = unknown> {
   /** '' for the core group. */
@@ -49,7 +58,12 @@ export interface Subresources {
   readonly status?: boolean;
   readonly scale?: { readonly replicas: string; readonly statusReplicas: string; readonly selector: string };
   /** Others by name: their kind (as discovery shows it) and verbs. The API server's own folder per subresource serves them. */
-  readonly other?: Readonly<Record<string, { readonly kind: string; readonly group?: string; readonly version?: string; readonly verbs: readonly string[] }>>;
+  readonly other?: Readonly<
+    Record<
+      string,
+      { readonly kind: string; readonly group?: string; readonly version?: string; readonly verbs: readonly string[] }
+    >
+  >;
 }
 
 export type Cell = string | number | boolean | null;
@@ -126,7 +140,9 @@ export interface ResourceDeclaration<F extends Body> {
 }
 
 /** Declares a resource. */
-export function resource<const F extends Body>(declaration: ResourceDeclaration<F>): Kind<Flat<Top<F>>, Flat<TopDraft<F>>> {
+export function resource<const F extends Body>(
+  declaration: ResourceDeclaration<F>,
+): Kind<Flat<Top<F>>, Flat<TopDraft<F>>> {
   const { fields, name, doc, ...rest } = declaration;
   const schema = struct(
     name,
@@ -164,7 +180,13 @@ export const apiVersionOf = (kind: { readonly group: string; readonly version: s
 
 /** Name and Created At: what a kind without columns of its own shows. */
 export const defaultColumns: readonly Column<never>[] = [
-  { name: 'Name', type: 'string', format: 'name', description: 'Name of the object.', cell: (object: AnyObject) => object.metadata.name },
+  {
+    name: 'Name',
+    type: 'string',
+    format: 'name',
+    description: 'Name of the object.',
+    cell: (object: AnyObject) => object.metadata.name,
+  },
   {
     name: 'Created At',
     type: 'date',

@@ -16,7 +16,10 @@ export const ownerReference = struct(
       .optional()
       .doc('True when a foreground deletion of the owner waits until this object is gone.'),
   },
-  { doc: 'Names an object that owns this one. The owner lives in the same namespace or is cluster-scoped.', atomic: true },
+  {
+    doc: 'Names an object that owns this one. The owner lives in the same namespace or is cluster-scoped.',
+    atomic: true,
+  },
 );
 
 export const managedFieldsEntry = struct(
@@ -28,7 +31,10 @@ export const managedFieldsEntry = struct(
     time: s.time(4).optional().doc('When the set last changed.'),
     fieldsType: s.string(6).optional().doc('The format of the field set; FieldsV1 is the only one.'),
     fieldsV1: s.any(7).optional().doc('The field set, as a tree of field names and list keys.'),
-    subresource: s.string(8).optional().doc('The subresource through which the fields were written; empty for the main resource.'),
+    subresource: s
+      .string(8)
+      .optional()
+      .doc('The subresource through which the fields were written; empty for the main resource.'),
   },
   { doc: 'The fields of an object that one manager owns.' },
 );
@@ -37,10 +43,7 @@ export const objectMeta = struct(
   'meta.v1.ObjectMeta',
   {
     name: s.string(1).optional().doc('Unique in its namespace among objects of the kind; cannot be changed.'),
-    generateName: s
-      .string(2)
-      .optional()
-      .doc('A prefix from which the server makes a unique name when none is given.'),
+    generateName: s.string(2).optional().doc('A prefix from which the server makes a unique name when none is given.'),
     namespace: s.string(3).optional().doc('The namespace the object lives in; empty for cluster-scoped kinds.'),
     selfLink: s.string(4).optional().doc('Deprecated and never filled in.'),
     uid: s.string(5).optional().doc('Unique over time and space; set by the server.'),
@@ -53,10 +56,18 @@ export const objectMeta = struct(
     deletionTimestamp: s
       .time(9)
       .optional()
-      .doc('When the object is to be gone, once a graceful deletion was asked for. It stays until its finalizers are removed.'),
-    deletionGracePeriodSeconds: s.int64(10).optional().doc('How long the object may take to end; set with deletionTimestamp.'),
+      .doc(
+        'When the object is to be gone, once a graceful deletion was asked for. It stays until its finalizers are removed.',
+      ),
+    deletionGracePeriodSeconds: s
+      .int64(10)
+      .optional()
+      .doc('How long the object may take to end; set with deletionTimestamp.'),
     labels: s.map(11, t.string).optional().doc('Keys and values to organise and select objects by.'),
-    annotations: s.map(12, t.string).optional().doc('Unstructured keys and values that tools keep with the object; not selectable.'),
+    annotations: s
+      .map(12, t.string)
+      .optional()
+      .doc('Unstructured keys and values that tools keep with the object; not selectable.'),
     ownerReferences: s
       .list(13, ownerReference, { list: 'map', keys: ['uid'], patch: { strategy: 'merge', mergeKey: 'uid' } })
       .optional()
@@ -65,7 +76,10 @@ export const objectMeta = struct(
       .list(14, t.string, { list: 'set', patch: { strategy: 'merge' } })
       .optional()
       .doc('Must be empty before a deleted object goes; each entry is removed by the component it names.'),
-    managedFields: s.list(17, managedFieldsEntry).optional().doc('Which manager owns which fields. Kept by the server for apply.'),
+    managedFields: s
+      .list(17, managedFieldsEntry)
+      .optional()
+      .doc('Which manager owns which fields. Kept by the server for apply.'),
   },
   { doc: 'What every stored object has.' },
 );
@@ -76,7 +90,10 @@ export const listMeta = struct(
     selfLink: s.string(1).optional().doc('Deprecated and never filled in.'),
     resourceVersion: s.string(2).optional().doc('The version of the list: a watch can start from here.'),
     continue: s.string(3).optional().doc('A token to ask for the next page with; empty on the last one.'),
-    remainingItemCount: s.int64(4).optional().doc('How many items follow this page; absent when a selector makes it unknown.'),
+    remainingItemCount: s
+      .int64(4)
+      .optional()
+      .doc('How many items follow this page; absent when a selector makes it unknown.'),
   },
   { doc: 'What every list has.' },
 );

@@ -52,6 +52,8 @@ export interface ListType {
   readonly keys?: readonly string[];
   /** Strategic merge patch: items are merged (by `mergeKey`, or as a set of scalars) instead of replaced. */
   readonly patch?: { readonly strategy: string; readonly mergeKey?: string };
+  /** Upstream accepts two items of the same key (env, container ports): then they are no `Duplicate value`. */
+  readonly duplicates?: 'allowed';
 }
 export interface StructType {
   readonly is: 'struct';
@@ -213,6 +215,7 @@ type ListOptions = {
   readonly list?: 'atomic' | 'set' | 'map';
   readonly keys?: readonly string[];
   readonly patch?: { readonly strategy: string; readonly mergeKey?: string };
+  readonly duplicates?: 'allowed';
 };
 
 /** Types of list items, map values and nested fields. */
@@ -231,7 +234,11 @@ export const t = {
   /** A string of known values; `open` when clients may send others (upstream adds values over time). */
   oneOf: <const V extends readonly string[]>(...values: V) => type<V[number], StringType>({ is: 'string', values }),
   list: <S, D>(items: Type<S, D>, options: ListOptions = {}): Type<readonly S[], readonly D[], ListType> =>
-    Object.freeze({ is: 'list', items, list: options.list ?? 'atomic', ...options }) as Type<readonly S[], readonly D[], ListType>,
+    Object.freeze({ is: 'list', items, list: options.list ?? 'atomic', ...options }) as Type<
+      readonly S[],
+      readonly D[],
+      ListType
+    >,
   map: <S, D>(
     values: Type<S, D>,
     options: { atomic?: boolean } = {},
@@ -258,7 +265,8 @@ export const s = {
   any: (tag: number) => field(tag, t.any),
   oneOf: <const V extends readonly string[]>(tag: number, ...values: V) => field(tag, t.oneOf(...values)),
   list: <S, D>(tag: number, items: Type<S, D>, options: ListOptions = {}) => field(tag, t.list(items, options)),
-  map: <S, D>(tag: number, values: Type<S, D>, options: { atomic?: boolean } = {}) => field(tag, t.map(values, options)),
+  map: <S, D>(tag: number, values: Type<S, D>, options: { atomic?: boolean } = {}) =>
+    field(tag, t.map(values, options)),
 } as const;
 
 /** `core.v1.Pod` → `io.k8s.api.core.v1.Pod`; `meta.v1.X` → `io.k8s.apimachinery.pkg.apis.meta.v1.X`. */

@@ -1,0 +1,361 @@
+/**
+ * From any JSON value to an object of a declared type: wrong types are errors in upstream's words, unknown fields are dropped (and reported), nulls are
+ * absent, times and quantities get their one spelling. What comes out has the declared shape, and nothing else looks at raw input.
+ * Each struct is compiled once to a closure; values that need no change are shared with the input, which must not be changed afterwards.
+ */
+import { badRequest } from '#meta/status.ts';
+import { parseQuantity, quantityError } from '#meta/quantity.ts';
+import { canonicalMicroTime, canonicalTime } from '#meta/time.ts';
+import { goType, jsonKind, jsonNumber, shortName } from './go-type.ts';
+import type { Kind } from './kind.ts';
+import { timeError } from './time-error.ts';
+import type { AnyTypeData, FieldData, ListType, MapType, StringType, StructType } from './type.ts';
+
+export interface DecodeOptions {
+  /** What becomes of unknown and duplicate fields: an error, warnings, or nothing. */
+  readonly strict: 'Strict' | 'Warn' | 'Ignore';
+  /** Paths of fields that stood twice in the JSON text, from `parseJson`. */
+  readonly duplicates?: readonly string[];
+  /** Errors tell only what is wrong, without `Deployment in version "v1" cannot be handled as a Deployment: `. */
+  readonly bare?: boolean;
+}
+
+export interface Decoded<T = unknown> {
+  readonly object: T;
+  /** `unknown field "spec.foo"`: for Warning headers. */
+  readonly warnings: string[];
+}
+
+/** Findings beyond these help nobody; upstream stops at the same number. */
+const findingsMax = 100;
+
+const noWarnings: readonly string[] = Object.freeze([]);
+
+// oxlint-disable-next-line typescript/no-explicit-any -- any Kind, whatever its object type
+type AnyKind = Kind<any, any>;
+
+/** Throws BadRequest when the value cannot be an object of this type, and under Strict for unknown and duplicate fields. */
+export function decode<T = unknown>(of: AnyKind | StructType, raw: unknown, options: DecodeOptions): Decoded<T> {
+  const struct = 'schema' in of ? of.schema : of;
+  const walk = new Walk(options.strict !== 'Ignore');
+  let object: unknown;
+  try {
+    object = decoderOf(struct)(raw, walk);
+  } catch (error) {
+    if (error instanceof Mismatch) throw badRequest(named(of, error.message, options));
+    throw error;
+  }
+  if (options.strict === 'Ignore') return { object: object as T, warnings: noWarnings as string[] };
+  const findings = walk.findings.map((path) => `unknown field "${path}"`);
+  for (const path of options.duplicates ?? []) findings.push(`duplicate field "${path}"`);
+  if (findings.length > findingsMax) findings.length = findingsMax;
+  if (options.strict === 'Strict' && findings.length > 0) {
+    throw badRequest(named(of, `strict decoding error: ${findings.join(', ')}`, options));
+  }
+  return { object: object as T, warnings: findings };
+}
+
+function named(of: AnyKind | StructType, message: string, options: DecodeOptions): string {
+  if (options.bare === true) return message;
+  const kind = 'schema' in of ? of.kind : shortName(of.name);
+  const version = 'schema' in of ? of.version : (of.name.split('.').at(-2) ?? '');
+  return `${kind} in version "${version}" cannot be handled as a ${kind}: ${message}`;
+}
+
+/** A value of the wrong type: thrown inside, answered as BadRequest. */
+class Mismatch extends Error {}
+
+/** Where the decoder is. One is made for each call; steps are pushed and popped, and read only when something is wrong. */
+class Walk {
+  /** Field names, list positions, and map keys with a NUL before them. */
+  readonly steps: (string | number)[] = [];
+  readonly findings: string[] = [];
+  readonly #reports: boolean;
+  /** Name of the struct whose fields are being read. */
+  struct = '';
+
+  constructor(reports: boolean) {
+    this.#reports = reports;
+  }
+
+  unknown(key: string): void {
+    if (!this.#reports || this.findings.length >= findingsMax) return;
+    let path = '';
+    for (const step of [...this.steps, key]) {
+      if (typeof step === 'number') path += `[${step}]`;
+      else path += `${path === '' ? '' : '.'}${step.startsWith('\0') ? step.slice(1) : step}`;
+    }
+    this.findings.push(path);
+  }
+
+  /** The value is not of the type; `what` as Go's decoder calls it. */
+  mismatch(what: string, type: string): Mismatch {
+    const fields = this.steps.filter((step): step is string => typeof step === 'string' && !step.startsWith('\0'));
+    if (fields.length === 0) return new Mismatch(`json: cannot unmarshal ${what} into Go value of type ${type}`);
+    return new Mismatch(
+      `json: cannot unmarshal ${what} into Go struct field ${this.struct}.${fields.join('.')} of type ${type}`,
+    );
+  }
+}
+
+type Decoder = (value: unknown, walk: Walk) => unknown;
+
+const compiled = new WeakMap<StructType, Decoder>();
+
+function decoderOf(struct: StructType): Decoder {
+  const known = compiled.get(struct);
+  if (known !== undefined) return known;
+  // Registered before its fields are compiled: a struct may contain itself.
+  let ready: Decoder | undefined;
+  compiled.set(struct, (value, walk) => (ready ??= structDecoder(struct))(value, walk));
+  ready = structDecoder(struct);
+  compiled.set(struct, ready);
+  return ready;
+}
+
+interface CompiledField {
+  readonly decode: Decoder;
+  /** An empty list or map is left out, as Go's omitempty does. */
+  readonly dropsEmpty: boolean;
+}
+
+function compileField(name: string, field: FieldData): CompiledField {
+  const container = field.type.is === 'list' || field.type.is === 'map';
+  // An empty managedFields list is a command (forget all managers), not an absence.
+  return {
+    decode: decoderFor(field.type),
+    dropsEmpty: container && field.presence !== 'required' && name !== 'managedFields',
+  };
+}
+
+function structDecoder(struct: StructType): Decoder {
+  const fields = new Map(Object.entries(struct.fields).map(([name, field]) => [name, compileField(name, field)]));
+  const name = shortName(struct.name);
+  const type = goType(struct);
+  return (value, walk) => {
+    if (typeof value !== 'object' || value === null || Array.isArray(value)) throw walk.mismatch(jsonKind(value), type);
+    const record = value as Record<string, unknown>;
+    const { steps } = walk;
+    const outer = walk.struct;
+    walk.struct = name;
+    let out: Record<string, unknown> | undefined;
+    for (const key in record) {
+      const old = record[key];
+      const field = fields.get(key);
+      let next: unknown;
+      if (field === undefined) walk.unknown(key);
+      else if (old !== null && old !== undefined) {
+        steps.push(key);
+        next = field.decode(old, walk);
+        steps.pop();
+        if (field.dropsEmpty && isEmpty(next)) next = undefined;
+      }
+      if (next === old && next !== undefined) {
+        if (out !== undefined) out[key] = next;
+      } else {
+        out ??= before(record, key);
+        if (next !== undefined) out[key] = next;
+      }
+    }
+    walk.struct = outer;
+    return out ?? value;
+  };
+}
+
+/** The fields of `record` that stand before `end`. Only names of declared fields pass, so plain assignment is safe. */
+function before(record: Record<string, unknown>, end: string): Record<string, unknown> {
+  const out: Record<string, unknown> = {};
+  for (const key in record) {
+    if (key === end) break;
+    out[key] = record[key];
+  }
+  return out;
+}
+
+function isEmpty(value: unknown): boolean {
+  if (Array.isArray(value)) return value.length === 0;
+  for (const _ in value as object) return false;
+  return true;
+}
+
+function decoderFor(type: AnyTypeData): Decoder {
+  switch (type.is) {
+    case 'string':
+      return stringDecoder(type);
+    case 'integer':
+      return type.bits === 32 ? int32 : int64;
+    case 'number':
+      return number;
+    case 'boolean':
+      return boolean;
+    case 'intOrString':
+      return intOrString;
+    case 'quantity':
+      return quantity;
+    case 'any':
+      return (value) => value;
+    case 'map':
+      return mapDecoder(type);
+    case 'list':
+      return listDecoder(type);
+    case 'struct':
+      return decoderOf(type);
+    default:
+      return type satisfies never;
+  }
+}
+
+const int32: Decoder = (value, walk) => {
+  if (typeof value !== 'number' || (value | 0) !== value) throw walk.mismatch(jsonNumber(value), 'int32');
+  return value;
+};
+
+/** 2^63: beyond it Go refuses. Between 2^53 and here JSON.parse has rounded already; no field of the API comes near. */
+const int64End = 9_223_372_036_854_775_808;
+const int64: Decoder = (value, walk) => {
+  if (typeof value !== 'number' || !Number.isInteger(value) || value >= int64End || value < -int64End) {
+    throw walk.mismatch(jsonNumber(value), 'int64');
+  }
+  return value;
+};
+
+const number: Decoder = (value, walk) => {
+  if (typeof value !== 'number') throw walk.mismatch(jsonKind(value), 'float64');
+  return value;
+};
+
+const boolean: Decoder = (value, walk) => {
+  if (typeof value !== 'boolean') throw walk.mismatch(jsonKind(value), 'bool');
+  return value;
+};
+
+const intOrString: Decoder = (value) => {
+  if (typeof value === 'string') return value;
+  if (typeof value !== 'number' || (value | 0) !== value) {
+    throw new Mismatch(`json: cannot unmarshal ${jsonNumber(value)} into Go value of type int32`);
+  }
+  return value;
+};
+
+const quantity: Decoder = (value) => {
+  const text = typeof value === 'number' ? String(value) : value;
+  if (typeof text !== 'string') throw new Mismatch(quantityError('') ?? '');
+  const parsed = parseQuantity(text);
+  if (parsed === undefined) throw new Mismatch(quantityError(text) ?? '');
+  return parsed.text;
+};
+
+function stringDecoder(type: StringType): Decoder {
+  switch (type.format) {
+    case 'time':
+      return instant(canonicalTime, '2006-01-02T15:04:05Z07:00');
+    case 'microTime':
+      return instant(canonicalMicroTime, '2006-01-02T15:04:05.000000Z07:00');
+    case 'byte':
+      return bytes;
+    default:
+      return string;
+  }
+}
+
+const string: Decoder = (value, walk) => {
+  if (typeof value !== 'string') throw walk.mismatch(jsonKind(value), 'string');
+  return value;
+};
+
+const bytes: Decoder = (value, walk) => {
+  if (typeof value !== 'string') throw walk.mismatch(jsonKind(value), '[]uint8');
+  const text = /[\r\n]/.test(value) ? value.replace(/[\r\n]+/g, '') : value;
+  const body = /^[A-Za-z0-9+/]*/.exec(text)?.[0].length ?? 0;
+  const padding = text.slice(body);
+  const padded =
+    padding === '' ? body % 4 === 0 : (padding === '=' && body % 4 === 3) || (padding === '==' && body % 4 === 2);
+  if (!padded) throw new Mismatch(`illegal base64 data at input byte ${body}`);
+  return text;
+};
+
+function instant(canonical: (text: string) => string | undefined, layout: string): Decoder {
+  return (value) => {
+    if (typeof value !== 'string')
+      throw new Mismatch(`json: cannot unmarshal ${jsonKind(value)} into Go value of type string`);
+    const known = canonical(value);
+    if (known === undefined) throw new Mismatch(timeError(value, layout));
+    return known;
+  };
+}
+
+function mapDecoder(type: MapType): Decoder {
+  const inner = decoderFor(type.values);
+  const zero = zeroOf(type.values);
+  const goName = goType(type);
+  // Plain maps of strings are most of all maps: labels, annotations, data.
+  const plain = type.values.is === 'string' && type.values.format === undefined;
+  return (value, walk) => {
+    if (typeof value !== 'object' || value === null || Array.isArray(value))
+      throw walk.mismatch(jsonKind(value), goName);
+    const record = value as Record<string, unknown>;
+    let changes: Map<string, unknown> | undefined;
+    for (const key in record) {
+      const old = record[key];
+      if (plain && typeof old === 'string') continue;
+      walk.steps.push(`\0${key}`);
+      const next = old === null || old === undefined ? zero : inner(old, walk);
+      walk.steps.pop();
+      if (next !== old) (changes ??= new Map<string, unknown>()).set(key, next);
+    }
+    if (changes === undefined) return value;
+    // fromEntries defines own properties: a key __proto__ stays data.
+    return Object.fromEntries(
+      Object.entries(record)
+        .map(([key, old]): [string, unknown] => [key, changes.has(key) ? changes.get(key) : old])
+        .filter(([, next]) => next !== undefined),
+    );
+  };
+}
+
+function listDecoder(type: ListType): Decoder {
+  const inner = decoderFor(type.items);
+  const zero = zeroOf(type.items);
+  const goName = goType(type);
+  return (value, walk) => {
+    if (!Array.isArray(value)) throw walk.mismatch(jsonKind(value), goName);
+    let out: unknown[] | undefined;
+    for (let index = 0; index < value.length; index++) {
+      const old: unknown = value[index];
+      walk.steps.push(index);
+      const next = old === null || old === undefined ? zero : inner(old, walk);
+      walk.steps.pop();
+      if (out !== undefined) out.push(next);
+      else if (next !== old) {
+        out = value.slice(0, index) as unknown[];
+        out.push(next);
+      }
+    }
+    return out ?? value;
+  };
+}
+
+/** What Go makes of a null item. */
+function zeroOf(type: AnyTypeData): unknown {
+  switch (type.is) {
+    case 'string':
+      return '';
+    case 'integer':
+    case 'number':
+    case 'intOrString':
+      return 0;
+    case 'boolean':
+      return false;
+    case 'quantity':
+      return '0';
+    case 'any':
+      return null;
+    case 'list':
+      return [];
+    case 'map':
+    case 'struct':
+      return {};
+    default:
+      return type satisfies never;
+  }
+}

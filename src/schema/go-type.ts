@@ -1,0 +1,59 @@
+/**
+ * How a declared type is called in Go, for decoding errors: upstream's clients, docs and tests know them as `json: cannot unmarshal string into Go
+ * struct field DeploymentSpec.spec.replicas of type int32`.
+ */
+import type { AnyTypeData } from './type.ts';
+
+/** `apps.v1.DeploymentSpec` → `DeploymentSpec`. */
+export const shortName = (structName: string): string => structName.slice(structName.lastIndexOf('.') + 1);
+
+/** `apps.v1.DeploymentSpec` → `v1.DeploymentSpec`: the Go package is called after the version. */
+const packaged = (structName: string): string => structName.split('.').slice(-2).join('.');
+
+export function goType(type: AnyTypeData): string {
+  switch (type.is) {
+    case 'string':
+      if (type.format === 'byte') return '[]uint8';
+      if (type.format === 'time') return 'v1.Time';
+      if (type.format === 'microTime') return 'v1.MicroTime';
+      return type.format === 'duration' ? 'v1.Duration' : 'string';
+    case 'integer':
+      return type.bits === 32 ? 'int32' : 'int64';
+    case 'number':
+      return 'float64';
+    case 'boolean':
+      return 'bool';
+    case 'intOrString':
+      return 'intstr.IntOrString';
+    case 'quantity':
+      return 'resource.Quantity';
+    case 'any':
+      return 'runtime.RawExtension';
+    case 'map':
+      return `map[string]${goType(type.values)}`;
+    case 'list':
+      return `[]${goType(type.items)}`;
+    case 'struct':
+      return packaged(type.name);
+    default:
+      return type satisfies never;
+  }
+}
+
+/** How Go's decoder calls a JSON value. */
+export function jsonKind(value: unknown): string {
+  if (Array.isArray(value)) return 'array';
+  switch (typeof value) {
+    case 'string':
+      return 'string';
+    case 'number':
+      return 'number';
+    case 'boolean':
+      return 'bool';
+    default:
+      return 'object';
+  }
+}
+
+/** A number as it stood in the JSON text, as far as JavaScript still knows. */
+export const jsonNumber = (value: unknown): string => (typeof value === 'number' ? `number ${value}` : jsonKind(value));
