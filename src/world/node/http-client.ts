@@ -80,7 +80,8 @@ export class HttpClient {
     return new Promise((resolve, reject) => {
       const outgoing = this.#open(target, request, true);
       const fail = (error: unknown): void => {
-        const stale = outgoing.reusedSocket && (error as NodeJS.ErrnoException).code === 'ECONNRESET';
+        const { code } = error as NodeJS.ErrnoException;
+        const stale = outgoing.reusedSocket && (code === 'ECONNRESET' || code === 'EPIPE');
         reject(stale ? new NotProcessed(error) : error);
       };
       const settle = watchOver(outgoing, request, target, fail);
@@ -165,6 +166,7 @@ function overHttp2(session: Lease, target: Target, request: HttpClientRequest): 
       reject(gone ? new NotProcessed(error) : error);
       return;
     }
+    failWhenBrokenOff(stream, `${request.method} ${target.label}`);
     let answered = false;
     const onError = (error: Error): void => {
       if (answered) return;
@@ -211,6 +213,21 @@ function overHttp2(session: Lease, target: Target, request: HttpClientRequest): 
       stream.end(bytes);
     }
   });
+}
+
+/**
+ * Node ends the readable side of a stream in good order when its connection dies or the peer cancels it: half a list would
+ * pass for a whole one. An end that comes with a reset code becomes an error here.
+ */
+function failWhenBrokenOff(stream: ClientHttp2Stream, label: string): void {
+  const push = stream.push.bind(stream);
+  stream.push = (chunk: unknown, encoding?: BufferEncoding) => {
+    if (chunk === null && stream.rstCode !== undefined && stream.rstCode !== constants.NGHTTP2_NO_ERROR) {
+      stream.destroy(new NetworkError('ECONNRESET', `${label}: the answer broke off`));
+      return false;
+    }
+    return push(chunk, encoding);
+  };
 }
 
 function http2Headers(

@@ -6,6 +6,7 @@
 import { createServer as createHttp1, type Server as Http1Server } from 'node:http';
 import { performServerHandshake, type ServerHttp2Session, type ServerHttp2Stream } from 'node:http2';
 import type { Server, Socket } from 'node:net';
+import type { Duplex } from 'node:stream';
 import { createServer as createTls, type TLSSocket } from 'node:tls';
 import type { HttpHandlers, HttpServer, HttpServerOptions, HttpUpgrade, Log, Millis, SocketAddress } from '../world.ts';
 import { connectionOf, type Connection } from './http-peer.ts';
@@ -20,6 +21,7 @@ const maxHeaderBytesDefault = 128 * 1024;
 const headersTimeoutMs = 32_000;
 /** Upstream's IdleTimeout, Go's default for kept-alive client connections. */
 const idleTimeoutMs = 90_000;
+const lingerMs = 500;
 const handshakeTimeoutMs = 20_000;
 /** Each costs a file descriptor and about 30 kB: half a gigabyte at the limit. */
 const connectionsMax = 16_384;
@@ -89,7 +91,7 @@ export async function serveHttp(options: HttpServerOptions, handlers: HttpHandle
         code: (error as NodeJS.ErrnoException).code,
       });
     });
-    const guard = guardSession(session, idleTimeoutMs);
+    const guard = guardSession(session, socket, idleTimeoutMs);
     session.on('stream', (stream: ServerHttp2Stream, headers) => {
       guard.opened(stream);
       if (headers[':method'] === 'CONNECT' || headers[':path'] === undefined) {
@@ -171,7 +173,10 @@ function http1Server(maxHeaderBytes: number): Http1Server {
     // curl offers h2c on plain ports: an offer that may be ignored, not a request for another protocol.
     shouldUpgradeCallback: (request) => request.headers.upgrade?.toLowerCase() !== 'h2c',
   });
+  const refused = new WeakSet<Duplex>();
   server.on('clientError', (error: NodeJS.ErrnoException, socket) => {
+    if (refused.has(socket)) return;
+    refused.add(socket);
     if (!socket.writable || error.code === 'ECONNRESET') {
       socket.destroy();
       return;
@@ -182,7 +187,10 @@ function http1Server(maxHeaderBytes: number): Http1Server {
         : error.code === 'ERR_HTTP_REQUEST_TIMEOUT'
           ? '408 Request Timeout'
           : '400 Bad Request';
-    socket.end(`HTTP/1.1 ${status}\r\nConnection: close\r\nContent-Length: 0\r\n\r\n`, () => socket.destroy());
+    socket.end(`HTTP/1.1 ${status}\r\nConnection: close\r\nContent-Length: 0\r\n\r\n`);
+    // Closing with unread bytes would reset the connection before the client has read why: read on for a moment.
+    socket.resume();
+    setTimeout(() => socket.destroy(), lingerMs).unref();
   });
   return server;
 }

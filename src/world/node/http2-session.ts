@@ -9,6 +9,7 @@ import {
   type ServerHttp2Session,
   type ServerHttp2Stream,
 } from 'node:http2';
+import type { Socket } from 'node:net';
 import type { Millis } from '../world.ts';
 
 /** Upstream's default for authenticated clients; a client with more watches opens a second connection. */
@@ -20,6 +21,7 @@ const sessionWindowBytes = 8 * 1024 * 1024;
 
 /** Within one window of `windowMs` a peaceful client stays far below: Go pings at most every 15 s. */
 const windowMs = 10_000;
+const lingerMs = 5_000;
 const pingsMax = 200;
 const settingsMax = 50;
 /** Streams the client reset before we had answered, e.g. cancelled watches at a kubectl's exit. */
@@ -48,6 +50,7 @@ export function sessionLimits(maxHeaderBytes: number): SecureServerSessionOption
 /** Watches over a session. `opened` must be called for each of its streams. */
 export function guardSession(
   session: ServerHttp2Session,
+  socket: Socket,
   idleTimeoutMs: Millis,
 ): { opened(stream: ServerHttp2Stream): void } {
   session.setLocalWindowSize(sessionWindowBytes);
@@ -73,7 +76,10 @@ export function guardSession(
   session.on('remoteSettings', () => count('settings'));
   session.setTimeout(idleTimeoutMs, () => {
     // Without open streams nobody waits for anything; with some, a quiet watch is normal.
-    if (open === 0) session.close();
+    if (open > 0) return;
+    session.close();
+    // A peer that never closes its side would keep the descriptor for ever.
+    setTimeout(() => socket.destroy(), lingerMs).unref();
   });
   const onClose = function (this: ServerHttp2Stream): void {
     open--;
