@@ -1,0 +1,328 @@
+/**
+ * The API without a wire: one call in, one answer out, after authentication. The HTTP edge and the direct transport both end here, so that
+ * a component in this process and a kubectl far away are treated alike.
+ */
+import { ApiError, badRequest, methodNotSupported } from '#meta/status.ts';
+import type { AnyObject } from '#meta/object-meta.ts';
+import type { AnyKind, ApiCall, Patch } from '#client/client.ts';
+import type { Verb } from '#schema/kind.ts';
+import type { Store } from '#store/store.ts';
+import type { World } from '#world/world.ts';
+import type { Admission } from './admission/admission.ts';
+import type { Attributes } from './attributes.ts';
+import type { ServiceAccountTokens, TokenRequestBody } from './authn/service-account-tokens.ts';
+import type { Authorizer } from './authz/authorize.ts';
+import type { Rbac } from './authz/rbac.ts';
+import { bind, evict } from './registry/pod-subresources.ts';
+import { create } from './registry/create.ts';
+import { remove, removeAll, type Deleted } from './registry/delete.ts';
+import { decoded } from './registry/prepare.ts';
+import { getEntry, list, type ListResult } from './registry/read.ts';
+import { review } from './registry/reviews.ts';
+import { getScale, patchScale, putScale } from './registry/scale.ts';
+import { nameOf, shown, type Allocator, type Asker, type Resource, type Written } from './registry/resource.ts';
+import { patch, update } from './registry/update.ts';
+import type { User } from './user.ts';
+import { WatchCache } from './watch/cache.ts';
+import type { Entry } from './watch/entry.ts';
+
+export interface ApiParts {
+  readonly world: World;
+  readonly store: Store;
+  readonly kinds: readonly AnyKind[];
+}
+
+/** What the later stages of construction add: they need the caches first. */
+export interface ApiPolicy {
+  readonly authorizer: Authorizer;
+  readonly rbac: Rbac;
+  readonly tokens: ServiceAccountTokens;
+  readonly admission: Admission;
+  readonly allocators: Readonly<Record<string, Allocator>>;
+}
+
+/** What a call is answered with. */
+export type Answer =
+  | { readonly is: 'entry'; readonly resource: Resource; readonly entry: Entry; readonly code: number }
+  | { readonly is: 'list'; readonly resource: Resource; readonly result: ListResult }
+  | { readonly is: 'object'; readonly object: AnyObject; readonly code: number; readonly resource?: Resource };
+
+/** How a call came in, beside the call itself. */
+export interface CallContext {
+  readonly user: User;
+  readonly fieldManager: string;
+  readonly fieldValidation: Asker['fieldValidation'];
+  readonly warnings: string[];
+  /** Fields that stood twice in the body. */
+  readonly duplicates?: readonly string[];
+}
+
+export class Api {
+  readonly world: World;
+  readonly store: Store;
+  readonly kinds: readonly AnyKind[];
+  readonly #caches = new Map<string, WatchCache>();
+  readonly #resources = new Map<string, Resource>();
+  #policy: ApiPolicy | undefined;
+
+  constructor({ world, store, kinds }: ApiParts) {
+    this.world = world;
+    this.store = store;
+    this.kinds = kinds;
+    for (const kind of kinds) {
+      if (isStored(kind) && !kind.storedAs) this.#caches.set(idOf(kind), new WatchCache(store, kind));
+    }
+  }
+
+  /** Loads every cache. */
+  async start(): Promise<void> {
+    await Promise.all([...this.#caches.values()].map((cache) => cache.start()));
+  }
+
+  [Symbol.dispose](): void {
+    for (const cache of this.#caches.values()) cache[Symbol.dispose]();
+  }
+
+  /** Switches the API on: until then no call is answered. */
+  arm(policy: ApiPolicy): void {
+    this.#policy = policy;
+    for (const kind of this.kinds) {
+      const stored = kind.storedAs ? kind.storedAs.kind() : kind;
+      const cache = this.#caches.get(idOf(stored));
+      if (!cache) continue;
+      const allocate = policy.allocators[idOf(stored)];
+      this.#resources.set(idOf(kind), {
+        world: this.world,
+        store: this.store,
+        kind,
+        storedKind: stored,
+        cache,
+        admission: policy.admission,
+        ...(allocate ? { allocate } : {}),
+      });
+    }
+  }
+
+  get policy(): ApiPolicy {
+    if (!this.#policy) throw new ApiError('ServiceUnavailable', 'the API server is starting');
+    return this.#policy;
+  }
+
+  /** The cache of a stored kind; a kind of this API always has one. */
+  cache(kind: { readonly group: string; readonly version: string; readonly plural: string }): WatchCache {
+    const cache = this.#caches.get(idOf(kind));
+    if (!cache) throw new Error(`no cache of ${idOf(kind)}`);
+    return cache;
+  }
+
+  resource(kind: { readonly group: string; readonly version: string; readonly plural: string }): Resource {
+    const resource = this.#resources.get(idOf(kind));
+    if (!resource) throw new ApiError('MethodNotAllowed', `${kind.plural} are not stored`);
+    return resource;
+  }
+
+  /** What RBAC is asked about a call. */
+  attributesOf(call: ApiCall, user: User): Attributes {
+    const { kind } = call;
+    return {
+      user,
+      verb: call.verb,
+      path: '',
+      resource: {
+        group: kind.group,
+        version: kind.version,
+        plural: kind.plural,
+        namespace: call.namespace,
+        name: call.name,
+        subresource: call.subresource,
+      },
+    };
+  }
+
+  /** Carries out any verb but watch. The caller has authorized it. Throws ApiError. */
+  async call(call: ApiCall, context: CallContext): Promise<Answer> {
+    const { kind, namespace, name, subresource, body } = call;
+    const asker: Asker = { ...context, dryRun: call.options.dryRun ?? false };
+    if (!isStored(kind)) return this.#ask(call, context);
+    const resource = this.resource(kind);
+    if (subresource !== undefined && subresource !== 'status') return this.#subresource(resource, call, asker);
+    if (subresource === 'status' && !kind.subresources.status) throw notServed(call);
+    if (!kind.verbs.includes(call.verb)) throw methodNotSupported(nameOf(kind), call.verb);
+    const target = { namespace, name: name ?? '', ...(subresource === undefined ? {} : { subresource }) };
+    const duplicates = context.duplicates ? { duplicates: context.duplicates } : {};
+    switch (call.verb) {
+      case 'get':
+        return { is: 'entry', resource, entry: getEntry(resource, namespace, target.name), code: 200 };
+      case 'list':
+        return { is: 'list', resource, result: await list(resource, namespace, call.options) };
+      case 'create':
+        if (subresource) throw methodNotSupported(nameOf(kind), 'create');
+        return answerTo(resource, await create(resource, asker, { namespace, body, ...duplicates }));
+      case 'update':
+        return answerTo(resource, await update(resource, asker, { ...target, body, ...duplicates }));
+      case 'patch': {
+        const change = { type: call.options.patchType ?? 'merge', body } as Patch;
+        return answerTo(
+          resource,
+          await patch(resource, asker, { ...target, patch: change, force: call.options.force ?? false, ...duplicates }),
+        );
+      }
+      case 'delete':
+        return deletedAnswer(
+          resource,
+          await remove(resource, asker, { namespace, name: target.name, options: call.options }),
+        );
+      case 'deletecollection': {
+        const entries = await removeAll(resource, asker, { namespace, options: call.options });
+        return { is: 'list', resource, result: { entries, revision: resource.cache.revision } };
+      }
+      case 'watch':
+        throw badRequest('a watch is not a call');
+      default:
+        call.verb satisfies never;
+        throw badRequest(`unknown verb ${String(call.verb)}`);
+    }
+  }
+
+  async #subresource(resource: Resource, call: ApiCall, asker: Asker): Promise<Answer> {
+    const { kind, namespace, name = '', subresource, body, verb } = call;
+    const target = { namespace, name };
+    if (subresource === 'scale' && kind.subresources.scale) {
+      if (verb === 'get') return { is: 'object', object: getScale(resource, target), code: 200 };
+      if (verb === 'update')
+        return { is: 'object', object: await putScale(resource, asker, { ...target, body }), code: 200 };
+      if (verb === 'patch') {
+        const change = { type: call.options.patchType ?? 'merge', body } as Patch;
+        return { is: 'object', object: await patchScale(resource, asker, { ...target, patch: change }), code: 200 };
+      }
+      throw methodNotSupported(nameOf(kind), verb);
+    }
+    const verbs: readonly string[] | undefined = kind.subresources.other?.[subresource ?? '']?.verbs;
+    if (!verbs) throw notServed(call);
+    if (!verbs.includes(verb)) throw methodNotSupported(nameOf(kind), verb);
+    switch (`${kind.plural}/${subresource}`) {
+      case 'pods/binding':
+        await bind(resource, asker, { ...target, body });
+        return success(201);
+      case 'pods/eviction':
+        this.policy.admission.validate({
+          operation: 'CREATE',
+          kind,
+          subresource,
+          namespace,
+          name,
+          object: body as AnyObject,
+          old: undefined,
+          user: asker.user,
+          dryRun: asker.dryRun,
+        });
+        await evict(resource, asker, { ...target, body });
+        return success(201);
+      case 'serviceaccounts/token': {
+        const account = getEntry(resource, namespace, name).object;
+        return {
+          is: 'object',
+          object: (await this.policy.tokens.issue(account, body as TokenRequestBody)) as unknown as AnyObject,
+          code: 201,
+        };
+      }
+      case 'namespaces/finalize':
+        return answerTo(resource, await update(resource, asker, { ...target, subresource: 'finalize', body }));
+      case 'pods/ephemeralcontainers':
+      case 'pods/resize':
+        if (verb === 'get') return { is: 'entry', resource, entry: getEntry(resource, namespace, name), code: 200 };
+        if (verb === 'update')
+          return answerTo(
+            resource,
+            await update(resource, asker, { ...target, subresource: subresource as string, body }),
+          );
+        return answerTo(
+          resource,
+          await patch(resource, asker, {
+            ...target,
+            subresource: subresource as string,
+            patch: { type: call.options.patchType ?? 'merge', body } as Patch,
+          }),
+        );
+      default:
+        throw notServed(call);
+    }
+  }
+
+  /** Reviews, and POST of a Binding to the collection `bindings`. */
+  async #ask(call: ApiCall, { user, fieldValidation, warnings, fieldManager }: CallContext): Promise<Answer> {
+    const { kind } = call;
+    if (call.verb !== 'create' || call.name !== undefined) throw methodNotSupported(nameOf(kind), call.verb);
+    const asker: Asker = { user, fieldValidation, warnings, fieldManager, dryRun: call.options.dryRun ?? false };
+    const body = decoded({ kind } as Resource, call.body, { asker });
+    if (kind.group === '' && kind.plural === 'bindings') {
+      await bind(this.resource({ group: '', version: 'v1', plural: 'pods' }), asker, {
+        namespace: call.namespace,
+        name: body.metadata.name,
+        body,
+      });
+      return success(201);
+    }
+    const { authorizer, rbac, tokens } = this.policy;
+    const object = await review({ world: this.world, authorizer, rbac, tokens }, kind.plural, {
+      user,
+      namespace: call.namespace,
+      body,
+    });
+    return { is: 'object', object, code: 201 };
+  }
+}
+
+/** `apps/v1/deployments`. */
+export const idOf = (kind: { readonly group: string; readonly version: string; readonly plural: string }): string =>
+  `${kind.group}/${kind.version}/${kind.plural}`;
+
+/** Reviews and bindings are only asked, never kept. */
+export const isStored = (kind: AnyKind): boolean => kind.verbs.some((verb: Verb) => verb !== 'create');
+
+export function notServed({ kind, subresource }: Pick<ApiCall, 'kind' | 'subresource'>): ApiError {
+  return new ApiError('NotFound', 'the server could not find the requested resource', {
+    details: {
+      kind: `${kind.plural}${subresource ? `/${subresource}` : ''}`,
+      ...(kind.group ? { group: kind.group } : {}),
+    },
+  });
+}
+
+function answerTo(resource: Resource, written: Written): Answer {
+  const code = written.created ? 201 : 200;
+  return 'entry' in written
+    ? { is: 'entry', resource, entry: written.entry, code }
+    : { is: 'object', resource, object: shown(resource, written.object), code };
+}
+
+/** Upstream answers with the object when it waits for its end, and with a Status when it is gone (pods and namespaces excepted). */
+function deletedAnswer(resource: Resource, deleted: Deleted): Answer {
+  const { kind } = resource;
+  if (deleted.entry) return { is: 'entry', resource, entry: deleted.entry, code: 200 };
+  if (!deleted.gone || (kind.group === '' && (kind.kind === 'Pod' || kind.kind === 'Service'))) {
+    return { is: 'object', resource, object: shown(resource, deleted.object), code: 200 };
+  }
+  return {
+    is: 'object',
+    code: 200,
+    object: {
+      kind: 'Status',
+      apiVersion: 'v1',
+      metadata: {},
+      status: 'Success',
+      details: {
+        name: deleted.object.metadata.name,
+        ...(kind.group ? { group: kind.group } : {}),
+        kind: kind.plural,
+        uid: deleted.object.metadata.uid,
+      },
+    } as unknown as AnyObject,
+  };
+}
+
+const success = (code: number): Answer => ({
+  is: 'object',
+  code,
+  object: { kind: 'Status', apiVersion: 'v1', metadata: {}, status: 'Success', code } as unknown as AnyObject,
+});

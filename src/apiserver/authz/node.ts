@@ -1,0 +1,139 @@
+/**
+ * The node authorizer (https://kubernetes.io/docs/reference/access-authn-authz/node/): a kubelet may read the Secrets, ConfigMaps and ServiceAccounts that pods bound to
+ * its node refer to, and ask for tokens of those ServiceAccounts. What every kubelet may do regardless of its pods is
+ * the role system:node's, as a fixed list here.
+ */
+import type { Pod } from '#api/core/pod.ts';
+import type { PodSpec } from '#api/core/pod-spec.ts';
+import type { Attributes } from '../attributes.ts';
+import type { User } from '../user.ts';
+import type { CacheEvent, WatchCache } from '../watch/cache.ts';
+
+/** `system:node:<name>` in group system:nodes. */
+export function nodeNameOf(user: User): string | undefined {
+  const prefix = 'system:node:';
+  return user.groups.includes('system:nodes') && user.name.startsWith(prefix)
+    ? user.name.slice(prefix.length)
+    : undefined;
+}
+
+export class NodeAuthorizer {
+  readonly #pods: WatchCache;
+  /** node → key of a pod → what it refers to, as `secrets/ns/name`. */
+  readonly #references = new Map<string, Map<string, ReadonlySet<string>>>();
+
+  constructor(pods: WatchCache) {
+    this.#pods = pods;
+    for (const entry of pods.values()) this.#set(entry.key, entry.object as unknown as Pod);
+    pods.observe((event) => this.#observe(event));
+  }
+
+  allows({ user, verb, resource }: Attributes): boolean {
+    const node = nodeNameOf(user);
+    if (node === undefined || !resource) return false;
+    const { group, plural, namespace, name, subresource } = resource;
+    const id = subresource ? `${plural}/${subresource}` : plural;
+    if (group === '') {
+      switch (id) {
+        case 'secrets':
+        case 'configmaps':
+          return (
+            (verb === 'get' || verb === 'list' || verb === 'watch') &&
+            name !== undefined &&
+            this.#refers(node, `${plural}/${namespace}/${name}`)
+          );
+        case 'serviceaccounts':
+          return verb === 'get' && name !== undefined && this.#refers(node, `serviceaccounts/${namespace}/${name}`);
+        case 'serviceaccounts/token':
+          return verb === 'create' && name !== undefined && this.#refers(node, `serviceaccounts/${namespace}/${name}`);
+      }
+    }
+    if (group === 'coordination.k8s.io' && plural === 'leases') {
+      return (
+        namespace === 'kube-node-lease' &&
+        ['get', 'create', 'update', 'patch', 'delete'].includes(verb) &&
+        (name ?? node) === node
+      );
+    }
+    return nodeRules[`${group}/${id}`]?.includes(verb) ?? false;
+  }
+
+  /** Whether a pod bound to the node uses this ServiceAccount: NodeRestriction asks for token requests. */
+  uses(node: string, podKey: string): boolean {
+    return this.#references.get(node)?.has(podKey) ?? false;
+  }
+
+  podKey(namespace: string, name: string): string {
+    return this.#pods.key(namespace, name);
+  }
+
+  #refers(node: string, reference: string): boolean {
+    for (const references of this.#references.get(node)?.values() ?? []) if (references.has(reference)) return true;
+    return false;
+  }
+
+  #observe(event: CacheEvent): void {
+    const before = (event.previous?.object as unknown as Pod | undefined)?.spec.nodeName;
+    const now = event.deleted ? undefined : (event.entry.object as unknown as Pod).spec.nodeName;
+    if (before !== undefined && before !== now) this.#references.get(before)?.delete(event.entry.key);
+    // What a pod refers to cannot change once it is bound, but for ephemeral containers' environment.
+    if (now !== undefined) this.#set(event.entry.key, event.entry.object as unknown as Pod);
+  }
+
+  #set(key: string, pod: Pod): void {
+    const node = pod.spec.nodeName;
+    if (!node) return;
+    let pods = this.#references.get(node);
+    if (!pods) this.#references.set(node, (pods = new Map()));
+    pods.set(key, referencesOf(pod.metadata.namespace ?? '', pod.spec));
+  }
+}
+
+/** What a kubelet may always do: upstream's role system:node, without what the graph decides. */
+const nodeRules: Readonly<Record<string, readonly string[]>> = {
+  '/services': ['get', 'list', 'watch'],
+  '/nodes': ['create', 'get', 'list', 'watch', 'update', 'patch'],
+  '/nodes/status': ['update', 'patch'],
+  '/events': ['create', 'update', 'patch'],
+  'events.k8s.io/events': ['create', 'update', 'patch'],
+  '/pods': ['get', 'list', 'watch', 'create', 'delete'],
+  '/pods/status': ['update', 'patch'],
+  '/pods/eviction': ['create'],
+  'authentication.k8s.io/tokenreviews': ['create'],
+  'authorization.k8s.io/subjectaccessreviews': ['create'],
+  'authorization.k8s.io/localsubjectaccessreviews': ['create'],
+  'certificates.k8s.io/certificatesigningrequests': ['create', 'get', 'list', 'watch'],
+  'node.k8s.io/runtimeclasses': ['get', 'list', 'watch'],
+};
+
+/** Everything a pod of this namespace may make its kubelet read. */
+function referencesOf(namespace: string, spec: PodSpec): ReadonlySet<string> {
+  const found = new Set<string>();
+  const secret = (name: string | undefined): void => void (name && found.add(`secrets/${namespace}/${name}`));
+  const configMap = (name: string | undefined): void => void (name && found.add(`configmaps/${namespace}/${name}`));
+  found.add(`serviceaccounts/${namespace}/${spec.serviceAccountName ?? 'default'}`);
+  for (const reference of spec.imagePullSecrets ?? []) secret(reference.name);
+  for (const container of [
+    ...(spec.containers ?? []),
+    ...(spec.initContainers ?? []),
+    ...(spec.ephemeralContainers ?? []),
+  ]) {
+    for (const { secretRef, configMapRef } of container.envFrom ?? []) {
+      secret(secretRef?.name);
+      configMap(configMapRef?.name);
+    }
+    for (const { valueFrom } of container.env ?? []) {
+      secret(valueFrom?.secretKeyRef?.name);
+      configMap(valueFrom?.configMapKeyRef?.name);
+    }
+  }
+  for (const volume of spec.volumes ?? []) {
+    secret(volume.secret?.secretName);
+    configMap(volume.configMap?.name);
+    for (const source of volume.projected?.sources ?? []) {
+      secret(source.secret?.name);
+      configMap(source.configMap?.name);
+    }
+  }
+  return found;
+}

@@ -1,0 +1,54 @@
+/** Events live for an hour (upstream's --event-ttl): a sweep deletes older ones, a bounded number at a time. */
+import { parseTime } from '#meta/time.ts';
+import { Event } from '#api/core/event.ts';
+import type { Operation } from '#store/store.ts';
+import type { Api } from './api.ts';
+
+const ttlMs = 60 * 60 * 1000;
+const sweepMs = 60 * 1000;
+/** Deletions in one transaction. */
+const batchMax = 500;
+
+/** Sweeps until disposed. */
+export function startEventExpiry(api: Api): AsyncDisposable {
+  const stop = new AbortController();
+  const running = (async () => {
+    while (!stop.signal.aborted) {
+      try {
+        await api.world.clock.sleep(sweepMs, { signal: stop.signal });
+      } catch {
+        return; // Aborted: the server stops.
+      }
+      await sweep(api);
+    }
+  })();
+  return {
+    async [Symbol.asyncDispose]() {
+      stop.abort();
+      await running;
+    },
+  };
+}
+
+async function sweep(api: Api): Promise<void> {
+  const now = api.world.clock.now();
+  let batch: Operation[] = [];
+  const flush = async (): Promise<void> => {
+    const operations = batch;
+    batch = [];
+    // An event that was counted up meanwhile is young again: the whole batch is left for the next sweep.
+    if (operations.length > 0) await api.store.txn(operations);
+  };
+  for (const entry of [...api.cache(Event).values()]) {
+    const { lastTimestamp, eventTime } = entry.object as unknown as Event;
+    const last =
+      parseTime(lastTimestamp ?? '') ??
+      parseTime(eventTime ?? '') ??
+      parseTime(entry.object.metadata.creationTimestamp) ??
+      now;
+    if (now - last < ttlMs) continue;
+    batch.push({ op: 'delete', key: entry.key, expect: entry.revision });
+    if (batch.length >= batchMax) await flush();
+  }
+  await flush();
+}

@@ -1,0 +1,89 @@
+/**
+ * What a client sent, decoded by its Content-Type and bounded. Everything in here is hostile until the Kind's own decoder has seen it.
+ */
+import { ApiError, badRequest } from '#meta/status.ts';
+import { parseJson } from '#meta/json.ts';
+import { parseYaml } from '#meta/yaml.ts';
+import type { Patch } from '#client/client.ts';
+import type { HttpExchange } from '#world/world.ts';
+import { mediaType } from './negotiate.ts';
+
+/** Upstream's limit of a request body. */
+export const bodyBytesMax = 3 * 1024 * 1024;
+
+export interface Body {
+  readonly value: unknown;
+  /** Field paths that stood twice. */
+  readonly duplicates: readonly string[];
+}
+
+const one = (value: string | readonly string[] | undefined): string | undefined =>
+  typeof value === 'string' ? value : value?.[0];
+
+const patchTypes: Readonly<Record<string, Patch['type']>> = {
+  'application/json-patch+json': 'json',
+  'application/merge-patch+json': 'merge',
+  'application/strategic-merge-patch+json': 'strategic',
+  'application/apply-patch+yaml': 'apply',
+};
+
+/** The patch type that the Content-Type names; throws UnsupportedMediaType. */
+export function patchTypeOf(exchange: HttpExchange): Patch['type'] {
+  const { type } = mediaType(one(exchange.headers['content-type']) ?? '');
+  const patch = patchTypes[type];
+  if (!patch) {
+    throw new ApiError(
+      'UnsupportedMediaType',
+      `the body of the request was in an unknown format - accepted media types include: ${Object.keys(patchTypes).join(', ')}`,
+    );
+  }
+  return patch;
+}
+
+/** The body as a value; undefined when there is none. Throws RequestEntityTooLarge, UnsupportedMediaType, BadRequest. */
+export async function bodyOf(exchange: HttpExchange): Promise<Body | undefined> {
+  let bytes: Buffer;
+  try {
+    bytes = await exchange.body(bodyBytesMax);
+  } catch (cause) {
+    if (cause instanceof RangeError) {
+      throw new ApiError('RequestEntityTooLarge', `Request entity too large: limit is ${bodyBytesMax}`, { cause });
+    }
+    throw cause;
+  }
+  if (bytes.length === 0) return undefined;
+  const { type } = mediaType(one(exchange.headers['content-type']) ?? 'application/json');
+  if (type === 'application/yaml' || type === 'application/apply-patch+yaml') return fromYaml(bytes);
+  if (type === 'application/json' || type === '' || type in patchTypes) return parsed(bytes);
+  throw new ApiError(
+    'UnsupportedMediaType',
+    `the body of the request was in an unknown format - accepted media types include: application/json, application/yaml`,
+  );
+}
+
+function parsed(bytes: Buffer): Body {
+  try {
+    const { value, duplicates } = parseJson(bytes, { duplicates: true });
+    return { value, duplicates };
+  } catch (cause) {
+    if (cause instanceof ApiError) throw cause;
+    throw new ApiError(
+      'BadRequest',
+      `the object provided is unrecognized (must be of type runtime.Object): couldn't parse JSON: ${(cause as Error).message}`,
+      { cause },
+    );
+  }
+}
+
+function fromYaml(bytes: Buffer): Body {
+  // kubectl sends JSON under the YAML type: the fast way first.
+  if (bytes[0] === 0x7b) return parsed(bytes);
+  try {
+    const documents = parseYaml(bytes.toString('utf8'));
+    if (documents.length > 1) throw badRequest('error decoding YAML: only one document is accepted');
+    return { value: documents[0], duplicates: [] };
+  } catch (cause) {
+    if (cause instanceof ApiError) throw cause;
+    throw new ApiError('BadRequest', `error decoding YAML: ${(cause as Error).message}`, { cause });
+  }
+}

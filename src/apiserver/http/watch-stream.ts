@@ -1,0 +1,152 @@
+/**
+ * A watch over HTTP: newline-delimited JSON frames, the same buffer for every stream that sees an event as it is. A client that reads slowly is waited
+ * for; its cursor stays where it is, and when it falls off the ring it gets an honest 410.
+ */
+import { toStatus } from '#meta/status.ts';
+import type { WatchOptions } from '#client/client.ts';
+import type { HttpExchange, HttpHeaders } from '#world/world.ts';
+import { shown, type Resource } from '../registry/resource.ts';
+import { startWatch, type Delivery } from '../watch/watch.ts';
+import type { Form } from './negotiate.ts';
+import { inForm, jsonType } from './respond.ts';
+
+/** A watch without timeoutSeconds ends between half an hour and an hour, as upstream's does, so that load spreads again. */
+const timeoutSecondsMin = 1800;
+const bookmarkMs = 60_000;
+/** Frames written together. */
+const chunkBytesMax = 256 * 1024;
+
+export async function streamWatch(
+  exchange: HttpExchange,
+  resource: Resource,
+  {
+    namespace,
+    options,
+    form,
+    headers,
+    includeObject,
+  }: {
+    namespace: string | undefined;
+    options: Omit<WatchOptions, 'signal'>;
+    form: Form;
+    headers: HttpHeaders;
+    includeObject: string;
+  },
+): Promise<void> {
+  const { clock, random } = resource.world;
+  const start = await startWatch(resource, namespace, options);
+  const out = exchange.stream(200, { ...headers, 'content-type': jsonType });
+  const seconds = options.timeoutSeconds || timeoutSecondsMin * (1 + random.fraction());
+  const ended = new AbortController();
+  const deadline = clock.after(seconds * 1000, () => ended.abort(), { unref: true });
+  const signal = AbortSignal.any([exchange.signal, ended.signal]);
+  let told = start.revision;
+  let wake = (): void => {};
+  let bookmarkDue = false;
+  let first = true;
+
+  const frameOf = ({ type, entry }: Delivery): Buffer => {
+    if (form.as === 'object' && !resource.kind.storedAs) return entry.frame(type);
+    const object = shown(resource, entry.object);
+    if (form.as === 'object') return Buffer.from(`${JSON.stringify({ type, object })}\n`);
+    const made = inForm(resource, [object], form, { includeObject, now: clock.now(), resourceVersion: entry.revision });
+    let content: unknown = made;
+    if (form.as === 'PartialObjectMetadata') content = (made as { items: unknown[] }).items[0];
+    // Only the first table of a stream names its columns.
+    else if (!first) content = { ...made, columnDefinitions: null };
+    first = false;
+    return Buffer.from(`${JSON.stringify({ type, object: content })}\n`);
+  };
+
+  const write = async (frames: Iterable<Buffer>): Promise<void> => {
+    let batch: Buffer[] = [];
+    let size = 0;
+    const flush = async (): Promise<void> => {
+      if (batch.length === 0) return;
+      const chunk = batch.length === 1 ? (batch[0] as Buffer) : Buffer.concat(batch);
+      batch = [];
+      size = 0;
+      if (!out.write(chunk) && !signal.aborted) await Promise.race([out.drained(), aborted(signal)]);
+    };
+    for (const frame of frames) {
+      batch.push(frame);
+      size += frame.length;
+      if (size >= chunkBytesMax) await flush();
+      if (signal.aborted) return;
+    }
+    await flush();
+  };
+
+  let ticking: { cancel(): void } | undefined;
+  const tick = (): void => {
+    ticking = clock.after(
+      bookmarkMs,
+      () => {
+        bookmarkDue = true;
+        wake();
+        tick();
+      },
+      { unref: true },
+    );
+  };
+  if (options.bookmarks) tick();
+  try {
+    if (start.initial) await write(map(start.initial, frameOf));
+    if (start.markEnd) await write([bookmark(resource, start.revision, form, true)]);
+    while (!signal.aborted) {
+      const deliveries: Delivery[] = [];
+      for (const event of start.cursor.take()) {
+        const delivery = start.see(event);
+        if (delivery) deliveries.push(delivery);
+        told = event.revision;
+      }
+      if (deliveries.length > 0) await write(map(deliveries, frameOf));
+      if (bookmarkDue && !start.cursor.pending) {
+        bookmarkDue = false;
+        told = Math.max(told, resource.cache.revision);
+        await write([bookmark(resource, told, form, false)]);
+      }
+      if (start.cursor.pending) continue;
+      const { promise, resolve } = Promise.withResolvers<void>();
+      wake = resolve;
+      await Promise.race([start.cursor.wait(signal), promise]);
+    }
+    if (!exchange.signal.aborted) {
+      if (options.bookmarks) await write([bookmark(resource, Math.max(told, resource.cache.revision), form, false)]);
+      out.end();
+    }
+  } catch (error) {
+    if (exchange.signal.aborted) return;
+    out.end(`${JSON.stringify({ type: 'ERROR', object: toStatus(error) })}\n`);
+  } finally {
+    deadline.cancel();
+    ticking?.cancel();
+    ended.abort();
+  }
+}
+
+const aborted = (signal: AbortSignal): Promise<void> =>
+  new Promise((resolve) => {
+    if (signal.aborted) resolve();
+    else signal.addEventListener('abort', () => resolve(), { once: true });
+  });
+
+function* map<A, B>(items: Iterable<A>, change: (item: A) => B): Generator<B> {
+  for (const item of items) yield change(item);
+}
+
+function bookmark({ kind }: Resource, revision: number, form: Form, end: boolean): Buffer {
+  const metadata = {
+    resourceVersion: String(revision),
+    ...(form.as === 'object' ? { creationTimestamp: null } : {}),
+    ...(end ? { annotations: { 'k8s.io/initial-events-end': 'true' } } : {}),
+  };
+  const apiVersion = kind.group ? `${kind.group}/${kind.version}` : kind.version;
+  const object =
+    form.as === 'object'
+      ? { kind: kind.kind, apiVersion, metadata }
+      : form.as === 'Table'
+        ? { kind: 'Table', apiVersion: 'meta.k8s.io/v1', metadata, columnDefinitions: null, rows: [] }
+        : { kind: 'PartialObjectMetadata', apiVersion: 'meta.k8s.io/v1', metadata };
+  return Buffer.from(`${JSON.stringify({ type: 'BOOKMARK', object })}\n`);
+}

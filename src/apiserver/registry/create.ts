@@ -1,0 +1,153 @@
+/**
+ * POST: a new object. The order is upstream's: decode and default, admission may change it, the strategy resets what a client must not set,
+ * everything is checked, unique values are allocated, and one compare-and-swap writes it.
+ */
+import { alreadyExists, badRequest, ApiError } from '#meta/status.ts';
+import type { AnyObject, DraftMeta } from '#meta/object-meta.ts';
+import { trackUpdate } from '#schema/managed-fields.ts';
+import { apiVersionOf } from '#schema/kind.ts';
+import { encode } from '../watch/entry.ts';
+import { checkCreate, countsGenerations, decoded, timestamp } from './prepare.ts';
+import { nameOf, stored, type Asker, type Resource, type Written } from './resource.ts';
+
+/** etcd's limit, upstream's default: an object of more bytes is refused. */
+export const objectBytesMax = 1.5 * 1024 * 1024;
+
+const generatedSuffixLength = 5;
+/** With 27^5 suffixes a clash is rare; eight tries are upstream's number. */
+const generateTries = 8;
+
+export interface CreateRequest {
+  readonly namespace: string | undefined;
+  readonly body: unknown;
+  readonly duplicates?: readonly string[];
+}
+
+/** Throws AlreadyExists, Invalid, Forbidden, BadRequest, RequestEntityTooLarge. */
+export async function create(resource: Resource, asker: Asker, request: CreateRequest): Promise<Written> {
+  const draft = decoded(resource, request.body, {
+    asker,
+    ...(request.duplicates ? { duplicates: request.duplicates } : {}),
+  });
+  return createDecoded(resource, asker, { namespace: request.namespace, draft });
+}
+
+/** The same for an object that is decoded already (apply that creates). */
+export async function createDecoded(
+  resource: Resource,
+  asker: Asker,
+  { namespace, draft, managed }: { namespace: string | undefined; draft: AnyObject; managed?: boolean },
+): Promise<Written> {
+  const generated = !draft.metadata.name && draft.metadata.generateName;
+  for (let tries = 1; ; tries++) {
+    try {
+      return await createOnce(resource, asker, { namespace, draft, managed: managed ?? false });
+    } catch (error) {
+      if (!(generated && error instanceof ApiError && error.reason === 'AlreadyExists' && tries < generateTries))
+        throw error;
+    }
+  }
+}
+
+async function createOnce(
+  resource: Resource,
+  asker: Asker,
+  { namespace, draft, managed }: { namespace: string | undefined; draft: AnyObject; managed: boolean },
+): Promise<Written> {
+  const { kind, world, admission } = resource;
+  let object: AnyObject = { ...draft, metadata: newMeta(resource, namespace, draft.metadata) };
+  if (kind.subresources.status && 'status' in object && !keepsStatus(resource)) {
+    const { status: _status, ...rest } = object as AnyObject & { status: unknown };
+    object = rest;
+  }
+  const request = {
+    operation: 'CREATE' as const,
+    kind,
+    subresource: undefined,
+    namespace: object.metadata.namespace,
+    name: object.metadata.name,
+    old: undefined,
+    user: asker.user,
+    dryRun: asker.dryRun,
+  };
+  object = admission.mutate({ ...request, object });
+  object = (kind.hooks.prepareCreate?.(object) ?? object) as AnyObject;
+  checkCreate(resource, object);
+  resource.guard?.(asker, object, undefined);
+  admission.validate({ ...request, object });
+  asker.warnings.push(...(kind.hooks.warnings?.(object, undefined) ?? []));
+  const allocation = resource.allocate?.allocate(object, undefined);
+  if (allocation) object = allocation.object;
+  try {
+    if (!managed) {
+      object = trackUpdate({
+        kind,
+        live: undefined,
+        updated: object,
+        manager: asker.fieldManager,
+        time: timestamp(world),
+        apiVersion: apiVersionOf(kind),
+      }) as AnyObject;
+    }
+    const key = resource.cache.key(object.metadata.namespace, object.metadata.name);
+    if (asker.dryRun) {
+      if (resource.cache.get(key)) throw alreadyExists(nameOf(kind), object.metadata.name);
+      return { object, created: true };
+    }
+    const value = encode(resource.storedKind, stored(resource, object));
+    checkSize(value.length);
+    const result = await resource.store.txn([{ op: 'put', key, value, expect: 0 }]);
+    if (!result.ok) throw alreadyExists(nameOf(kind), object.metadata.name);
+    const entry = resource.cache.written(key, result.revision);
+    if (!entry)
+      throw new ApiError('InternalError', 'the object was written, but left the cache before it could be read');
+    return { entry, created: true };
+  } finally {
+    allocation?.release();
+  }
+}
+
+/** Throws upstream's error of an object that etcd would not take. */
+export function checkSize(bytes: number): void {
+  if (bytes > objectBytesMax) {
+    throw new ApiError('RequestEntityTooLarge', `Request entity too large: limit is ${objectBytesMax}`);
+  }
+}
+
+/** Node objects come with the kubelet's first status, as upstream's strategy allows. */
+const keepsStatus = ({ kind }: Resource): boolean => kind.group === '' && kind.kind === 'Node';
+
+function newMeta(resource: Resource, namespace: string | undefined, sent: DraftMeta): AnyObject['metadata'] {
+  const { kind, world } = resource;
+  if (namespace !== undefined && sent.namespace && sent.namespace !== namespace) {
+    throw badRequest(`the namespace of the provided object does not match the namespace sent on the request`);
+  }
+  if (sent.resourceVersion && sent.resourceVersion !== '0') {
+    throw badRequest('resourceVersion should not be set on objects to be created');
+  }
+  const {
+    resourceVersion: _1,
+    uid: _2,
+    creationTimestamp: _3,
+    deletionTimestamp: _4,
+    deletionGracePeriodSeconds: _5,
+    generation: _6,
+    namespace: _7,
+    name: _8,
+    ...rest
+  } = sent as AnyObject['metadata'] & { selfLink?: string };
+  delete (rest as { selfLink?: string }).selfLink;
+  const name =
+    sent.name ||
+    (sent.generateName
+      ? `${sent.generateName.slice(0, 63 - generatedSuffixLength)}${world.random.suffix(generatedSuffixLength)}`
+      : '');
+  return {
+    name,
+    ...(kind.scope === 'Namespaced' ? { namespace: namespace ?? sent.namespace ?? 'default' } : {}),
+    uid: world.random.uuid(),
+    ...(countsGenerations(resource) ? { generation: 1 } : {}),
+    creationTimestamp: timestamp(world),
+    ...rest,
+  } as AnyObject['metadata'];
+}

@@ -1,0 +1,178 @@
+/**
+ * DELETE: at once, gracefully, or after finalizers (https://kubernetes.io/docs/concepts/architecture/garbage-collection/,
+ * https://kubernetes.io/docs/concepts/workloads/pods/pod-lifecycle/#pod-termination). Deleting twice is no error while the object is still going.
+ */
+import { ApiError, conflict, modified, notFound } from '#meta/status.ts';
+import type { AnyObject } from '#meta/object-meta.ts';
+import { formatTime } from '#meta/time.ts';
+import type { DeleteOptions, ListOptions } from '#client/client.ts';
+import { encode, type Entry } from '../watch/entry.ts';
+import { list } from './read.ts';
+import { nameOf, shown, stored, type Asker, type Resource } from './resource.ts';
+import { isFinished } from './update.ts';
+
+const triesMax = 64;
+
+/** `gone`: the object as it was last; otherwise as it waits for its end. */
+export interface Deleted {
+  readonly object: AnyObject;
+  readonly gone: boolean;
+  /** The stored entry of an object that waits. */
+  readonly entry?: Entry;
+}
+
+/** Throws NotFound, Conflict (preconditions), Forbidden. */
+export async function remove(
+  resource: Resource,
+  asker: Asker,
+  { namespace, name, options }: { namespace: string | undefined; name: string; options: DeleteOptions },
+): Promise<Deleted> {
+  const key = resource.cache.key(namespace, name);
+  for (let tries = 0; tries < triesMax; tries++) {
+    const entry = resource.cache.get(key);
+    if (!entry) throw notFound(nameOf(resource.kind), name);
+    const done = await attempt(resource, asker, entry, options);
+    if (done) return done;
+    if (options.preconditions?.resourceVersion) throw modified(nameOf(resource.kind), name);
+  }
+  throw new ApiError('ServerTimeout', `The object "${name}" is being written by others too often; please try again`, {
+    details: { retryAfterSeconds: 1 },
+  });
+}
+
+/** Deletes everything the selectors find; objects that go meanwhile are no error. */
+export async function removeAll(
+  resource: Resource,
+  asker: Asker,
+  { namespace, options }: { namespace: string | undefined; options: ListOptions & DeleteOptions },
+): Promise<readonly Entry[]> {
+  const { entries } = await list(resource, namespace, options);
+  for (const entry of entries) {
+    try {
+      await remove(resource, asker, { namespace: entry.namespace, name: entry.name, options });
+    } catch (error) {
+      if (!(error instanceof ApiError && error.reason === 'NotFound')) throw error;
+    }
+  }
+  return entries;
+}
+
+async function attempt(
+  resource: Resource,
+  asker: Asker,
+  entry: Entry,
+  options: DeleteOptions,
+): Promise<Deleted | undefined> {
+  const { kind, admission, world } = resource;
+  const old = shown(resource, entry.object);
+  checkPreconditions(resource, old, entry, options);
+  admission.validate({
+    operation: 'DELETE',
+    kind,
+    subresource: undefined,
+    namespace: entry.namespace,
+    name: entry.name,
+    object: undefined,
+    old,
+    user: asker.user,
+    dryRun: asker.dryRun,
+    options,
+  });
+  const next = deleting(resource, old, options, world.clock.now());
+  if (next === old) return { object: old, gone: false, entry };
+  const gone = isFinished(next);
+  if (asker.dryRun) return { object: next, gone };
+  const result = await resource.store.txn([
+    gone
+      ? { op: 'delete', key: entry.key, expect: entry.revision }
+      : {
+          op: 'put',
+          key: entry.key,
+          value: encode(resource.storedKind, stored(resource, next)),
+          expect: entry.revision,
+        },
+  ]);
+  if (!result.ok) return undefined;
+  const waiting = gone ? undefined : resource.cache.written(entry.key, result.revision);
+  return {
+    object: { ...next, metadata: { ...next.metadata, resourceVersion: String(result.revision) } },
+    gone,
+    ...(waiting ? { entry: waiting } : {}),
+  };
+}
+
+function checkPreconditions(resource: Resource, old: AnyObject, entry: Entry, { preconditions }: DeleteOptions): void {
+  if (preconditions?.uid !== undefined && preconditions.uid !== old.metadata.uid) {
+    throw conflict(
+      nameOf(resource.kind),
+      entry.name,
+      `the UID in the precondition (${preconditions.uid}) does not match the UID in record (${old.metadata.uid}). The object might have been deleted and then recreated`,
+    );
+  }
+  if (preconditions?.resourceVersion !== undefined && preconditions.resourceVersion !== String(entry.revision)) {
+    throw conflict(
+      nameOf(resource.kind),
+      entry.name,
+      `the ResourceVersion in the precondition (${preconditions.resourceVersion}) does not match the ResourceVersion in record (${entry.revision}). The object might have been modified`,
+    );
+  }
+}
+
+/** The object with its deletion asked for; the same object when nothing is left to ask. */
+function deleting(resource: Resource, old: AnyObject, options: DeleteOptions, now: number): AnyObject {
+  const graceSeconds = graceOf(resource, old, options);
+  const finalizers = finalizersFor(resource, old, options);
+  const { deletionTimestamp, deletionGracePeriodSeconds } = old.metadata;
+  const sameFinalizers = finalizers.length === (old.metadata.finalizers?.length ?? 0);
+  if (deletionTimestamp !== undefined) {
+    const running = deletionGracePeriodSeconds ?? 0;
+    // A second delete may only shorten what is left.
+    if (sameFinalizers && graceSeconds >= running && !(running === 0 && isFinished(old))) return old;
+  }
+  const grace =
+    deletionTimestamp === undefined ? graceSeconds : Math.min(graceSeconds, deletionGracePeriodSeconds ?? 0);
+  const generation = old.metadata.generation;
+  const { finalizers: _f, ...meta } = old.metadata;
+  const marked: AnyObject = {
+    ...old,
+    metadata: {
+      ...meta,
+      ...(generation !== undefined && deletionTimestamp === undefined ? { generation: generation + 1 } : {}),
+      deletionTimestamp: formatTime(now + grace * 1000),
+      deletionGracePeriodSeconds: grace,
+      ...(finalizers.length > 0 ? { finalizers } : {}),
+    },
+  };
+  if (resource.kind.kind !== 'Namespace' || resource.kind.group !== '') return marked;
+  return { ...marked, status: { ...(old as { status?: object }).status, phase: 'Terminating' } } as AnyObject;
+}
+
+/** Only pods end gracefully: as long as a kubelet has them. */
+function graceOf(resource: Resource, old: AnyObject, options: DeleteOptions): number {
+  if (resource.kind.kind !== 'Pod' || resource.kind.group !== '') return 0;
+  const pod = old as AnyObject & {
+    spec: { nodeName?: string; terminationGracePeriodSeconds?: number };
+    status?: { phase?: string };
+  };
+  if (!pod.spec.nodeName || pod.status?.phase === 'Succeeded' || pod.status?.phase === 'Failed') return 0;
+  const asked = options.gracePeriodSeconds ?? pod.spec.terminationGracePeriodSeconds ?? 30;
+  return asked < 0 ? 1 : asked;
+}
+
+const orphan = 'orphan';
+const foreground = 'foregroundDeletion';
+
+function finalizersFor(resource: Resource, old: AnyObject, options: DeleteOptions): readonly string[] {
+  const present = old.metadata.finalizers ?? [];
+  const policy =
+    options.propagationPolicy ??
+    (present.includes(orphan)
+      ? 'Orphan'
+      : present.includes(foreground)
+        ? 'Foreground'
+        : (resource.kind.hooks.defaultPropagation ?? 'Background'));
+  const others = present.filter((name) => name !== orphan && name !== foreground);
+  if (policy === 'Orphan') return [...others, orphan];
+  if (policy === 'Foreground') return [...others, foreground];
+  return others;
+}

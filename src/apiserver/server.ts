@@ -1,0 +1,152 @@
+/**
+ * The API server as one value: kinds and a store in, an API and a port out. Construction goes in the order of a request: caches, authorization, tokens,
+ * admission, the API, the edge.
+ */
+import type { AnyKind } from '#client/client.ts';
+import { clientOf } from '#client/client-of.ts';
+import type { Client } from '#client/client.ts';
+import { Namespace } from '#api/core/namespace.ts';
+import { Node } from '#api/core/node.ts';
+import { Pod } from '#api/core/pod.ts';
+import { Secret } from '#api/core/secret.ts';
+import { Service } from '#api/core/service.ts';
+import { ServiceAccount } from '#api/core/serviceaccount.ts';
+import { ClusterRole } from '#api/rbac/clusterrole.ts';
+import { ClusterRoleBinding } from '#api/rbac/clusterrolebinding.ts';
+import { Role } from '#api/rbac/role.ts';
+import { RoleBinding } from '#api/rbac/rolebinding.ts';
+import type { Store } from '#store/store.ts';
+import type { HttpServer, SocketAddress, TlsIdentity, World } from '#world/world.ts';
+import { admissionOf } from './admission/admission.ts';
+import { escalationCheck } from './admission/escalation.ts';
+import { namespaceLifecycle } from './admission/namespace-lifecycle.ts';
+import { nodeRestriction } from './admission/node-restriction.ts';
+import { defaultTolerationSeconds, priority, taintNodesByCondition } from './admission/pod-defaults.ts';
+import { serviceAccountAdmission } from './admission/service-account.ts';
+import { Api, idOf } from './api.ts';
+import { serviceAccountTokens, type TokenKey } from './authn/service-account-tokens.ts';
+import { authorizer } from './authz/authorize.ts';
+import { NodeAuthorizer } from './authz/node.ts';
+import { Rbac } from './authz/rbac.ts';
+import { bootstrap, publishApi, type ApiAddress } from './bootstrap/bootstrap.ts';
+import { directTransport } from './direct.ts';
+import { documentsOf } from './discovery/documents.ts';
+import { startEventExpiry } from './event-expiry.ts';
+import { healthOf } from './health.ts';
+import { apiHandlers } from './http/handler.ts';
+import { metricsOf } from './metrics.ts';
+import { serviceAllocator, type ServiceRanges } from './registry/service-allocation.ts';
+import type { User } from './user.ts';
+
+export interface ApiServerOptions {
+  readonly kinds: readonly AnyKind[];
+  readonly store: Store;
+  readonly ranges: ServiceRanges;
+  readonly tokenKey: TokenKey;
+  /** How kubelets are called back; absent where nothing is served over a network. */
+  readonly kubeletAccess?: { readonly identity: TlsIdentity; readonly ca: string };
+  readonly version: VersionInfo;
+}
+
+/** What /version answers. */
+export interface VersionInfo {
+  readonly major: string;
+  readonly minor: string;
+  readonly gitVersion: string;
+  readonly gitCommit: string;
+  readonly gitTreeState: string;
+  readonly buildDate: string;
+  readonly goVersion: string;
+  readonly compiler: string;
+  readonly platform: string;
+}
+
+export interface ApiServer extends AsyncDisposable {
+  readonly api: Api;
+  /** A client in this process, acting as `user`. */
+  client(user: User, fieldManager: string): Client;
+  /** Serves HTTPS; may be called for several addresses (a TCP port, a unix socket). */
+  serve(listen: SocketAddress, tls: TlsIdentity & { clientCa: string }): Promise<HttpServer>;
+  /** Tells the cluster where the API is. */
+  publish(address: ApiAddress): Promise<void>;
+}
+
+/** Loads the state, writes what a new cluster needs, and answers from then on. Throws StoreFailed. */
+export async function startApiServer(world: World, options: ApiServerOptions): Promise<ApiServer> {
+  await using stack = new AsyncDisposableStack();
+  const api = stack.use(new Api({ world, store: options.store, kinds: options.kinds }));
+  await api.start();
+  const rbac = new Rbac({
+    roles: api.cache(Role),
+    clusterRoles: api.cache(ClusterRole),
+    roleBindings: api.cache(RoleBinding),
+    clusterRoleBindings: api.cache(ClusterRoleBinding),
+  });
+  const authorization = authorizer(rbac, new NodeAuthorizer(api.cache(Pod)));
+  const tokens = await serviceAccountTokens(world, options.tokenKey, {
+    serviceAccounts: api.cache(ServiceAccount),
+    pods: api.cache(Pod),
+    secrets: api.cache(Secret),
+    nodes: api.cache(Node),
+  });
+  api.arm({
+    authorizer: authorization,
+    rbac,
+    tokens,
+    admission: admissionOf([
+      namespaceLifecycle(api.cache(Namespace)),
+      nodeRestriction(api.cache(Pod)),
+      serviceAccountAdmission(api.cache(ServiceAccount), world.random),
+      defaultTolerationSeconds,
+      priority,
+      taintNodesByCondition,
+      escalationCheck(rbac, authorization),
+    ]),
+    allocators: { [idOf(Service)]: serviceAllocator(api.cache(Service), options.ranges) },
+  });
+  await bootstrap(api);
+  stack.use(startEventExpiry(api));
+
+  let storeError: Error | undefined;
+  void options.store.failed.then((error) => (storeError = error));
+  const ping = { name: 'ping', check: () => undefined };
+  const etcd = { name: 'etcd', check: () => storeError?.message };
+  const poststart = { name: 'poststarthook/rbac/bootstrap-roles', check: () => undefined };
+  const health = healthOf({
+    live: [ping, etcd, poststart],
+    ready: [ping, etcd, { name: 'informer-sync', check: () => undefined }, poststart],
+  });
+  const metrics = metricsOf(world.clock, {
+    objects: () =>
+      new Map(
+        api.kinds
+          .filter((kind) => !kind.storedAs && kind.verbs.includes('list'))
+          .map((kind) => [kind.plural, api.cache(kind).size]),
+      ),
+    storeBytes: () => options.store.sizeBytes(),
+  });
+  const owned = stack.move();
+  return {
+    api,
+    client: (user, fieldManager) => clientOf(directTransport(api, user, fieldManager)),
+    publish: (address) => publishApi(api, address),
+    async serve(listen, tls) {
+      const kubelets = {
+        world,
+        pods: api.cache(Pod),
+        nodes: api.cache(Node),
+        identity: options.kubeletAccess?.identity ?? tls,
+        ca: options.kubeletAccess?.ca ?? tls.clientCa,
+      };
+      const address = 'port' in listen ? `${listen.host}:${listen.port}` : '';
+      const documents = documentsOf(options.kinds, { ...options.version }, address);
+      const server = await world.network.serveHttp(
+        { listen, tls },
+        apiHandlers({ api, documents, health, metrics, kubelets }),
+      );
+      owned.use(server);
+      return server;
+    },
+    [Symbol.asyncDispose]: () => owned.disposeAsync(),
+  };
+}

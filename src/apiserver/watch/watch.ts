@@ -1,0 +1,87 @@
+/**
+ * One watch: where it starts, which events it gets and what they look like. An object that comes to match a selector is ADDED, one that
+ * stops matching is DELETED. The two edges (HTTP frames, objects in process) share it; neither queues.
+ */
+import { ApiError, badRequest } from '#meta/status.ts';
+import type { Revision } from '#store/store.ts';
+import type { WatchOptions } from '#client/client.ts';
+import { selectionOf, type Selection } from '../registry/read.ts';
+import type { Resource } from '../registry/resource.ts';
+import type { CacheEvent, Cursor } from './cache.ts';
+import type { Entry } from './entry.ts';
+
+export interface Delivery {
+  readonly type: 'ADDED' | 'MODIFIED' | 'DELETED';
+  readonly entry: Entry;
+}
+
+export interface WatchStart {
+  readonly cursor: Cursor;
+  /** The state to begin with, as ADDED events; undefined when the watch goes on from a revision the client knows. */
+  readonly initial: Iterable<Delivery> | undefined;
+  /** The revision of the initial state. */
+  readonly revision: Revision;
+  /** What this watch is told of an event, if anything. */
+  readonly see: (event: CacheEvent) => Delivery | undefined;
+  /** A bookmark marks the end of the initial state. */
+  readonly markEnd: boolean;
+}
+
+/** Throws BadRequest, or 410 Expired when the revision is too old. */
+export async function startWatch(
+  resource: Resource,
+  namespace: string | undefined,
+  options: Omit<WatchOptions, 'signal'>,
+): Promise<WatchStart> {
+  const selection = selectionOf(resource, options);
+  const { resourceVersion = '', sendInitialEvents, resourceVersionMatch } = options;
+  if (resourceVersion && !/^\d{1,16}$/.test(resourceVersion))
+    throw badRequest(
+      `Invalid value: "${resourceVersion}": strconv.ParseUint: parsing "${resourceVersion}": invalid syntax`,
+    );
+  if (sendInitialEvents && resourceVersionMatch !== 'NotOlderThan') {
+    throw new ApiError(
+      'Invalid',
+      `ListOptions.meta.k8s.io "" is invalid: resourceVersionMatch: Forbidden: sendInitialEvents requires setting resourceVersionMatch to NotOlderThan`,
+    );
+  }
+  const { cache } = resource;
+  const see = (event: CacheEvent): Delivery | undefined => deliver(event, namespace, selection);
+  const fromNow = sendInitialEvents ?? (resourceVersion === '' || resourceVersion === '0');
+  const revision = cache.revision;
+  if (resourceVersion && Number(resourceVersion) > revision) {
+    throw new ApiError('Timeout', `Too large resource version: ${resourceVersion}, current: ${revision}`, {
+      details: { retryAfterSeconds: 1 },
+    });
+  }
+  if (!fromNow) {
+    return {
+      cursor: await cache.cursor(resourceVersion === '' ? revision : Number(resourceVersion)),
+      initial: undefined,
+      revision,
+      see,
+      markEnd: false,
+    };
+  }
+  const cursor = await cache.cursor(revision);
+  const prefix = namespace === undefined ? cache.prefix : `${cache.prefix}${namespace}/`;
+  // The state is copied here, in the same turn as the cursor: what comes later reaches the watch as events.
+  const initial: Delivery[] = [];
+  for (const entry of cache.range(prefix)) {
+    if ((selection.name === undefined || entry.name === selection.name) && (selection.all || selection.includes(entry)))
+      initial.push({ type: 'ADDED', entry });
+  }
+  return { cursor, initial, revision, see, markEnd: sendInitialEvents === true };
+}
+
+function deliver(event: CacheEvent, namespace: string | undefined, selection: Selection): Delivery | undefined {
+  const { entry, previous, deleted } = event;
+  if (namespace !== undefined && entry.namespace !== namespace) return undefined;
+  if (selection.name !== undefined && entry.name !== selection.name) return undefined;
+  if (selection.all) return { type: deleted ? 'DELETED' : previous ? 'MODIFIED' : 'ADDED', entry };
+  const before = previous !== undefined && selection.includes(previous);
+  if (deleted) return before ? { type: 'DELETED', entry } : undefined;
+  const now = selection.includes(entry);
+  if (now) return { type: before ? 'MODIFIED' : 'ADDED', entry };
+  return before ? { type: 'DELETED', entry } : undefined;
+}
