@@ -1,0 +1,50 @@
+/**
+ * Where everything of one cluster lies below its data directory. The one place that knows these paths.
+ */
+import { join } from 'node:path';
+
+export interface Layout {
+  readonly root: string;
+  readonly configuration: string;
+  readonly kubeconfig: string;
+  readonly pki: string;
+  readonly database: string;
+  /** The API server's unix socket, through which every node reaches it. */
+  readonly apiSocket: string;
+  readonly serverLog: string;
+  readonly serverState: string;
+  readonly images: string;
+  node(name: string): NodeLayout;
+}
+
+export interface NodeLayout {
+  readonly root: string;
+  readonly log: string;
+  readonly state: string;
+  /** Pods' volumes, container logs, runtime state. */
+  readonly pods: string;
+  readonly podLogs: string;
+  readonly runtime: string;
+}
+
+export function layoutOf(root: string): Layout {
+  return {
+    root,
+    configuration: join(root, 'cluster.json'),
+    kubeconfig: join(root, 'kubeconfig'),
+    pki: join(root, 'pki'),
+    database: join(root, 'store', 'state.db'),
+    apiSocket: join(root, 'run', 'api.sock'),
+    serverLog: join(root, 'log', 'server.log'),
+    serverState: join(root, 'run', 'server.json'),
+    images: join(root, 'images'),
+    node: (name) => ({
+      root: join(root, 'nodes', name),
+      log: join(root, 'log', `${name}.log`),
+      state: join(root, 'run', `${name}.json`),
+      pods: join(root, 'nodes', name, 'pods'),
+      podLogs: join(root, 'nodes', name, 'log'),
+      runtime: join(root, 'nodes', name, 'runtime'),
+    }),
+  };
+}
