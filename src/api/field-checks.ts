@@ -5,6 +5,7 @@
 import { invalidValue, required } from '#meta/causes.ts';
 import { ipAddress } from '#meta/ip.ts';
 import { inRange, portName, portNumber, type NameCheck } from '#meta/names.ts';
+import { parseQuantity } from '#meta/quantity.ts';
 import type { Cause } from '#meta/status.ts';
 
 export type Causes = Iterable<Cause>;
@@ -77,4 +78,10 @@ export function* noBacksteps(path: string, value: string): Causes {
 export function* localNonReservedPath(path: string, value: string): Causes {
   yield* localDescendingPath(path, value);
   if (value.startsWith('..') && !value.startsWith('../')) yield invalidValue(path, value, "must not start with '..'");
+}
+
+export function* nonNegativeQuantity(path: string, text: string): Causes {
+  const quantity = parseQuantity(text);
+  if (quantity !== undefined && quantity.nano < 0n)
+    yield invalidValue(path, quantity.text, 'must be greater than or equal to 0');
 }

@@ -74,7 +74,7 @@ export const Namespace = resource({
           ? namespace.spec.finalizers
           : [...namespace.spec.finalizers, 'kubernetes'],
       },
-      status: { phase: 'Active' },
+      status: { phase: 'Active' as const },
     }),
     prepareUpdate: (namespace, old) => ({
       ...namespace,

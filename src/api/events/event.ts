@@ -2,7 +2,7 @@
  * Event (events.k8s.io/v1): another face of the stored core Event; the conversion loses nothing.
  */
 import type { AnyObject } from '#meta/object-meta.ts';
-import { resource, type ObjectOf } from '#schema/kind.ts';
+import { resource, type Kind, type ObjectOf } from '#schema/kind.ts';
 import { s, struct, type Of } from '#schema/type.ts';
 import { Event as CoreEvent, eventSource } from '../core/event.ts';
 import { objectReference } from '../core/references.ts';
@@ -49,7 +49,7 @@ export const Event = resource({
   plural: 'events',
   shortNames: ['ev'],
   scope: 'Namespaced',
-  storedAs: { kind: () => CoreEvent, fromStored: fromCore, toStored: toCore },
+  storedAs: { kind: () => CoreEvent as unknown as Kind, fromStored: fromCore, toStored: toCore },
   columns: eventColumns(viewOf),
   selectable: {
     'regarding.kind': ({ regarding }) => regarding?.kind ?? '',
