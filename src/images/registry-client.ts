@@ -177,7 +177,7 @@ export function registrySession(
         const bytes = await response.bytes(manifestBytesMax);
         const digest = digestOf(bytes);
         if (what.startsWith('sha256:') && digest !== what) {
-          throw new RegistryError(502, `the registry sent a manifest with digest ${digest} for ${what}`);
+          throw new RegistryError(422, `the registry sent a manifest with digest ${digest} for ${what}`);
         }
         return { bytes, digest, mediaType: first(response.headers['content-type']) ?? '' };
       });

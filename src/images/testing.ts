@@ -2,15 +2,15 @@
  * What the tests of this folder and of the node runtime share: a temporary directory, tars made by hand (also hostile ones
  * that no program would write), and small images. Only tests import it.
  */
-import { mkdtemp, rm } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
-import { join } from 'node:path';
+import { nodeWorld } from '#world/node/world.ts';
 import type { TarHeader } from './tar-reader.ts';
 import { tarEnd, tarHeader, tarPadding } from './tar-writer.ts';
 
 export async function temporaryDirectory(): Promise<{ path: string } & AsyncDisposable> {
-  const path = await mkdtemp(join(tmpdir(), 'k8ts-test-'));
-  return { path, [Symbol.asyncDispose]: () => rm(path, { recursive: true, force: true }) };
+  const { disk, random, processes } = nodeWorld();
+  const path = `${processes.env['TMPDIR'] ?? '/tmp'}/k8ts-test-${random.uuid()}`;
+  await disk.makeDirectory(path, { mode: 0o755 });
+  return { path, [Symbol.asyncDispose]: () => disk.remove(path, { recursive: true }) };
 }
 
 export interface TestEntry extends Partial<Omit<TarHeader, 'sizeBytes'>> {

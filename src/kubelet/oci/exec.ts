@@ -1,0 +1,242 @@
+/**
+ * Commands inside a running container, and connections to its own input and output. A command that cannot be started
+ * rejects `exited` with the runtime's reason; one that runs too long is killed. It must never leave a process behind when
+ * the caller goes away.
+ */
+import { PassThrough, type Readable } from 'node:stream';
+import type { World } from '#world/world.ts';
+import { type ExecOptions, type ExecSession, RuntimeError } from '../container-runtime.ts';
+import { containerDirectory, type ContainerRecord, type OciContext, runtimeRoot } from './context.ts';
+import { specInput } from './container.ts';
+import { quote } from './helper-shell.ts';
+import { execFailure, lastError } from './monitor.ts';
+import { containerProcess } from './spec.ts';
+
+const startedPollMs = 5;
+
+/** Starts a command; the session is there at once, before the runtime has entered the container. */
+export async function execInContainer(
+  context: OciContext,
+  record: ContainerRecord,
+  options: ExecOptions,
+): Promise<ExecSession> {
+  const { world, engine } = context;
+  const sandbox = context.sandboxes.get(record.file.sandboxId);
+  if (record.state !== 'running' || !sandbox)
+    throw new RuntimeError(
+      'ExecError',
+      `container ${record.file.id} is in ${containerState(record)} state: container is not running`,
+    );
+  if (options.command.length === 0) throw new RuntimeError('ExecError', 'a command is needed');
+  const directory = `${containerDirectory(context, record.file.id)}/exec-${world.random.suffix(10)}`;
+  await world.disk.makeDirectory(directory, { mode: 0o700 });
+  const process = containerProcess(await specInput(context, sandbox, record.file), options.command, {
+    terminal: options.tty,
+  });
+  await world.disk.append(`${directory}/process.json`, JSON.stringify(process));
+  const command = [
+    engine.path,
+    '--root',
+    runtimeRoot(context),
+    '--log',
+    `${directory}/log.json`,
+    '--log-format',
+    'json',
+    'exec',
+    ...(options.tty ? ['--tty'] : []),
+    '--process',
+    `${directory}/process.json`,
+    '--pid-file',
+    `${directory}/pid`,
+    record.file.id,
+  ];
+  const pidOf = async (): Promise<number | undefined> => {
+    const pid = Number((await world.disk.readText(`${directory}/pid`)) || Number.NaN);
+    return Number.isInteger(pid) && pid > 1 ? pid : undefined;
+  };
+  const running = options.tty ? startPty(world, command, options) : startPlain(world, command, options, pidOf);
+
+  let timedOut = false;
+  const kill = async (): Promise<void> => {
+    const pid = await pidOf();
+    // The runtime starts every command as leader of its own session: its children go with it.
+    if (pid !== undefined) {
+      world.processes.kill(-pid, 'SIGKILL');
+      world.processes.kill(pid, 'SIGKILL');
+    }
+    running.kill();
+  };
+  const timer =
+    options.timeoutMs === undefined
+      ? undefined
+      : world.clock.after(options.timeoutMs, () => {
+          timedOut = true;
+          void kill().catch((error: unknown) =>
+            world.log.warn('cannot kill a command', { error: (error as Error).message }),
+          );
+        });
+  const exited = running.exited.then(async (code) => {
+    timer?.cancel();
+    const started = await pidOf();
+    const complaint = lastError(await world.disk.readText(`${directory}/log.json`));
+    await world.disk.remove(directory, { recursive: true });
+    if (timedOut)
+      throw new RuntimeError(
+        'DeadlineExceeded',
+        `failed to exec in container: timeout ${(options.timeoutMs ?? 0) / 1000}s exceeded: context deadline exceeded`,
+      );
+    if (started === undefined || (engine.kind === 'crun' && complaint !== undefined)) {
+      throw new RuntimeError('ExecError', execFailure(engine, complaint ?? `${engine.kind} ended with ${code}`));
+    }
+    return code;
+  });
+  // Who only reads the output must not get an unhandled rejection.
+  exited.catch(() => {});
+  return {
+    stdin: running.stdin,
+    stdout: running.stdout,
+    stderr: running.stderr,
+    exited,
+    resize: running.resize,
+    close: () =>
+      void kill().catch((error: unknown) =>
+        world.log.warn('cannot end a command', { error: (error as Error).message }),
+      ),
+  };
+}
+
+interface Running extends Omit<ExecSession, 'close'> {
+  kill(): void;
+}
+
+function startPty(world: World, command: readonly string[], options: ExecOptions): Running {
+  const pty = world.processes.spawnPty(command);
+  return {
+    stdin: options.stdin ? pty.terminal : undefined,
+    stdout: pty.terminal,
+    stderr: undefined,
+    exited: pty.exited,
+    resize: (columns, rows) => pty.resize(columns, rows),
+    kill: () => pty.kill('SIGKILL'),
+  };
+}
+
+function startPlain(
+  world: World,
+  command: readonly string[],
+  options: ExecOptions,
+  pidOf: () => Promise<number | undefined>,
+): Running {
+  const child = world.processes.spawn(command);
+  if (!options.stdin) child.stdin?.end();
+  const stderr = new PassThrough();
+  void forwardErrors(world, child.stderr as Readable, stderr, pidOf, child.exited);
+  return {
+    stdin: options.stdin ? child.stdin : undefined,
+    stdout: child.stdout as Readable,
+    stderr,
+    exited: child.exited,
+    resize: () => {},
+    kill: () => child.kill('SIGKILL'),
+  };
+}
+
+/** The runtime says on stderr, too, why it could not start the command; only what the command itself says is passed on. */
+async function forwardErrors(
+  world: World,
+  from: Readable,
+  to: PassThrough,
+  pidOf: () => Promise<number | undefined>,
+  exited: Promise<number>,
+): Promise<void> {
+  let over = false;
+  exited.then(
+    () => (over = true),
+    () => (over = true),
+  );
+  from.on('error', () => to.end());
+  await new Promise<void>((resolve) => {
+    from.once('readable', resolve);
+    from.once('end', resolve);
+    from.once('close', resolve);
+  });
+  let pid = await pidOf();
+  while (pid === undefined && !over) {
+    await world.clock.sleep(startedPollMs);
+    pid = await pidOf();
+  }
+  if (pid === undefined) {
+    from.resume();
+    to.end();
+  } else from.pipe(to);
+}
+
+/** Connects to the container's own input and output from now on. */
+export function attachToContainer(
+  context: OciContext,
+  record: ContainerRecord,
+  options: { stdin: boolean; tty: boolean },
+): ExecSession {
+  const { world } = context;
+  const { io, file } = record;
+  if (record.state !== 'running' || !io)
+    throw new RuntimeError(
+      'AttachError',
+      `container ${file.id} is in ${containerState(record)} state: container is not running`,
+    );
+  const directory = containerDirectory(context, file.id);
+  const streams = io.listen();
+  // `cat` writes into the pipe: a container that does not read blocks it and not a thread of ours.
+  const writer =
+    options.stdin && file.config.stdin
+      ? world.processes.spawn(['/bin/sh', '-c', 'exec cat >stdin'], { cwd: directory })
+      : undefined;
+  const end = Promise.withResolvers<number>();
+  void writer?.exited.then(async () => {
+    if (!file.config.stdinOnce || file.config.tty) return;
+    const holder = Number((await world.disk.readText(`${directory}/holder`)) || Number.NaN);
+    // Without its holder and its only client the container's input ends.
+    if (Number.isInteger(holder) && holder > 1) world.processes.kill(holder, 'SIGKILL');
+  });
+  void record.gone?.then(
+    () => end.resolve(record.result?.exitCode ?? 0),
+    () => end.resolve(record.result?.exitCode ?? 255),
+  );
+  void end.promise.then(() => {
+    streams.close();
+    writer?.kill('SIGKILL');
+  });
+  return {
+    stdin: writer?.stdin,
+    stdout: streams.stdout,
+    stderr: options.tty ? undefined : streams.stderr,
+    exited: end.promise,
+    resize(columns, rows) {
+      if (!file.config.tty) return;
+      void resizeTerminal(context, record, columns, rows).catch((error: unknown) =>
+        world.log.debug('cannot resize a terminal', { error: (error as Error).message }),
+      );
+    },
+    close: () => end.resolve(0),
+  };
+}
+
+/** Sets the size of the terminal that script(1) gave to the runtime, which passes it on to the container's own. */
+async function resizeTerminal(
+  context: OciContext,
+  record: ContainerRecord,
+  columns: number,
+  rows: number,
+): Promise<void> {
+  const { disk } = context.world;
+  if (![columns, rows].every((size) => Number.isInteger(size) && size > 0 && size <= 65_535)) return;
+  const stat = await disk.readText(`/proc/${record.pid}/stat`);
+  const parent = /^\d+ \(.*\) \S (\d+) /s.exec(stat ?? '')?.[1];
+  const terminal = parent && (await disk.readLink(`/proc/${parent}/fd/0`));
+  if (!terminal?.startsWith('/dev/')) return;
+  await context.shell.must('stty', `stty -F ${quote(terminal)} rows ${rows} cols ${columns}`);
+}
+
+function containerState(record: ContainerRecord): string {
+  return `CONTAINER_${record.state === 'starting' ? 'CREATED' : record.state.toUpperCase()}`;
+}
