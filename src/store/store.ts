@@ -23,7 +23,11 @@ export type Operation =
 export type TxnResult =
   | { readonly ok: true; readonly revision: Revision }
   /** Nothing was written. `conflict` is the first key whose comparison failed and what stands there now. */
-  | { readonly ok: false; readonly conflict: { readonly key: string; readonly current: Entry | undefined }; readonly revision: Revision };
+  | {
+      readonly ok: false;
+      readonly conflict: { readonly key: string; readonly current: Entry | undefined };
+      readonly revision: Revision;
+    };
 
 export interface StoreEvent {
   readonly type: 'put' | 'delete';
@@ -61,7 +65,11 @@ export interface Store extends AsyncDisposable {
    * Calls `onEvents` with every change under `prefix` after revision `after`, in order, each revision exactly once, never
    * split over two calls. Throws Compacted when `after` is older than the compaction. `onEvents` is synchronous and must not throw.
    */
-  watch(prefix: string, after: Revision, onEvents: (events: readonly StoreEvent[], revision: Revision) => void): Promise<Disposable>;
+  watch(
+    prefix: string,
+    after: Revision,
+    onEvents: (events: readonly StoreEvent[], revision: Revision) => void,
+  ): Promise<Disposable>;
   /** Forgets history before `revision`; the current state of every key stays. */
   compact(revision: Revision): Promise<void>;
   revision(): Revision;
