@@ -34,6 +34,8 @@ export interface Picture extends Reader {
   claimed<K extends AnyKind>(kind: K): readonly ObjectOf<K>[];
   /** Wall time of this reconcile, ms. */
   readonly now: Millis;
+  /** The create or remove that the last reconcile of this key failed with; none after one that succeeded. */
+  readonly failure: { readonly during: 'create' | 'remove'; readonly message: string } | undefined;
   /** Lower-case letters and digits from the world's chance: names of new objects. */
   suffix(length: number): string;
 }

@@ -53,6 +53,7 @@ class ControllerRunner implements Runner {
   readonly #queue: WorkQueue;
   readonly #events: EventRecorder;
   readonly #gates = new Map<ObjectKey, Gate[]>();
+  readonly #failures = new Map<ObjectKey, NonNullable<Picture['failure']>>();
   readonly #subscriptions = new DisposableStack();
   readonly #stop = new AbortController();
   readonly #running: Promise<unknown>;
@@ -168,14 +169,17 @@ class ControllerRunner implements Runner {
     if (!this.#isOpen(key)) return; // The gate adds it again.
     this.#gates.delete(key);
     const object = this.#own.get(key);
-    const picture = this.#picture(object);
+    const picture = this.#picture(key, object);
     if (!object) {
+      this.#failures.delete(key);
       await this.#perform(key, this.#controller.gone?.(key, picture) ?? []);
       this.#queue.forget(key);
       return;
     }
     if (await this.#settleClaims(key, object)) return;
     await this.#perform(key, this.#controller.reconcile(object as never, picture));
+    // The plan has now told of the failure and got past it: the next one shall take it back.
+    if (this.#failures.delete(key)) this.#queue.add(key);
     this.#queue.forget(key);
     if (this.#controller.resyncMs !== undefined) this.#queue.addAfter(key, this.#controller.resyncMs);
   }
@@ -184,11 +188,12 @@ class ControllerRunner implements Runner {
     return (this.#gates.get(key) ?? []).every((gate) => gate.passed());
   }
 
-  #picture(object: AnyObject | undefined): Picture {
+  #picture(key: ObjectKey, object: AnyObject | undefined): Picture {
     const views = this.#views;
     return {
       of: (kind) => views.of(kind),
       now: this.#world.clock.now(),
+      failure: this.#failures.get(key),
       suffix: (length) => this.#world.random.suffix(length),
       claimed: (kind) => {
         if (!object) return [];
@@ -231,13 +236,15 @@ class ControllerRunner implements Runner {
   }
 
   async #perform(key: ObjectKey, actions: Iterable<Action>): Promise<void> {
+    /** UIDs of objects written in this reconcile: their version in the view is known to be old. */
+    const touched = new Set<string>();
     let batch: Action[] = [];
     const flush = async (): Promise<void> => {
       const all = batch;
       batch = [];
       for (let start = 0, size = 1; start < all.length; start += size, size = Math.min(size * 2, batchMax)) {
         if (start > 0) size = Math.min(size, all.length - start);
-        const results = await Promise.allSettled(all.slice(start, start + size).map((action) => this.#act(key, action)));
+        const results = await Promise.allSettled(all.slice(start, start + size).map((action) => this.#act(key, action, touched)));
         const failed = results.find((result) => result.status === 'rejected');
         if (failed) throw failed.reason;
       }
@@ -249,12 +256,12 @@ class ControllerRunner implements Runner {
       if (group !== previous) await flush();
       previous = group;
       if (batchable) batch.push(action);
-      else await this.#act(key, action);
+      else await this.#act(key, action, touched);
     }
     await flush();
   }
 
-  async #act(key: ObjectKey, action: Action): Promise<void> {
+  async #act(key: ObjectKey, action: Action, touched: Set<string>): Promise<void> {
     switch (action.do) {
       case 'create': {
         const { kind, object, namespace, announce } = action;
@@ -263,6 +270,7 @@ class ControllerRunner implements Runner {
           if (announce?.done) this.#events.record(announce.about, 'Normal', announce.done.reason, announce.done.message(made as AnyObject));
         } catch (error) {
           if (action.unlessExists && isApiError(error, 'AlreadyExists')) return;
+          this.#failures.set(key, { during: 'create', message: (error as Error).message });
           // A namespace that ends refuses everything: not worth an event.
           if (announce?.failed && !isNamespaceEnding(error)) {
             this.#events.record(announce.about, 'Warning', announce.failed.reason, announce.failed.message(error as Error));
@@ -273,11 +281,13 @@ class ControllerRunner implements Runner {
       }
       case 'update': {
         const { kind, object, subresource } = action;
+        touched.add(object.metadata.uid);
         await this.#write(key, kind, () => this.#client.update(kind, object as never, { ...placeOf(object), ...(subresource ? { subresource } : {}) }));
         return;
       }
       case 'patch': {
         const { kind, target, patch, subresource, force } = action;
+        if (target.metadata.uid !== undefined) touched.add(target.metadata.uid);
         await this.#write(key, kind, () =>
           this.#client.patch(kind, target.metadata.name, patch, {
             ...placeOf(target),
@@ -290,7 +300,11 @@ class ControllerRunner implements Runner {
       case 'status': {
         const { kind, object, status } = action;
         if (deepEqual((object as AnyObject & { status?: unknown }).status, status)) return;
-        const changed = { ...object, status };
+        // Our own write in this reconcile is no reason to refuse the next one.
+        const { resourceVersion, ...meta } = object.metadata;
+        const metadata = touched.has(object.metadata.uid) ? meta : { ...meta, resourceVersion };
+        const changed = { ...object, metadata, status };
+        touched.add(object.metadata.uid);
         await this.#write(key, kind, () => this.#client.update(kind, changed as never, { ...placeOf(object), subresource: 'status' }));
         return;
       }
@@ -320,6 +334,7 @@ class ControllerRunner implements Runner {
       if (announce?.done) this.#events.record(announce.about, 'Normal', announce.done.reason, announce.done.message(target as AnyObject));
     } catch (error) {
       if (!isApiError(error, 'NotFound')) {
+        this.#failures.set(key, { during: 'remove', message: (error as Error).message });
         if (announce?.failed) this.#events.record(announce.about, 'Warning', announce.failed.reason, announce.failed.message(error as Error));
         if (!isApiError(error)) await this.#lookAgain(key, kind);
         throw error;
