@@ -1,0 +1,314 @@
+/**
+ * The embedded durable store. Current state is served from memory on the main thread; the log, its history and all writing
+ * belong to a worker thread. Transactions that arrive while one commit runs share the next one (group commit): each is
+ * decided at once against the state that the waiting ones will leave, and shown, to readers, watchers and its writer, only
+ * after the disk has it. Any I/O error ends the store for good.
+ */
+import { dirname } from 'node:path';
+import { SortedMap } from '#base/sorted-map.ts';
+import type { World } from '#world/world.ts';
+import {
+  Compacted,
+  FutureRevision,
+  StoreFailed,
+  type Entry,
+  type Operation,
+  type RangeOptions,
+  type RangeResult,
+  type Revision,
+  type Store,
+  type StoreEvent,
+  type TxnResult,
+} from '../store.ts';
+import { decide } from '../transaction.ts';
+import { Watchers, type Change, type OnEvents } from '../watchers.ts';
+import { entryOf, pack, revisionOf, rowId, unpack, type PackedRows, type Row } from './rows.ts';
+import { Writer } from './writer.ts';
+
+/** One commit: what it holds delays the answer of its first writer. */
+const batchRowsMax = 2_000;
+const batchBytesMax = 8 * 1024 * 1024;
+/** While one commit runs the next batch is already on its way, so that the disk never waits for the main thread. */
+const batchesInFlightMax = 2;
+/** Far above what the API server lets in at once; a caller without any limit meets this one. */
+const waitingMax = 100_000;
+/** Changes a page when a watch reads history. */
+const historyPage = 500;
+
+export interface SqliteStoreOptions {
+  /** The data file; its directory is made. SQLite keeps `<path>-wal` beside it. */
+  readonly path: string;
+}
+
+/**
+ * Opens or creates the data file. Rejects with StoreFailed, naming the file, when it is in use, damaged or not ours.
+ */
+export async function openSqliteStore(world: World, options: SqliteStoreOptions): Promise<Store> {
+  const { path } = options;
+  await world.disk.makeDirectory(dirname(path), { mode: 0o700 });
+  // Secrets are in it: created by us, so that no umask can open it to others.
+  if (!(await world.disk.stat(path))) await world.disk.write(path, '', { mode: 0o600 });
+  const writer = new Writer(path);
+  const { revision, compacted } = await writer.opened();
+  const current = new SortedMap<Entry>();
+  for (;;) {
+    const { rows } = await writer.ask({ ask: 'load' });
+    const before = current.size;
+    for (const row of unpack(rows as PackedRows)) current.set(row.key, entryOf(row));
+    if (current.size === before) break;
+  }
+  return new SqliteStore(writer, current, { revision, compacted });
+}
+
+interface Waiting {
+  readonly change: Change;
+  readonly resolve: (result: TxnResult) => void;
+  readonly reject: (error: unknown) => void;
+}
+
+class SqliteStore implements Store {
+  readonly #writer: Writer;
+  readonly #current: SortedMap<Entry>;
+  readonly #watchers = new Watchers();
+  /** Of keys with a decided change that is not yet on disk: the last of them. */
+  readonly #pending = new Map<string, { entry: Entry | undefined; revision: Revision }>();
+  #waiting: Waiting[] = [];
+  #inFlight = 0;
+  #flushing = false;
+  /** Answers that would tell of changes not yet on disk, in order. */
+  #answers: { after: Revision; answer: () => void; reject: (error: unknown) => void }[] = [];
+  /** The last committed revision, and the last one given out. */
+  #revision: Revision;
+  #head: Revision;
+  #compacted: Revision;
+  #closing: Promise<void> | undefined;
+  #onIdle: (() => void) | undefined;
+
+  constructor(writer: Writer, current: SortedMap<Entry>, state: { revision: Revision; compacted: Revision }) {
+    this.#writer = writer;
+    this.#current = current;
+    this.#revision = this.#head = state.revision;
+    this.#compacted = state.compacted;
+    void writer.failed.then((error) => this.#onFailed(error));
+  }
+
+  get failed(): Promise<Error> {
+    return this.#writer.failed;
+  }
+
+  revision(): Revision {
+    return this.#revision;
+  }
+
+  compactRevision(): Revision {
+    return this.#compacted;
+  }
+
+  async get(key: string, options?: { revision?: Revision }): Promise<Entry | undefined> {
+    const revision = this.#readAt(options?.revision);
+    if (revision === undefined) return this.#current.get(key);
+    const { rows } = await this.#writer.ask({ ask: 'get', key, revision });
+    const [row] = unpack(rows as PackedRows);
+    return row && entryOf(row);
+  }
+
+  async range(prefix: string, options: RangeOptions = {}): Promise<RangeResult> {
+    const revision = this.#readAt(options.revision);
+    const { from, limit } = options;
+    if (revision === undefined) {
+      const { values, count } = this.#current.range(prefix, { from, limit });
+      return { entries: values, revision: this.#revision, count };
+    }
+    const { rows, count } = await this.#writer.ask({ ask: 'range', prefix, revision, from, limit });
+    return { entries: [...unpack(rows as PackedRows)].map(entryOf), revision: this.#revision, count: count as number };
+  }
+
+  async txn(operations: readonly Operation[]): Promise<TxnResult> {
+    this.#requireOpen();
+    if (this.#waiting.length >= waitingMax)
+      throw new RangeError(`${waitingMax} transactions are waiting for the disk already`);
+    const decision = decide(operations, (key) => this.#expected(key), this.#head + 1);
+    if ('conflict' in decision) {
+      const { conflict } = decision;
+      return this.#whenDurable(operations, () => ({ ok: false, conflict, revision: this.#revision }));
+    }
+    const { events } = decision;
+    if (events.length === 0) return this.#whenDurable(operations, () => ({ ok: true, revision: this.#revision }));
+    const revision = ++this.#head;
+    for (const { type, entry } of events) {
+      this.#pending.set(entry.key, { entry: type === 'put' ? entry : undefined, revision });
+    }
+    return new Promise((resolve, reject) => {
+      this.#waiting.push({ change: { revision, events }, resolve, reject });
+      if (this.#flushing || this.#inFlight >= batchesInFlightMax) return;
+      this.#flushing = true;
+      // Transactions of the same turn go together.
+      queueMicrotask(() => this.#flush());
+    });
+  }
+
+  async watch(prefix: string, after: Revision, onEvents: OnEvents): Promise<Disposable> {
+    this.#requireOpen();
+    if (after < this.#compacted) throw new Compacted(this.#compacted);
+    const registration = this.#watchers.add(prefix, after, onEvents);
+    // What commits from now on waits in the registration: history ends exactly here.
+    const through = this.#revision;
+    try {
+      for (let at = after; at < through;) {
+        if (at < this.#compacted) throw new Compacted(this.#compacted);
+        const page = await this.#writer.ask({ ask: 'history', prefix, after: at, through, limit: historyPage });
+        for (const change of changesOf(page.rows as PackedRows)) registration.replay(change);
+        at = page.through as Revision;
+      }
+      this.#requireOpen();
+      if (!registration.live()) throw new Compacted(this.#revision);
+      return registration;
+    } catch (error) {
+      registration[Symbol.dispose]();
+      throw error;
+    }
+  }
+
+  async compact(revision: Revision): Promise<void> {
+    this.#requireOpen();
+    if (revision > this.#revision) throw new FutureRevision(revision, this.#revision);
+    if (revision <= this.#compacted) return;
+    this.#compacted = revision;
+    await this.#writer.ask({ ask: 'compact', revision });
+    while (!(await this.#writer.ask({ ask: 'compact-step' })).done);
+    while (!(await this.#writer.ask({ ask: 'vacuum-step' })).done);
+  }
+
+  async sizeBytes(): Promise<number> {
+    this.#requireOpen();
+    return (await this.#writer.ask({ ask: 'size' })).bytes as number;
+  }
+
+  /** Lets the waiting transactions finish, then closes the file. */
+  [Symbol.asyncDispose](): Promise<void> {
+    return (this.#closing ??= this.#close());
+  }
+
+  async #close(): Promise<void> {
+    if (!this.#writer.failure && (this.#waiting.length > 0 || this.#inFlight > 0)) {
+      await new Promise<void>((resolve) => {
+        this.#onIdle = resolve;
+      });
+    }
+    this.#watchers.clear();
+    await this.#writer.end();
+  }
+
+  /** What a key will be once all decided transactions are on disk. */
+  #expected(key: string): Entry | undefined {
+    const pending = this.#pending.get(key);
+    return pending ? pending.entry : this.#current.get(key);
+  }
+
+  /** Answers now, or after the commit of the pending changes that the answer rests on. */
+  #whenDurable(operations: readonly Operation[], answer: () => TxnResult): TxnResult | Promise<TxnResult> {
+    let after = 0;
+    for (const { key } of operations) after = Math.max(after, this.#pending.get(key)?.revision ?? 0);
+    if (after === 0) return answer();
+    return new Promise((resolve, reject) => {
+      this.#answers.push({ after, answer: () => resolve(answer()), reject });
+    });
+  }
+
+  #flush(): void {
+    this.#flushing = false;
+    while (this.#waiting.length > 0 && this.#inFlight < batchesInFlightMax && !this.#writer.failure) {
+      const rows: Row[] = [];
+      let bytes = 0;
+      let taken = 0;
+      while (taken < this.#waiting.length && rows.length < batchRowsMax && bytes < batchBytesMax) {
+        const { revision, events } = (this.#waiting[taken++] as Waiting).change;
+        for (const [position, event] of events.entries()) {
+          rows.push(rowOf(event, rowId(revision, position)));
+          bytes += event.entry.value.length;
+        }
+      }
+      const batch = this.#waiting.splice(0, taken);
+      this.#inFlight++;
+      this.#writer.ask({ ask: 'write', rows: pack(rows) }).then(
+        () => this.#onCommitted(batch),
+        (error: unknown) => {
+          for (const { reject } of batch) reject(error);
+        },
+      );
+    }
+  }
+
+  #onCommitted(batch: readonly Waiting[]): void {
+    this.#inFlight--;
+    // First, so that the disk works while we tell.
+    this.#flush();
+    for (const { change, resolve } of batch) {
+      const { revision, events } = change;
+      for (const { type, entry } of events) {
+        if (type === 'put') this.#current.set(entry.key, entry);
+        else this.#current.delete(entry.key);
+        if (this.#pending.get(entry.key)?.revision === revision) this.#pending.delete(entry.key);
+      }
+      this.#revision = revision;
+      this.#watchers.notify(change);
+      resolve({ ok: true, revision });
+    }
+    while (this.#answers.length > 0 && (this.#answers[0] as { after: Revision }).after <= this.#revision)
+      this.#answers.shift()?.answer();
+    if (this.#inFlight === 0 && this.#waiting.length === 0) this.#onIdle?.();
+  }
+
+  #onFailed(error: Error): void {
+    this.#watchers.clear();
+    for (const { reject } of this.#waiting.splice(0)) reject(error);
+    for (const { reject } of this.#answers.splice(0)) reject(error);
+    this.#onIdle?.();
+  }
+
+  /** The revision to ask the log for; undefined when memory answers. */
+  #readAt(asked: Revision | undefined): Revision | undefined {
+    this.#requireOpen();
+    if (asked === undefined || asked === 0) return undefined;
+    if (asked > this.#revision) throw new FutureRevision(asked, this.#revision);
+    if (asked < this.#compacted) throw new Compacted(this.#compacted);
+    return asked === this.#revision ? undefined : asked;
+  }
+
+  #requireOpen(): void {
+    if (this.#writer.failure) throw this.#writer.failure;
+    if (this.#closing) throw new StoreFailed('the store is closed');
+  }
+}
+
+function rowOf({ type, entry }: StoreEvent, id: number): Row {
+  const { key, createRevision, version, value } = entry;
+  return { id, key, createRevision, version: type === 'put' ? version : 0, value: type === 'put' ? value : undefined };
+}
+
+/** Pairs of a row and what stood before it, put together to one change a revision. */
+function* changesOf(rows: PackedRows): IterableIterator<Change> {
+  let revision = 0;
+  let events: StoreEvent[] = [];
+  let row: ReturnType<typeof entryFrom> | undefined;
+  for (const next of unpack(rows)) {
+    if (!row) {
+      row = entryFrom(next);
+      continue;
+    }
+    const previous = next.version > 0 ? entryOf(next) : undefined;
+    if (row.revision !== revision) {
+      if (events.length > 0) yield { revision, events };
+      events = [];
+      revision = row.revision;
+    }
+    if (row.entry) events.push({ type: 'put', entry: row.entry, previous });
+    else if (previous) events.push({ type: 'delete', entry: { ...previous, modRevision: revision }, previous });
+    row = undefined;
+  }
+  if (events.length > 0) yield { revision, events };
+}
+
+function entryFrom(row: Row & { readonly value: Buffer }): { revision: Revision; entry: Entry | undefined } {
+  return { revision: revisionOf(row.id), entry: row.version > 0 ? entryOf(row) : undefined };
+}
