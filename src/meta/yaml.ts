@@ -1,0 +1,131 @@
+/**
+ * YAML as kubectl and sigs.k8s.io/yaml read it: YAML 1.1 booleans (yes, on, y …), octal and hexadecimal whole numbers, dates as strings, keys always
+ * strings, merge keys. Text comes from clients: its size, its depth, its aliases and what they expand to are limited.
+ */
+import {
+  binaryTag,
+  defineScalarTag,
+  dump,
+  loadAll,
+  mapTag,
+  mergeTag,
+  NOT_RESOLVED,
+  Schema,
+  seqTag,
+  strTag,
+  YAMLException,
+} from 'js-yaml';
+import { badRequest } from './status.ts';
+
+/** The API server's own limit of a body: larger text is no manifest. */
+export const yamlBytesMax = 3 * 1024 * 1024;
+const depthMax = 200;
+const aliasesMax = 1000;
+/** Values of a document with every alias written out. A manifest of 3 MB has about 300,000. */
+const valuesMax = 1_000_000;
+
+const nulls = new Set(['', '~', 'null', 'Null', 'NULL']);
+const truths = new Set(['y', 'Y', 'yes', 'Yes', 'YES', 'true', 'True', 'TRUE', 'on', 'On', 'ON']);
+const untruths = new Set(['n', 'N', 'no', 'No', 'NO', 'false', 'False', 'FALSE', 'off', 'Off', 'OFF']);
+
+const nullTag = defineScalarTag<null>('tag:yaml.org,2002:null', {
+  implicit: true,
+  implicitFirstChars: ['', '~', 'n', 'N'],
+  resolve: (source) => (nulls.has(source) ? null : NOT_RESOLVED),
+  identify: (data) => data === null,
+  represent: () => 'null',
+});
+
+const boolTag = defineScalarTag<boolean>('tag:yaml.org,2002:bool', {
+  implicit: true,
+  implicitFirstChars: [...'yYtToOnNfF'],
+  resolve: (source) => (truths.has(source) ? true : untruths.has(source) ? false : NOT_RESOLVED),
+  identify: (data) => typeof data === 'boolean',
+});
+
+const signsAndDigits = [...'+-0123456789'];
+
+/** As Go's ParseInt with base 0: 12, 0x1f, 0o17, 017, 0b11, with underscores between digits. */
+function wholeNumber(source: string): number | typeof NOT_RESOLVED {
+  const match = /^([-+]?)(?:(0)|0[xX]([0-9a-fA-F_]+)|0[oO]([0-7_]+)|0[bB]([01_]+)|0([0-7_]+)|([1-9][0-9_]*))$/.exec(
+    source,
+  );
+  if (match === null) return NOT_RESOLVED;
+  const [, sign, zero, hex, octal, binary, oldOctal, decimal] = match;
+  if (zero !== undefined) return 0;
+  const digits = (hex ?? octal ?? binary ?? oldOctal ?? decimal ?? '').replaceAll('_', '');
+  const base = hex !== undefined ? 16 : binary !== undefined ? 2 : decimal !== undefined ? 10 : 8;
+  const number = Number.parseInt(digits, base);
+  return Number.isNaN(number) ? NOT_RESOLVED : sign === '-' ? -number : number;
+}
+
+const intTag = defineScalarTag<number>('tag:yaml.org,2002:int', {
+  implicit: true,
+  implicitFirstChars: signsAndDigits,
+  resolve: wholeNumber,
+  identify: (data) => Number.isInteger(data),
+  represent: (data) => String(data),
+});
+
+const floatTag = defineScalarTag<number>('tag:yaml.org,2002:float', {
+  implicit: true,
+  implicitFirstChars: [...signsAndDigits, '.'],
+  // .nan and .inf have no JSON form: upstream refuses them later; here they stay text.
+  resolve: (source) =>
+    /^[-+]?(?:\.[0-9]+|[0-9]+(?:\.[0-9]*)?)(?:[eE][-+]?[0-9]+)?$/.test(source) ? Number(source) : NOT_RESOLVED,
+  identify: (data) => typeof data === 'number',
+  represent: (data) => String(data),
+});
+
+const textOfBinary = defineScalarTag<string>(binaryTag.tagName, {
+  resolve: (source) => Buffer.from(source, 'base64').toString('utf8'),
+  identify: () => false,
+});
+
+const schema = new Schema([strTag, nullTag, boolTag, intTag, floatTag, textOfBinary, mergeTag, seqTag, mapTag]);
+
+/**
+ * The documents of a text, empty ones left out. A key that stands twice: the last one wins; with `strict` it is an error.
+ * Throws BadRequest, with the line, for text that is no YAML or goes beyond a limit.
+ */
+export function parseYaml(text: string, options: { strict?: boolean; bytesMax?: number } = {}): unknown[] {
+  const bytesMax = options.bytesMax ?? yamlBytesMax;
+  if (text.length > bytesMax || Buffer.byteLength(text) > bytesMax)
+    throw badRequest(`yaml: the document is larger than ${bytesMax} bytes`);
+  let documents: unknown[];
+  try {
+    documents = loadAll(text.startsWith('\ufeff') ? text.slice(1) : text, {
+      schema,
+      maxDepth: depthMax,
+      maxAliases: aliasesMax,
+      json: options.strict !== true,
+    });
+  } catch (error) {
+    if (!(error instanceof YAMLException)) throw error;
+    const line = (error as { mark?: { line?: number } }).mark?.line;
+    const reason = (error as { reason?: string }).reason ?? error.message;
+    throw badRequest(line === undefined ? `yaml: ${reason}` : `yaml: line ${line + 1}: ${reason}`);
+  }
+  // Aliases share nodes here, but nothing downstream knows: what they stand for is counted once, before it can hurt.
+  if (text.includes('*') && text.includes('&')) {
+    let left = valuesMax;
+    const spend = (value: unknown): void => {
+      if (--left < 0) throw badRequest('yaml: document contains excessive aliasing');
+      if (typeof value === 'object' && value !== null) for (const inner of Object.values(value)) spend(inner);
+    };
+    for (const document of documents) spend(document);
+  }
+  return documents.filter((document) => document !== null && document !== undefined);
+}
+
+/** As kubectl prints it: two spaces, lists not indented, keys in the order they have, no folded lines. */
+export function formatYaml(value: unknown): string {
+  return dump(value, {
+    schema,
+    seqNoIndent: true,
+    lineWidth: -1,
+    noRefs: true,
+    quoteStyle: 'double',
+    skipInvalid: true,
+  });
+}
