@@ -75,6 +75,7 @@ export async function ociFixture(): Promise<Fixture> {
   const open = (): Promise<OciRuntime> =>
     openOciRuntime(world, { directory: `${place.path}/oci`, images, cgroupRoot, network, nodeName: 'node-1' });
   let count = 0;
+  let disposed = false;
   const fixture: Fixture = {
     path: place.path,
     cgroupRoot,
@@ -166,6 +167,8 @@ export async function ociFixture(): Promise<Fixture> {
       return { code, stdout, stderr };
     },
     async [Symbol.asyncDispose]() {
+      if (disposed) return;
+      disposed = true;
       await fixture.runtime.removeEverything();
       await fixture.runtime[Symbol.asyncDispose]();
       await images[Symbol.asyncDispose]();

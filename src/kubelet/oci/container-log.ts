@@ -89,10 +89,11 @@ export async function openContainerLog(
     const [directory, base] = [path.slice(0, slash), path.slice(slash + 1)];
     const rotated = ((await world.disk.list(directory)) ?? [])
       .map(({ name }) => name)
-      .filter((name) => name.startsWith(`${base}.`));
-    let target = `${path}.${stamp}`;
-    for (let count = 1; rotated.includes(target.slice(slash + 1)); count++)
-      target = `${path}.${stamp}.${String(count).padStart(3, '0')}`;
+      .filter((name) => /^\.\d{8}-\d{6}(\.\d{4})?$/.test(name.startsWith(base) ? name.slice(base.length) : ''));
+    // Names must sort by age even when several files fill up within one second.
+    const last = rotated.toSorted().at(-1) ?? '';
+    const count = last.startsWith(`${base}.${stamp}`) ? Number(last.slice(base.length + stamp.length + 2) || 0) + 1 : 0;
+    const target = `${path}.${stamp}${count === 0 ? '' : `.${String(count).padStart(4, '0')}`}`;
     await world.disk.rename(path, target);
     const all = [...rotated, target.slice(slash + 1)].sort();
     for (const old of all.slice(0, Math.max(0, all.length - (limits.filesMax - 1))))
@@ -122,6 +123,22 @@ export async function openContainerLog(
     line(stream, tag, content);
   }
 
+  let draining: Promise<void> | undefined;
+  async function drain(): Promise<void> {
+    await turning;
+    const current = file;
+    if (failed || current.destroyed || current.writableLength < bufferedBytesMax) return;
+    await new Promise<void>((resolve) => {
+      const done = (): void => {
+        current.off('drain', done);
+        current.off('close', done);
+        resolve();
+      };
+      current.on('drain', done);
+      current.on('close', done);
+    });
+  }
+
   return {
     write(stream, chunk) {
       for (let at = 0; at < chunk.length;) {
@@ -139,10 +156,8 @@ export async function openContainerLog(
       }
       return heldBytes + (failed ? 0 : file.writableLength) < bufferedBytesMax;
     },
-    async drained() {
-      await turning;
-      while (!failed && file.writableLength >= bufferedBytesMax)
-        await Promise.race([once(file, 'drain'), once(file, 'close')]).catch(() => {});
+    drained() {
+      return (draining ??= drain().finally(() => (draining = undefined)));
     },
     reopen: () => turn(async () => {}),
     async end(final) {

@@ -235,6 +235,7 @@ export function watch(context: OciContext, record: ContainerRecord): void {
   const { io } = record;
   if (!io) return;
   record.gone = io.ended.then(async () => {
+    record.finishing = true;
     const directory = containerDirectory(context, record.file.id);
     const exitCode = parseExit(await context.world.disk.readText(`${directory}/exit`));
     if (exitCode === undefined) {

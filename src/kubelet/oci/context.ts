@@ -86,6 +86,8 @@ export interface ContainerRecord {
   startedAt?: Millis;
   result?: ContainerResult;
   io?: ContainerIo;
+  /** Its end is being written down. */
+  finishing?: boolean;
   /** Settles when it has exited and its group and monitor are gone. */
   gone?: Promise<void>;
   writable?: { readonly at: Millis; readonly bytes: number };

@@ -13,6 +13,7 @@ import { execFailure, lastError } from './monitor.ts';
 import { containerProcess } from './spec.ts';
 
 const startedPollMs = 5;
+const pidWithinMs = 5000;
 
 /** Starts a command; the session is there at once, before the runtime has entered the container. */
 export async function execInContainer(
@@ -57,8 +58,16 @@ export async function execInContainer(
   const running = options.tty ? startPty(world, command, options) : startPlain(world, command, options, pidOf);
 
   let timedOut = false;
+  let over = false;
   const kill = async (): Promise<void> => {
-    const pid = await pidOf();
+    // Killing the runtime alone would leave the command: wait until it says which process it is.
+    const deadline = world.clock.monotonic() + pidWithinMs;
+    let pid = await pidOf();
+    while (pid === undefined && !over && world.clock.monotonic() < deadline) {
+      await world.clock.sleep(startedPollMs);
+      pid = await pidOf();
+    }
+    if (over) return;
     // The runtime starts every command as leader of its own session: its children go with it.
     if (pid !== undefined) {
       world.processes.kill(-pid, 'SIGKILL');
@@ -76,7 +85,9 @@ export async function execInContainer(
           );
         });
   const exited = running.exited.then(async (code) => {
+    over = true;
     timer?.cancel();
+    await running.settled;
     const started = await pidOf();
     const complaint = lastError(await world.disk.readText(`${directory}/log.json`));
     await world.disk.remove(directory, { recursive: true });
@@ -106,6 +117,8 @@ export async function execInContainer(
 }
 
 interface Running extends Omit<ExecSession, 'close'> {
+  /** When the command's directory is not looked at any more. */
+  readonly settled: Promise<void>;
   kill(): void;
 }
 
@@ -115,6 +128,7 @@ function startPty(world: World, command: readonly string[], options: ExecOptions
     stdin: options.stdin ? pty.terminal : undefined,
     stdout: pty.terminal,
     stderr: undefined,
+    settled: Promise.resolve(),
     exited: pty.exited,
     resize: (columns, rows) => pty.resize(columns, rows),
     kill: () => pty.kill('SIGKILL'),
@@ -130,45 +144,57 @@ function startPlain(
   const child = world.processes.spawn(command);
   if (!options.stdin) child.stdin?.end();
   const stderr = new PassThrough();
-  void forwardErrors(world, child.stderr as Readable, stderr, pidOf, child.exited);
+  const settled = forwardErrors(world, child.stderr as Readable, stderr, { pidOf, exited: child.exited });
   return {
     stdin: options.stdin ? child.stdin : undefined,
     stdout: child.stdout as Readable,
     stderr,
+    settled,
     exited: child.exited,
     resize: () => {},
     kill: () => child.kill('SIGKILL'),
   };
 }
 
-/** The runtime says on stderr, too, why it could not start the command; only what the command itself says is passed on. */
+/**
+ * The runtime says on stderr, too, why it could not start the command; only what the command itself says is passed on. What
+ * comes early is held until the process id is known. Resolves when that question is answered for good.
+ */
 async function forwardErrors(
   world: World,
   from: Readable,
   to: PassThrough,
-  pidOf: () => Promise<number | undefined>,
-  exited: Promise<number>,
+  command: { pidOf: () => Promise<number | undefined>; exited: Promise<number> },
 ): Promise<void> {
+  const held: Buffer[] = [];
+  let open = false;
   let over = false;
-  exited.then(
-    () => (over = true),
-    () => (over = true),
-  );
-  from.on('error', () => to.end());
-  await new Promise<void>((resolve) => {
-    from.once('readable', resolve);
-    from.once('end', resolve);
-    from.once('close', resolve);
+  let answer: Promise<void> | undefined;
+  const decide = (): Promise<void> =>
+    (answer ??= (async () => {
+      for (;;) {
+        const last = over;
+        open = (await command.pidOf()) !== undefined;
+        if (open || last) break;
+        await world.clock.sleep(startedPollMs);
+      }
+      if (open) for (const chunk of held.splice(0)) to.write(chunk);
+    })());
+  from.on('data', (chunk: Buffer) => {
+    if (!open) {
+      held.push(chunk);
+      from.pause();
+      void decide().then(() => from.resume());
+    } else if (!to.write(chunk)) {
+      from.pause();
+      to.once('drain', () => from.resume());
+    }
   });
-  let pid = await pidOf();
-  while (pid === undefined && !over) {
-    await world.clock.sleep(startedPollMs);
-    pid = await pidOf();
-  }
-  if (pid === undefined) {
-    from.resume();
-    to.end();
-  } else from.pipe(to);
+  from.on('error', (error) => world.log.debug('the error output of a command broke off', { error: error.message }));
+  from.once('close', () => void decide().then(() => to.end()));
+  await command.exited.catch(() => {});
+  over = true;
+  await decide();
 }
 
 /** Connects to the container's own input and output from now on. */

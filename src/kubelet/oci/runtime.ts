@@ -183,6 +183,7 @@ function runtime(context: OciContext, listeners: Set<(sandboxId: string) => void
   async function close(): Promise<void> {
     orphans[Symbol.dispose]();
     await Promise.allSettled(lines.values());
+    await Promise.allSettled([...context.containers.values()].map((record) => record.finishing && record.gone));
     for (const record of context.containers.values()) {
       await record.io?.[Symbol.asyncDispose]();
       await record.io?.log.end(false);
