@@ -3,8 +3,8 @@
  * a generator of causes, so that all of them reach the client at once. Nothing here may know a kind.
  */
 import { invalidValue, required } from '#meta/causes.ts';
-import { ipAddress } from '#meta/ip.ts';
-import { inRange, portName, portNumber, type NameCheck } from '#meta/names.ts';
+import { canonicalIp, ipAddress } from '#meta/ip.ts';
+import { dns1123Subdomain, inRange, portName, portNumber, type NameCheck } from '#meta/names.ts';
 import { parseQuantity } from '#meta/quantity.ts';
 import type { Cause } from '#meta/status.ts';
 
@@ -84,4 +84,40 @@ export function* nonNegativeQuantity(path: string, text: string): Causes {
   const quantity = parseQuantity(text);
   if (quantity !== undefined && quantity.nano < 0n)
     yield invalidValue(path, quantity.text, 'must be greater than or equal to 0');
+}
+
+/** `example.com/name`: a domain, a slash and a path. */
+export function* domainPrefixedPath(path: string, value: string): Causes {
+  if (value === '') {
+    yield required(path);
+    return;
+  }
+  const slash = value.indexOf('/');
+  if (slash <= 0 || slash === value.length - 1) {
+    yield invalidValue(path, value, 'must be a domain-prefixed path (such as "acme.io/foo")');
+    return;
+  }
+  const domain = value.slice(0, slash);
+  for (const message of dns1123Subdomain(domain)) yield invalidValue(path, domain, message);
+  const rest = value.slice(slash + 1);
+  if (!/^[A-Za-z0-9/\-._~%!$&'()*+,;=:]+$/.test(rest))
+    yield invalidValue(path, rest, "Invalid path (regex used for validation is '[A-Za-z0-9/\\-._~%!$&'()*+,;=:]+')");
+}
+
+/** Addresses that no endpoint can have: unspecified, loopback and link-local ones. */
+export function* nonSpecialAddress(path: string, value: string): Causes {
+  const ip = canonicalIp(value)?.toLowerCase();
+  if (ip === undefined) {
+    yield invalidValue(path, value, 'must be a valid IP address');
+    return;
+  }
+  if (ip === '0.0.0.0' || ip === '::') yield invalidValue(path, value, `may not be unspecified (${value})`);
+  if (ip.startsWith('127.') || ip === '::1')
+    yield invalidValue(path, value, 'may not be in the loopback range (127.0.0.0/8, ::1/128)');
+  if (ip.startsWith('169.254.') || /^fe[89ab][0-9a-f]:/.test(ip)) {
+    yield invalidValue(path, value, 'may not be in the link-local range (169.254.0.0/16, fe80::/10)');
+  }
+  if (ip.startsWith('224.0.0.') || /^ff[0-9a-f]2:/.test(ip)) {
+    yield invalidValue(path, value, 'may not be in the link-local multicast range (224.0.0.0/24, ff02::/10)');
+  }
 }

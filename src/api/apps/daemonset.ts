@@ -9,6 +9,8 @@ import { deepEqual } from '#base/deep-equal.ts';
 import type { ObjectMeta } from '#meta/object-meta.ts';
 import { ageColumn, containersColumn, formatLabels, imagesColumn, nameColumn, selectorColumn } from '../columns.ts';
 import { fillTemplateOf } from '../core/pod-defaults.ts';
+import { podWarnings } from '../core/pod-warnings.ts';
+import { daemonSetStrategyCauses, neverLess, selectorAndTemplateCauses } from './workload-validation.ts';
 
 /** Where apps/v1 keeps the old templateGeneration; pods of an OnDelete DaemonSet are still told apart by it. */
 const templateGeneration = 'deprecated.daemonset.template.generation';
@@ -52,6 +54,7 @@ export const daemonSetSpec = struct(
   {
     selector: s
       .field(1, labelSelector)
+      .immutable()
       .doc('Labels of the pods that belong to it; must match the template and cannot be changed.'),
     template: s
       .field(2, podTemplateSpec)
@@ -61,8 +64,8 @@ export const daemonSetSpec = struct(
       .field(3, daemonSetUpdateStrategy)
       .default({})
       .doc('How pods are replaced when the template changes.'),
-    minReadySeconds: s.int32(4).optional().doc('Seconds a pod must stay ready to count as available.'),
-    revisionHistoryLimit: s.int32(6).default(10).doc('How many old revisions are kept.'),
+    minReadySeconds: s.int32(4).min(0).optional().doc('Seconds a pod must stay ready to count as available.'),
+    revisionHistoryLimit: s.int32(6).min(0).default(10).doc('How many old revisions are kept.'),
   },
   { doc: 'Which pod runs on which nodes.' },
 );
@@ -84,14 +87,14 @@ export interface DaemonSetCondition extends Of<typeof daemonSetCondition> {}
 export const daemonSetStatus = struct(
   'apps.v1.DaemonSetStatus',
   {
-    currentNumberScheduled: s.int32(1).default(0).doc('Nodes that should run the pod and do.'),
-    numberMisscheduled: s.int32(2).default(0).doc('Nodes that run the pod and should not.'),
-    desiredNumberScheduled: s.int32(3).default(0).doc('Nodes that should run the pod.'),
-    numberReady: s.int32(4).default(0).doc('Nodes whose pod is ready.'),
+    currentNumberScheduled: s.int32(1).min(0).default(0).doc('Nodes that should run the pod and do.'),
+    numberMisscheduled: s.int32(2).min(0).default(0).doc('Nodes that run the pod and should not.'),
+    desiredNumberScheduled: s.int32(3).min(0).default(0).doc('Nodes that should run the pod.'),
+    numberReady: s.int32(4).min(0).default(0).doc('Nodes whose pod is ready.'),
     observedGeneration: s.int64(5).optional().doc('The metadata.generation that this status speaks of.'),
-    updatedNumberScheduled: s.int32(6).optional().doc('Nodes that run the updated pod.'),
-    numberAvailable: s.int32(7).optional().doc('Nodes whose pod is available.'),
-    numberUnavailable: s.int32(8).optional().doc('Nodes that should have an available pod and have none.'),
+    updatedNumberScheduled: s.int32(6).min(0).optional().doc('Nodes that run the updated pod.'),
+    numberAvailable: s.int32(7).min(0).optional().doc('Nodes whose pod is available.'),
+    numberUnavailable: s.int32(8).min(0).optional().doc('Nodes that should have an available pod and have none.'),
     collisionCount: s
       .int32(9)
       .optional()
@@ -158,6 +161,14 @@ export const DaemonSet = resource({
     selectorColumn,
   ],
   hooks: {
+    validateCreate: ({ spec }) => [
+      ...selectorAndTemplateCauses(spec, { empty: 'daemonset', kind: 'DaemonSet' }),
+      ...daemonSetStrategyCauses(spec.updateStrategy),
+    ],
+    validateStatus: ({ status }, { status: old }) => [
+      ...neverLess('status.collisionCount', status.collisionCount, old.collisionCount),
+    ],
+    warnings: ({ spec }) => [...podWarnings('spec.template.spec', spec.template.spec)],
     fill: (draft) => {
       if (draft.spec === undefined) return draft;
       const spec = fillTemplateOf(draft.spec);

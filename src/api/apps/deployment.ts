@@ -7,6 +7,9 @@ import { labelSelector } from '#schema/label-selector.ts';
 import { podTemplateSpec } from '../core/pod-template.ts';
 import { ageColumn, containersColumn, imagesColumn, nameColumn, selectorColumn } from '../columns.ts';
 import { fillTemplateOf } from '../core/pod-defaults.ts';
+import { invalidValue } from '#meta/causes.ts';
+import { podWarnings } from '../core/pod-warnings.ts';
+import { countCauses, deploymentStrategyCauses, neverLess, selectorAndTemplateCauses } from './workload-validation.ts';
 
 export const rollingUpdateDeployment = struct(
   'apps.v1.RollingUpdateDeployment',
@@ -40,9 +43,10 @@ export interface DeploymentStrategy extends Of<typeof deploymentStrategy> {}
 export const deploymentSpec = struct(
   'apps.v1.DeploymentSpec',
   {
-    replicas: s.int32(1).default(1).doc('How many pods should exist.'),
+    replicas: s.int32(1).min(0).default(1).doc('How many pods should exist.'),
     selector: s
       .field(2, labelSelector)
+      .immutable()
       .doc('Labels of the pods that belong to it; must match the template and cannot be changed.'),
     template: s
       .field(3, podTemplateSpec)
@@ -54,11 +58,12 @@ export const deploymentSpec = struct(
       .patchStrategy('retainKeys')
       .default({})
       .doc('How pods are replaced when the template changes.'),
-    minReadySeconds: s.int32(5).optional().doc('Seconds a pod must stay ready to count as available.'),
-    revisionHistoryLimit: s.int32(6).default(10).doc('How many old ReplicaSets are kept for a rollback.'),
+    minReadySeconds: s.int32(5).min(0).optional().doc('Seconds a pod must stay ready to count as available.'),
+    revisionHistoryLimit: s.int32(6).min(0).default(10).doc('How many old ReplicaSets are kept for a rollback.'),
     paused: s.boolean(7).optional().doc('When true, changes of the template are not rolled out.'),
     progressDeadlineSeconds: s
       .int32(9)
+      .min(0)
       .default(600)
       .doc('Seconds without progress after which the rollout counts as failed.'),
   },
@@ -141,6 +146,27 @@ export const Deployment = resource({
     selectorColumn,
   ],
   hooks: {
+    validateCreate: ({ spec }) => [
+      ...selectorAndTemplateCauses(spec, { empty: 'deployment', kind: 'ReplicaSet' }),
+      ...deploymentStrategyCauses(spec.strategy),
+      ...(spec.progressDeadlineSeconds <= (spec.minReadySeconds ?? 0)
+        ? [
+            invalidValue(
+              'spec.progressDeadlineSeconds',
+              spec.progressDeadlineSeconds,
+              'must be greater than minReadySeconds',
+            ),
+          ]
+        : []),
+    ],
+    validateStatus: ({ status }, { status: old }) => [
+      ...countCauses(status, {
+        replicas: status.replicas ?? 0,
+        counts: ['updatedReplicas', 'readyReplicas', 'availableReplicas'],
+      }),
+      ...neverLess('status.collisionCount', status.collisionCount, old.collisionCount),
+    ],
+    warnings: ({ spec }) => [...podWarnings('spec.template.spec', spec.template.spec)],
     fill: (draft) => {
       if (draft.spec === undefined) return draft;
       const spec = fillTemplateOf(draft.spec);

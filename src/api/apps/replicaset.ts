@@ -7,14 +7,17 @@ import { labelSelector } from '#schema/label-selector.ts';
 import { podTemplateSpec } from '../core/pod-template.ts';
 import { ageColumn, containersColumn, imagesColumn, nameColumn, selectorColumn } from '../columns.ts';
 import { fillTemplateOf } from '../core/pod-defaults.ts';
+import { podWarnings } from '../core/pod-warnings.ts';
+import { countCauses, selectorAndTemplateCauses } from './workload-validation.ts';
 
 export const replicaSetSpec = struct(
   'apps.v1.ReplicaSetSpec',
   {
-    replicas: s.int32(1).default(1).doc('How many pods should exist.'),
-    minReadySeconds: s.int32(4).optional().doc('Seconds a pod must stay ready to count as available.'),
+    replicas: s.int32(1).min(0).default(1).doc('How many pods should exist.'),
+    minReadySeconds: s.int32(4).min(0).optional().doc('Seconds a pod must stay ready to count as available.'),
     selector: s
       .field(2, labelSelector)
+      .immutable()
       .doc('Labels of the pods that belong to it; must match the template and cannot be changed.'),
     template: s
       .field(3, podTemplateSpec)
@@ -85,6 +88,14 @@ export const ReplicaSet = resource({
   ],
   selectable: { 'status.replicas': ({ status }) => String(status.replicas) },
   hooks: {
+    validateCreate: ({ spec }) => [...selectorAndTemplateCauses(spec, { empty: 'deployment', kind: 'ReplicaSet' })],
+    validateStatus: ({ status }) => [
+      ...countCauses(status, {
+        replicas: status.replicas,
+        counts: ['fullyLabeledReplicas', 'readyReplicas', 'availableReplicas'],
+      }),
+    ],
+    warnings: ({ spec }) => [...podWarnings('spec.template.spec', spec.template.spec)],
     fill: (draft) => {
       if (draft.spec === undefined) return draft;
       const spec = fillTemplateOf(draft.spec);

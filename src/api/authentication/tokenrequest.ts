@@ -3,6 +3,10 @@
  */
 import { resource, type ObjectOf } from '#schema/kind.ts';
 import { s, struct, t, type Of } from '#schema/type.ts';
+import { invalidValue } from '#meta/causes.ts';
+
+const secondsMin = 600;
+const secondsMax = 2 ** 32;
 
 export const boundObjectReference = struct(
   'authentication.v1.BoundObjectReference',
@@ -44,6 +48,16 @@ export const TokenRequest = resource({
   plural: 'tokenrequests',
   scope: 'Namespaced',
   verbs: [],
+  hooks: {
+    validateCreate: ({ spec: { expirationSeconds: seconds } }) => [
+      ...(seconds < secondsMin
+        ? [invalidValue('spec.expirationSeconds', seconds, 'may not specify a duration less than 10 minutes')]
+        : []),
+      ...(seconds > secondsMax
+        ? [invalidValue('spec.expirationSeconds', seconds, 'may not specify a duration larger than 2^32 seconds')]
+        : []),
+    ],
+  },
   name: 'authentication.v1.TokenRequest',
   doc: 'Asks for a token of a ServiceAccount; sent to its token subresource.',
   fields: {

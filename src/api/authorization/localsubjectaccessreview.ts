@@ -5,6 +5,7 @@ import { resource, type ObjectOf } from '#schema/kind.ts';
 import { s } from '#schema/type.ts';
 import { subjectAccessReviewStatus } from './attributes.ts';
 import { subjectAccessReviewSpec } from './subjectaccessreview.ts';
+import { subjectCauses } from './review-validation.ts';
 
 export const LocalSubjectAccessReview = resource({
   group: 'authorization.k8s.io',
@@ -13,6 +14,9 @@ export const LocalSubjectAccessReview = resource({
   plural: 'localsubjectaccessreviews',
   scope: 'Namespaced',
   verbs: ['create'],
+  hooks: {
+    validateCreate: ({ spec }) => [...subjectCauses(spec)],
+  },
   name: 'authorization.v1.LocalSubjectAccessReview',
   doc: 'Asks whether a user may do something in one namespace.',
   fields: {

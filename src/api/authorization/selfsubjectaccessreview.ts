@@ -4,6 +4,7 @@
 import { resource, type ObjectOf } from '#schema/kind.ts';
 import { s, struct, type Of } from '#schema/type.ts';
 import { nonResourceAttributes, resourceAttributes, subjectAccessReviewStatus } from './attributes.ts';
+import { askedCauses } from './review-validation.ts';
 
 export const selfSubjectAccessReviewSpec = struct(
   'authorization.v1.SelfSubjectAccessReviewSpec',
@@ -22,6 +23,9 @@ export const SelfSubjectAccessReview = resource({
   plural: 'selfsubjectaccessreviews',
   scope: 'Cluster',
   verbs: ['create'],
+  hooks: {
+    validateCreate: ({ spec }) => [...askedCauses(spec)],
+  },
   name: 'authorization.v1.SelfSubjectAccessReview',
   doc: 'Asks whether the asking user may do something.',
   fields: {

@@ -4,6 +4,7 @@
 import { resource, type ObjectOf } from '#schema/kind.ts';
 import { s, struct, t, type Of } from '#schema/type.ts';
 import { nonResourceAttributes, resourceAttributes, subjectAccessReviewStatus } from './attributes.ts';
+import { subjectCauses } from './review-validation.ts';
 
 export const subjectAccessReviewSpec = struct(
   'authorization.v1.SubjectAccessReviewSpec',
@@ -26,6 +27,9 @@ export const SubjectAccessReview = resource({
   plural: 'subjectaccessreviews',
   scope: 'Cluster',
   verbs: ['create'],
+  hooks: {
+    validateCreate: ({ spec }) => [...subjectCauses(spec)],
+  },
   name: 'authorization.v1.SubjectAccessReview',
   doc: 'Asks whether a user may do something.',
   fields: {

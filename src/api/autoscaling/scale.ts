@@ -7,7 +7,7 @@ import { s, struct, type Of } from '#schema/type.ts';
 export const scaleSpec = struct(
   'autoscaling.v1.ScaleSpec',
   {
-    replicas: s.int32(1).default(0).doc('How many replicas there should be.'),
+    replicas: s.int32(1).min(0).default(0).doc('How many replicas there should be.'),
   },
   { doc: 'The wanted size.' },
 );

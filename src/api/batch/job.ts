@@ -8,6 +8,8 @@ import { podTemplateSpec } from '../core/pod-template.ts';
 import { ageColumn, containersColumn, imagesColumn, nameColumn, selectorColumn } from '../columns.ts';
 import { completions, duration, jobState } from './job-columns.ts';
 import { fillJob, withSelector } from './job-strategy.ts';
+import { podWarnings } from '../core/pod-warnings.ts';
+import { jobCauses, jobStatusCauses, jobUpdateCauses } from './job-validation.ts';
 
 export const podFailurePolicyOnExitCodesRequirement = struct(
   'batch.v1.PodFailurePolicyOnExitCodesRequirement',
@@ -77,19 +79,25 @@ export interface SuccessPolicy extends Of<typeof successPolicy> {}
 export const jobSpec = struct(
   'batch.v1.JobSpec',
   {
-    parallelism: s.int32(1).filled().doc('How many pods may run at once.'),
+    parallelism: s.int32(1).min(0).filled().doc('How many pods may run at once.'),
     completions: s
       .int32(2)
+      .min(0)
       .optional()
       .doc('How many pods must succeed; absent means that one success is enough and all pods work on one queue.'),
-    activeDeadlineSeconds: s.int64(3).optional().doc('Seconds after the start until the Job is failed.'),
-    podFailurePolicy: s.field(11, podFailurePolicy).optional().doc('How failed pods count; needs restartPolicy Never.'),
-    successPolicy: s.field(16, successPolicy).optional().doc('When an indexed Job counts as done early.'),
-    backoffLimit: s.int32(7).filled().doc('How many failures are allowed before the Job is failed.'),
-    backoffLimitPerIndex: s.int32(12).optional().doc('How many failures of one index are allowed.'),
-    maxFailedIndexes: s.int32(13).optional().doc('How many failed indexes are allowed.'),
+    activeDeadlineSeconds: s.int64(3).min(0).optional().doc('Seconds after the start until the Job is failed.'),
+    podFailurePolicy: s
+      .field(11, podFailurePolicy)
+      .immutable()
+      .optional()
+      .doc('How failed pods count; needs restartPolicy Never.'),
+    successPolicy: s.field(16, successPolicy).immutable().optional().doc('When an indexed Job counts as done early.'),
+    backoffLimit: s.int32(7).min(0).filled().doc('How many failures are allowed before the Job is failed.'),
+    backoffLimitPerIndex: s.int32(12).min(0).immutable().optional().doc('How many failures of one index are allowed.'),
+    maxFailedIndexes: s.int32(13).min(0).optional().doc('How many failed indexes are allowed.'),
     selector: s
       .field(4, labelSelector)
+      .immutable()
       .filled()
       .doc('Labels of the pods that belong to it; normally made by the server.'),
     manualSelector: s
@@ -102,10 +110,12 @@ export const jobSpec = struct(
       .doc('The pod to run; restartPolicy must be OnFailure or Never.'),
     ttlSecondsAfterFinished: s
       .int32(8)
+      .min(0)
       .optional()
       .doc('Seconds after its end until the Job is deleted; never when absent.'),
     completionMode: s
       .oneOf(9, 'NonIndexed', 'Indexed')
+      .immutable()
       .default('NonIndexed')
       .doc('NonIndexed, or Indexed to give each pod an index from 0 to completions-1.'),
     suspend: s.boolean(10).default(false).doc('When true, no pods run.'),
@@ -113,7 +123,11 @@ export const jobSpec = struct(
       .oneOf(14, 'TerminatingOrFailed', 'Failed')
       .filled()
       .doc('When a pod is replaced: TerminatingOrFailed, or Failed to wait until it is gone.'),
-    managedBy: s.string(15).optional().doc('The controller that manages the Job, when it is not the built-in one.'),
+    managedBy: s
+      .string(15)
+      .immutable()
+      .optional()
+      .doc('The controller that manages the Job, when it is not the built-in one.'),
   },
   { doc: 'What should run to its end.' },
 );
@@ -198,6 +212,10 @@ export const Job = resource({
   ],
   selectable: { 'status.successful': ({ status }) => String(status.succeeded ?? 0) },
   hooks: {
+    validateCreate: (job) => [...jobCauses(job)],
+    validateUpdate: (job, old) => [...jobUpdateCauses(job, old)],
+    validateStatus: (job) => [...jobStatusCauses(job)],
+    warnings: ({ spec }) => [...podWarnings('spec.template.spec', spec.template.spec)],
     fill: (draft) => fillJob(draft),
     prepareCreate: (job) => ({ ...job, spec: withSelector(job), status: {} }),
     // Old clients that do not say otherwise keep the pods.

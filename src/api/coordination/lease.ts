@@ -4,6 +4,7 @@
 import { resource, type ObjectOf } from '#schema/kind.ts';
 import { s, struct, type Of } from '#schema/type.ts';
 import { ageColumn, nameColumn } from '../columns.ts';
+import { invalidValue } from '#meta/causes.ts';
 
 export const leaseSpec = struct(
   'coordination.v1.LeaseSpec',
@@ -12,7 +13,7 @@ export const leaseSpec = struct(
     leaseDurationSeconds: s.int32(2).optional().doc('How long others wait after renewTime before they take it over.'),
     acquireTime: s.microTime(3).optional().doc('When the holder took it.'),
     renewTime: s.microTime(4).optional().doc('When the holder last renewed it.'),
-    leaseTransitions: s.int32(5).optional().doc('How often it changed hands.'),
+    leaseTransitions: s.int32(5).min(0).optional().doc('How often it changed hands.'),
   },
   { doc: 'Who holds the lease, and for how long.' },
 );
@@ -34,6 +35,13 @@ export const Lease = resource({
     },
     ageColumn,
   ],
+  hooks: {
+    validateCreate: ({ spec }) => [
+      ...(spec.leaseDurationSeconds !== undefined && spec.leaseDurationSeconds <= 0
+        ? [invalidValue('spec.leaseDurationSeconds', spec.leaseDurationSeconds, 'must be greater than 0')]
+        : []),
+    ],
+  },
   name: 'coordination.v1.Lease',
   doc: 'A lock with a time limit: node heartbeats and leader election.',
   fields: {

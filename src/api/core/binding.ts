@@ -4,6 +4,7 @@
 import { resource, type ObjectOf } from '#schema/kind.ts';
 import { s } from '#schema/type.ts';
 import { objectReference } from './references.ts';
+import { notSupported, required } from '#meta/causes.ts';
 
 export const Binding = resource({
   group: '',
@@ -12,6 +13,12 @@ export const Binding = resource({
   plural: 'bindings',
   scope: 'Namespaced',
   verbs: ['create'],
+  hooks: {
+    validateCreate: ({ target }) => [
+      ...(target.kind && target.kind !== 'Node' ? [notSupported('target.kind', target.kind, ['Node', '<empty>'])] : []),
+      ...(target.name ? [] : [required('target.name')]),
+    ],
+  },
   name: 'core.v1.Binding',
   doc: "Ties a pod to a node; sent to the pod's binding subresource.",
   fields: {

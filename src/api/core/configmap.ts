@@ -4,6 +4,7 @@
 import { resource, type ObjectOf } from '#schema/kind.ts';
 import { s, t } from '#schema/type.ts';
 import { ageColumn, nameColumn } from '../columns.ts';
+import { configMapCauses, configMapUpdateCauses } from './data-validation.ts';
 
 export const ConfigMap = resource({
   group: '',
@@ -22,6 +23,10 @@ export const ConfigMap = resource({
     },
     ageColumn,
   ],
+  hooks: {
+    validateCreate: (map) => [...configMapCauses(map)],
+    validateUpdate: (map, old) => [...configMapUpdateCauses(map, old)],
+  },
   name: 'core.v1.ConfigMap',
   doc: 'Settings for programs, as keys and values.',
   fields: {

@@ -101,6 +101,7 @@ export const container = struct(
     ports: s
       .list(6, containerPort, {
         list: 'map',
+        duplicates: 'allowed',
         keys: ['containerPort', 'protocol'],
         patch: { strategy: 'merge', mergeKey: 'containerPort' },
       })
@@ -111,7 +112,12 @@ export const container = struct(
       .optional()
       .doc('ConfigMaps and Secrets whose keys become environment variables. Later ones win; env wins over all.'),
     env: s
-      .list(7, envVar, { list: 'map', keys: ['name'], patch: { strategy: 'merge', mergeKey: 'name' } })
+      .list(7, envVar, {
+        list: 'map',
+        duplicates: 'allowed',
+        keys: ['name'],
+        patch: { strategy: 'merge', mergeKey: 'name' },
+      })
       .optional()
       .doc('Environment variables.'),
     resources: s.field(8, resourceRequirements).default({}).doc('Compute resources it asks for and may use.'),
@@ -128,12 +134,18 @@ export const container = struct(
       .optional()
       .doc('Rules looked at, in order, before restartPolicy when the container ends.'),
     volumeMounts: s
-      .list(9, volumeMount, { list: 'map', keys: ['mountPath'], patch: { strategy: 'merge', mergeKey: 'mountPath' } })
+      .list(9, volumeMount, {
+        list: 'map',
+        duplicates: 'allowed',
+        keys: ['mountPath'],
+        patch: { strategy: 'merge', mergeKey: 'mountPath' },
+      })
       .optional()
       .doc('Volumes that appear in the file system.'),
     volumeDevices: s
       .list(21, volumeDevice, {
         list: 'map',
+        duplicates: 'allowed',
         keys: ['devicePath'],
         patch: { strategy: 'merge', mergeKey: 'devicePath' },
       })
@@ -182,6 +194,7 @@ export const ephemeralContainerCommon = struct('core.v1.EphemeralContainerCommon
   ports: s
     .list(6, containerPort, {
       list: 'map',
+      duplicates: 'allowed',
       keys: ['containerPort', 'protocol'],
       patch: { strategy: 'merge', mergeKey: 'containerPort' },
     })
@@ -189,7 +202,12 @@ export const ephemeralContainerCommon = struct('core.v1.EphemeralContainerCommon
     .doc('Not allowed here.'),
   envFrom: s.list(19, envFromSource).optional().doc('ConfigMaps and Secrets whose keys become environment variables.'),
   env: s
-    .list(7, envVar, { list: 'map', keys: ['name'], patch: { strategy: 'merge', mergeKey: 'name' } })
+    .list(7, envVar, {
+      list: 'map',
+      duplicates: 'allowed',
+      keys: ['name'],
+      patch: { strategy: 'merge', mergeKey: 'name' },
+    })
     .optional()
     .doc('Environment variables.'),
   resources: s
@@ -200,11 +218,21 @@ export const ephemeralContainerCommon = struct('core.v1.EphemeralContainerCommon
   restartPolicy: s.oneOf(24, 'Always', 'Never', 'OnFailure').optional().doc('Not allowed here.'),
   restartPolicyRules: s.list(25, containerRestartRule).optional().doc('Not allowed here.'),
   volumeMounts: s
-    .list(9, volumeMount, { list: 'map', keys: ['mountPath'], patch: { strategy: 'merge', mergeKey: 'mountPath' } })
+    .list(9, volumeMount, {
+      list: 'map',
+      duplicates: 'allowed',
+      keys: ['mountPath'],
+      patch: { strategy: 'merge', mergeKey: 'mountPath' },
+    })
     .optional()
     .doc('Volumes that appear in the file system; no subPath.'),
   volumeDevices: s
-    .list(21, volumeDevice, { list: 'map', keys: ['devicePath'], patch: { strategy: 'merge', mergeKey: 'devicePath' } })
+    .list(21, volumeDevice, {
+      list: 'map',
+      duplicates: 'allowed',
+      keys: ['devicePath'],
+      patch: { strategy: 'merge', mergeKey: 'devicePath' },
+    })
     .optional()
     .doc('Block devices the container sees.'),
   livenessProbe: s.field(10, probe).optional().doc('Not allowed here.'),

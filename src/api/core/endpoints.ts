@@ -5,6 +5,7 @@ import { resource, type ObjectOf } from '#schema/kind.ts';
 import { s, struct, type Of } from '#schema/type.ts';
 import { objectReference } from './references.ts';
 import { ageColumn, nameColumn } from '../columns.ts';
+import { endpointsCauses } from './endpoints-validation.ts';
 
 const shownMax = 3;
 
@@ -73,6 +74,10 @@ export const Endpoints = resource({
     },
     ageColumn,
   ],
+  hooks: {
+    validateCreate: (endpoints) => [...endpointsCauses(endpoints)],
+    warnings: () => ['v1 Endpoints is deprecated in v1.33+; use discovery.k8s.io/v1 EndpointSlice'],
+  },
   name: 'core.v1.Endpoints',
   doc: 'The addresses behind a Service. EndpointSlices replace it.',
   fields: {

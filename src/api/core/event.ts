@@ -6,6 +6,7 @@ import { resource, type ObjectOf } from '#schema/kind.ts';
 import { s, struct, type Of } from '#schema/type.ts';
 import { objectReference } from './references.ts';
 import { eventColumns, type EventView } from './event-columns.ts';
+import { eventCauses } from './event-validation.ts';
 
 export const eventSource = struct(
   'core.v1.EventSource',
@@ -52,6 +53,14 @@ export const Event = resource({
     reportingComponent: ({ reportingComponent }) => reportingComponent,
     source: ({ source, reportingComponent }) => source.component || reportingComponent,
     type: ({ type }) => type ?? '',
+  },
+  hooks: {
+    validateCreate: (event) => [
+      ...eventCauses(
+        { ...event, object: event.involvedObject, controller: event.reportingComponent },
+        { object: 'involvedObject', controller: 'reportingComponent', message: 'message' },
+      ),
+    ],
   },
   name: 'core.v1.Event',
   doc: 'Something that happened to an object, for people; kept for an hour or so.',

@@ -5,6 +5,7 @@ import { resource, type ObjectOf } from '#schema/kind.ts';
 import { s, struct, t, type Of } from '#schema/type.ts';
 import type { ObjectMeta } from '#meta/object-meta.ts';
 import { ageColumn, nameColumn } from '../columns.ts';
+import { finalizerCauses, phaseCauses } from './namespace-validation.ts';
 
 /** Every namespace carries its name as a label, so that selectors can name it. */
 const labelled = (metadata: ObjectMeta): ObjectMeta => ({
@@ -63,6 +64,8 @@ export const Namespace = resource({
   ],
   selectable: { 'status.phase': ({ status }) => status.phase, name: ({ metadata }) => metadata.name },
   hooks: {
+    validateCreate: ({ spec }) => spec.finalizers.flatMap((name) => [...finalizerCauses('spec.finalizers', name)]),
+    validateStatus: ({ metadata, status }) => [...phaseCauses(metadata, status)],
     name: 'dns1123Label',
     fill: (draft) =>
       draft.spec?.finalizers === undefined ? { ...draft, spec: { ...draft.spec, finalizers: [] } } : draft,

@@ -5,6 +5,7 @@ import { resource, type ObjectOf } from '#schema/kind.ts';
 import { s, struct, t, type Of } from '#schema/type.ts';
 import { taint } from './tolerations.ts';
 import { nodeColumns } from './node-columns.ts';
+import { nodeCauses, nodeUpdateCauses } from './node-validation.ts';
 
 export const configMapNodeConfigSource = struct(
   'core.v1.ConfigMapNodeConfigSource',
@@ -188,7 +189,12 @@ export const nodeStatus = struct(
       .optional()
       .doc('State in detail.'),
     addresses: s
-      .list(5, nodeAddress, { list: 'map', keys: ['type'], patch: { strategy: 'merge', mergeKey: 'type' } })
+      .list(5, nodeAddress, {
+        list: 'map',
+        duplicates: 'allowed',
+        keys: ['type'],
+        patch: { strategy: 'merge', mergeKey: 'type' },
+      })
       .optional()
       .doc('How the node is reached.'),
     daemonEndpoints: s.field(6, nodeDaemonEndpoints).default({}).doc("Ports of the node's daemons."),
@@ -220,6 +226,9 @@ export const Node = resource({
   columns: nodeColumns,
   selectable: { 'spec.unschedulable': ({ spec }) => String(spec.unschedulable ?? false) },
   hooks: {
+    validateCreate: (node) => [...nodeCauses(node)],
+    validateUpdate: (node, old) => [...nodeUpdateCauses(node, old)],
+    validateStatus: (node, old) => [...nodeCauses(node), ...nodeUpdateCauses(node, old)],
     fill: (node) =>
       node.status?.capacity === undefined || node.status.allocatable !== undefined
         ? node

@@ -149,7 +149,12 @@ export const podSpec = struct(
       .default({})
       .doc('Security settings of the pod, and defaults for its containers.'),
     imagePullSecrets: s
-      .list(15, localObjectReference, { list: 'map', keys: ['name'], patch: { strategy: 'merge', mergeKey: 'name' } })
+      .list(15, localObjectReference, {
+        list: 'map',
+        duplicates: 'allowed',
+        keys: ['name'],
+        patch: { strategy: 'merge', mergeKey: 'name' },
+      })
       .optional()
       .doc('Secrets of the namespace with credentials for pulling the images.'),
     hostname: s.string(16).optional().doc("Host name inside the pod; the pod's name when empty."),
@@ -161,7 +166,12 @@ export const podSpec = struct(
     schedulerName: s.string(19).default('default-scheduler').doc('The scheduler that places the pod.'),
     tolerations: s.list(22, toleration).optional().doc('Taints the pod can live with.'),
     hostAliases: s
-      .list(23, hostAlias, { list: 'map', keys: ['ip'], patch: { strategy: 'merge', mergeKey: 'ip' } })
+      .list(23, hostAlias, {
+        list: 'map',
+        duplicates: 'allowed',
+        keys: ['ip'],
+        patch: { strategy: 'merge', mergeKey: 'ip' },
+      })
       .optional()
       .doc("Lines to add to the pod's hosts file."),
     priorityClassName: s.string(24).optional().doc('The PriorityClass that gives the pod its priority.'),
@@ -190,6 +200,7 @@ export const podSpec = struct(
     topologySpreadConstraints: s
       .list(33, topologySpreadConstraint, {
         list: 'map',
+        duplicates: 'allowed',
         keys: ['topologyKey', 'whenUnsatisfiable'],
         patch: { strategy: 'merge', mergeKey: 'topologyKey' },
       })
@@ -199,7 +210,12 @@ export const podSpec = struct(
     os: s.field(36, podOS).optional().doc('The operating system of the containers. Some security fields depend on it.'),
     hostUsers: s.boolean(37).optional().doc('False gives the pod a user namespace of its own.'),
     schedulingGates: s
-      .list(38, podSchedulingGate, { list: 'map', keys: ['name'], patch: { strategy: 'merge', mergeKey: 'name' } })
+      .list(38, podSchedulingGate, {
+        list: 'map',
+        duplicates: 'allowed',
+        keys: ['name'],
+        patch: { strategy: 'merge', mergeKey: 'name' },
+      })
       .optional()
       .doc('While any is present the scheduler does not try to place the pod. Can only be set at creation.'),
     resourceClaims: s

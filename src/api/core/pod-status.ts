@@ -158,6 +158,7 @@ export const containerStatus = struct(
     volumeMounts: s
       .list(12, volumeMountStatus, {
         list: 'map',
+        duplicates: 'allowed',
         keys: ['mountPath'],
         patch: { strategy: 'merge', mergeKey: 'mountPath' },
       })
@@ -228,7 +229,12 @@ export const podStatus = struct(
       .doc('All addresses of the node.'),
     podIP: s.string(6).optional().doc('Address of the pod inside the cluster.'),
     podIPs: s
-      .list(12, podIP, { list: 'map', keys: ['ip'], patch: { strategy: 'merge', mergeKey: 'ip' } })
+      .list(12, podIP, {
+        list: 'map',
+        duplicates: 'allowed',
+        keys: ['ip'],
+        patch: { strategy: 'merge', mergeKey: 'ip' },
+      })
       .optional()
       .doc('All addresses of the pod, at most one of each family; podIP comes first.'),
     startTime: s.time(7).optional().doc('When the kubelet took the pod, before it pulled images.'),

@@ -8,6 +8,9 @@ import { podStatus } from './pod-status.ts';
 import { podColumns } from './pod-columns.ts';
 import { fillPod } from './pod-defaults.ts';
 import { freshStatus, withLabelsOfPod } from './pod-strategy.ts';
+import { podStatusCauses, podUpdateCauses } from './pod-update-validation.ts';
+import { podSpecCauses } from './pod-validation.ts';
+import { podWarnings } from './pod-warnings.ts';
 
 export const Pod = resource({
   group: '',
@@ -44,6 +47,10 @@ export const Pod = resource({
     'status.nominatedNodeName': ({ status }) => status.nominatedNodeName ?? '',
   },
   hooks: {
+    validateCreate: (pod) => [...podSpecCauses('spec', pod.spec, pod.metadata.name)],
+    validateUpdate: (pod, old) => [...podUpdateCauses(pod, old)],
+    validateStatus: (pod, old) => [...podStatusCauses(pod, old)],
+    warnings: (pod) => [...podWarnings('spec', pod.spec)],
     fill: (pod) => fillPod(pod),
     prepareCreate: (pod) => ({
       ...pod,

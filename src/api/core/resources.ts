@@ -19,7 +19,7 @@ export const resourceRequirements = struct(
     limits: s.map(1, t.quantity).optional().doc('The most that may be used.'),
     requests: s.map(2, t.quantity).optional().doc('The least that is reserved; the limits when absent.'),
     claims: s
-      .list(3, resourceClaim, { list: 'map', keys: ['name'] })
+      .list(3, resourceClaim, { list: 'map', duplicates: 'allowed', keys: ['name'] })
       .optional()
       .doc('Claims of the pod that the container uses.'),
   },

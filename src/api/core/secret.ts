@@ -4,6 +4,7 @@
 import { resource, type ObjectOf } from '#schema/kind.ts';
 import { s, t } from '#schema/type.ts';
 import { ageColumn, nameColumn } from '../columns.ts';
+import { secretCauses, secretUpdateCauses } from './data-validation.ts';
 
 export const Secret = resource({
   group: '',
@@ -24,6 +25,8 @@ export const Secret = resource({
   ],
   selectable: { type: ({ type }) => type },
   hooks: {
+    validateCreate: (secret) => [...secretCauses(secret)],
+    validateUpdate: (secret, old) => [...secretUpdateCauses(secret, old)],
     fill: (draft) => {
       if (draft.stringData === undefined) return draft;
       const { stringData, ...rest } = draft;

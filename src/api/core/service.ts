@@ -6,6 +6,7 @@ import { s, struct, t, type Of } from '#schema/type.ts';
 import { condition } from '#schema/condition.ts';
 import { serviceColumns } from './service-columns.ts';
 import { createService, fillService, updateService } from './service-strategy.ts';
+import { loadBalancerStatusCauses, serviceCauses, serviceUpdateCauses } from './service-validation.ts';
 
 export const servicePort = struct(
   'core.v1.ServicePort',
@@ -43,7 +44,12 @@ export const serviceSpec = struct(
   'core.v1.ServiceSpec',
   {
     ports: s
-      .list(1, servicePort, { list: 'map', keys: ['port', 'protocol'], patch: { strategy: 'merge', mergeKey: 'port' } })
+      .list(1, servicePort, {
+        list: 'map',
+        duplicates: 'allowed',
+        keys: ['port', 'protocol'],
+        patch: { strategy: 'merge', mergeKey: 'port' },
+      })
       .optional()
       .doc('The ports of the Service.'),
     selector: s
@@ -179,6 +185,12 @@ export const Service = resource({
   columns: serviceColumns,
   selectable: { 'spec.clusterIP': ({ spec }) => spec.clusterIP ?? '', 'spec.type': ({ spec }) => spec.type },
   hooks: {
+    name: 'dns1123Label',
+    validateCreate: (service) => [...serviceCauses(service)],
+    validateUpdate: (service, old) => [...serviceUpdateCauses(service, old)],
+    validateStatus: ({ spec, status }) => [
+      ...loadBalancerStatusCauses('status.loadBalancer', status.loadBalancer, spec),
+    ],
     fill: (service) => fillService(service),
     prepareCreate: (service) => createService(service),
     prepareUpdate: (service, old) => updateService(service, old),

@@ -41,7 +41,12 @@ export const ServiceAccount = resource({
   doc: 'An identity for programs that run in pods.',
   fields: {
     secrets: s
-      .list(2, objectReference, { list: 'map', keys: ['name'], patch: { strategy: 'merge', mergeKey: 'name' } })
+      .list(2, objectReference, {
+        list: 'map',
+        duplicates: 'allowed',
+        keys: ['name'],
+        patch: { strategy: 'merge', mergeKey: 'name' },
+      })
       .optional()
       .doc('Secrets that pods of this account may use. Old: tokens are not stored in Secrets any more.'),
     imagePullSecrets: s

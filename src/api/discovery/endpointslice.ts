@@ -5,6 +5,7 @@ import { resource, type ObjectOf } from '#schema/kind.ts';
 import { s, struct, t, type Of } from '#schema/type.ts';
 import { objectReference } from '../core/references.ts';
 import { ageColumn, nameColumn } from '../columns.ts';
+import { endpointSliceCauses } from './endpointslice-validation.ts';
 
 const shownMax = 3;
 
@@ -106,6 +107,9 @@ export const EndpointSlice = resource({
     },
     ageColumn,
   ],
+  hooks: {
+    validateCreate: (slice) => [...endpointSliceCauses(slice)],
+  },
   name: 'discovery.v1.EndpointSlice',
   doc: 'A part of the endpoints of a Service.',
   fields: {

@@ -8,6 +8,7 @@ import { Event as CoreEvent, eventSource } from '../core/event.ts';
 import { objectReference } from '../core/references.ts';
 import { eventColumns, type EventView } from '../core/event-columns.ts';
 import { fromCore, toCore } from './conversion.ts';
+import { eventCauses, newEventCauses, newEventUpdateCauses } from '../core/event-validation.ts';
 
 export const eventSeries = struct(
   'events.v1.EventSeries',
@@ -62,6 +63,21 @@ export const Event = resource({
     reason: ({ reason }) => reason ?? '',
     reportingController: ({ reportingController }) => reportingController ?? '',
     type: ({ type }) => type ?? '',
+  },
+  hooks: {
+    validateCreate: (event) => {
+      const view = {
+        ...event,
+        object: event.regarding ?? {},
+        controller: event.reportingController,
+        message: event.note,
+      };
+      return [
+        ...newEventCauses(view),
+        ...eventCauses(view, { object: 'regarding', controller: 'reportingController', message: 'note' }),
+      ];
+    },
+    validateUpdate: (event, old) => [...newEventUpdateCauses(event, old)],
   },
   name: 'events.v1.Event',
   doc: 'Something that happened to an object, for people; kept for an hour or so.',

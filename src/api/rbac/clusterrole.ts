@@ -5,6 +5,7 @@ import { resource, type ObjectOf } from '#schema/kind.ts';
 import { s } from '#schema/type.ts';
 import { aggregationRule, policyRule } from './rules.ts';
 import { nameColumn } from '../columns.ts';
+import { roleCauses } from './rbac-validation.ts';
 
 export const ClusterRole = resource({
   group: 'rbac.authorization.k8s.io',
@@ -21,6 +22,10 @@ export const ClusterRole = resource({
       cell: ({ metadata }) => metadata.creationTimestamp,
     },
   ],
+  hooks: {
+    name: 'pathSegment',
+    validateCreate: (role) => [...roleCauses(role, 'Cluster')],
+  },
   name: 'rbac.v1.ClusterRole',
   doc: 'Rights in the whole cluster, or to be given in single namespaces.',
   fields: {

@@ -5,6 +5,7 @@ import { resource, type ObjectOf } from '#schema/kind.ts';
 import { s } from '#schema/type.ts';
 import { roleRef, subject } from './rules.ts';
 import { bindingColumns, fillSubjects } from './bindings.ts';
+import { bindingCauses, bindingUpdateCauses } from './rbac-validation.ts';
 
 export const ClusterRoleBinding = resource({
   group: 'rbac.authorization.k8s.io',
@@ -13,7 +14,12 @@ export const ClusterRoleBinding = resource({
   plural: 'clusterrolebindings',
   scope: 'Cluster',
   columns: bindingColumns,
-  hooks: { fill: (draft) => fillSubjects(draft), name: 'pathSegment' },
+  hooks: {
+    fill: (draft) => fillSubjects(draft),
+    name: 'pathSegment',
+    validateCreate: (binding) => [...bindingCauses(binding, 'Cluster')],
+    validateUpdate: (binding, old) => [...bindingUpdateCauses(binding, old)],
+  },
   name: 'rbac.v1.ClusterRoleBinding',
   doc: 'Gives the rights of a ClusterRole to users, groups and accounts in the whole cluster.',
   fields: {

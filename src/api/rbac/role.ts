@@ -5,6 +5,7 @@ import { resource, type ObjectOf } from '#schema/kind.ts';
 import { s } from '#schema/type.ts';
 import { policyRule } from './rules.ts';
 import { nameColumn } from '../columns.ts';
+import { roleCauses } from './rbac-validation.ts';
 
 export const Role = resource({
   group: 'rbac.authorization.k8s.io',
@@ -21,6 +22,10 @@ export const Role = resource({
       cell: ({ metadata }) => metadata.creationTimestamp,
     },
   ],
+  hooks: {
+    name: 'pathSegment',
+    validateCreate: (role) => [...roleCauses(role, 'Namespaced')],
+  },
   name: 'rbac.v1.Role',
   doc: 'Rights inside one namespace.',
   fields: {

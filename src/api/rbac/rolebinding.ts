@@ -5,6 +5,7 @@ import { resource, type ObjectOf } from '#schema/kind.ts';
 import { s } from '#schema/type.ts';
 import { roleRef, subject } from './rules.ts';
 import { bindingColumns, fillSubjects } from './bindings.ts';
+import { bindingCauses, bindingUpdateCauses } from './rbac-validation.ts';
 
 export const RoleBinding = resource({
   group: 'rbac.authorization.k8s.io',
@@ -13,7 +14,12 @@ export const RoleBinding = resource({
   plural: 'rolebindings',
   scope: 'Namespaced',
   columns: bindingColumns,
-  hooks: { fill: (draft) => fillSubjects(draft), name: 'pathSegment' },
+  hooks: {
+    fill: (draft) => fillSubjects(draft),
+    name: 'pathSegment',
+    validateCreate: (binding) => [...bindingCauses(binding, 'Namespaced')],
+    validateUpdate: (binding, old) => [...bindingUpdateCauses(binding, old)],
+  },
   name: 'rbac.v1.RoleBinding',
   doc: 'Gives the rights of a role to users, groups and accounts inside one namespace.',
   fields: {
