@@ -62,6 +62,7 @@ test('revisions never go back, even when everything was deleted and compacted', 
 test('kill -9 amid writing loses no acknowledged write', async () => {
   const path = join(folder, 'killed.db');
   let last = 1;
+  const promised = new Map<string, number>();
   for (let round = 0; round < 5; round++) {
     const writer = spawn(process.execPath, [child, path, `r${round}`], { stdio: ['ignore', 'pipe', 'inherit'] });
     let output = '';
@@ -79,9 +80,11 @@ test('kill -9 amid writing loses no acknowledged write', async () => {
       const entry = await store.get(`/r${round}/${n}`);
       assert.equal(entry?.modRevision, revision, line);
       assert.equal(entry?.value.toString(), `${n} `.repeat(200));
+      promised.set(`/r${round}/${n}`, revision as number);
       last = Math.max(last, revision as number);
     }
     assert.ok(store.revision() >= last);
+    for (const [key, revision] of promised) assert.equal((await store.get(key))?.modRevision, revision);
   }
 });
 

@@ -13,6 +13,8 @@ const applicationId = 0x6b_38_74_73;
 const schemaVersion = 1;
 /** Pages of write-ahead log before a checkpoint (80 MB): each costs a pause, so there should be few. */
 const checkpointPages = 20_000;
+/** After a checkpoint the log is written over from its start, which is faster than growing it anew; this much of it stays. */
+const logBytesKept = 100_000_000;
 /** A successor waits this long for its predecessor to let go of the file. */
 const lockWaitMs = 2_000;
 /** Rows looked at in one step of compaction; writers wait for a step at most. */
@@ -259,7 +261,7 @@ function prepare(db: DatabaseSync): void {
     PRAGMA journal_mode = WAL;
     PRAGMA synchronous = FULL;
     PRAGMA wal_autocheckpoint = ${checkpointPages};
-    PRAGMA journal_size_limit = 0;
+    PRAGMA journal_size_limit = ${logBytesKept};
     PRAGMA cache_size = -8000;
     PRAGMA temp_store = MEMORY;
   `);

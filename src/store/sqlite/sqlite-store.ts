@@ -28,8 +28,8 @@ import { Writer } from './writer.ts';
 /** One commit: what it holds delays the answer of its first writer. */
 const batchRowsMax = 2_000;
 const batchBytesMax = 8 * 1024 * 1024;
-/** While one commit runs the next batch is already on its way, so that the disk never waits for the main thread. */
-const batchesInFlightMax = 2;
+/** More would make smaller commits: measured, a second batch on its way gains nothing. */
+const batchesInFlightMax = 1;
 /** Far above what the API server lets in at once; a caller without any limit meets this one. */
 const waitingMax = 100_000;
 /** Changes a page when a watch reads history. */
