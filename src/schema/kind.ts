@@ -91,6 +91,8 @@ export interface Hooks<Stored = AnyObject, Draft = unknown> {
   /** Beyond validateCreate, which runs on updates too. */
   readonly validateUpdate?: (object: Stored, old: Stored) => readonly Cause[];
   readonly validateStatus?: (object: Stored, old: Stored) => readonly Cause[];
+  /** Instead of validateUpdate for a write through another subresource: binding, ephemeralcontainers, resize. */
+  readonly validateSubresource?: (object: Stored, old: Stored, subresource: string) => readonly Cause[];
   /** Warning headers of a create or update. */
   readonly warnings?: (object: Stored, old: Stored | undefined) => readonly string[];
   /** How metadata.name is checked; default: a DNS-1123 subdomain. */

@@ -37,9 +37,7 @@ export const ControllerRevision = resource({
       ...(data === undefined ? [required('data', 'data is mandatory')] : []),
       ...nonNegative('revision', revision),
     ],
-    validateUpdate: ({ data }, old) => [
-      ...(deepEqual(data, old.data) ? [] : [invalidValue('data', data, immutableDetail)]),
-    ],
+    validateUpdate: ({ data }, old) => (deepEqual(data, old.data) ? [] : [invalidValue('data', data, immutableDetail)]),
   },
   name: 'apps.v1.ControllerRevision',
   doc: 'A frozen state that a DaemonSet or StatefulSet can return to.',

@@ -246,7 +246,7 @@ export function* jobUpdateCauses({ spec }: JobLike, { spec: old, status }: JobLi
   if (!deepEqual(spec.template, before)) yield invalidValue('spec.template', spec.template, immutableDetail);
 }
 
-export function* jobStatusCauses({ status, metadata: _ }: JobLike): Causes {
+export function* jobStatusCauses({ status }: JobLike): Causes {
   for (const key of ['active', 'succeeded', 'failed', 'ready', 'terminating'] as const)
     yield* nonNegative(`status.${key}`, status[key]);
   const holds = (type: string): boolean =>

@@ -36,11 +36,10 @@ export const Lease = resource({
     ageColumn,
   ],
   hooks: {
-    validateCreate: ({ spec }) => [
-      ...(spec.leaseDurationSeconds !== undefined && spec.leaseDurationSeconds <= 0
+    validateCreate: ({ spec }) =>
+      spec.leaseDurationSeconds !== undefined && spec.leaseDurationSeconds <= 0
         ? [invalidValue('spec.leaseDurationSeconds', spec.leaseDurationSeconds, 'must be greater than 0')]
-        : []),
-    ],
+        : [],
   },
   name: 'coordination.v1.Lease',
   doc: 'A lock with a time limit: node heartbeats and leader election.',

@@ -64,6 +64,7 @@ export const Namespace = resource({
   ],
   selectable: { 'status.phase': ({ status }) => status.phase, name: ({ metadata }) => metadata.name },
   hooks: {
+    generation: false,
     validateCreate: ({ spec }) => spec.finalizers.flatMap((name) => [...finalizerCauses('spec.finalizers', name)]),
     validateStatus: ({ metadata, status }) => [...phaseCauses(metadata, status)],
     name: 'dns1123Label',

@@ -226,6 +226,7 @@ export const Node = resource({
   columns: nodeColumns,
   selectable: { 'spec.unschedulable': ({ spec }) => String(spec.unschedulable ?? false) },
   hooks: {
+    generation: false,
     validateCreate: (node) => [...nodeCauses(node)],
     validateUpdate: (node, old) => [...nodeUpdateCauses(node, old)],
     validateStatus: (node, old) => [...nodeCauses(node), ...nodeUpdateCauses(node, old)],

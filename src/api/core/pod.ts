@@ -8,7 +8,12 @@ import { podStatus } from './pod-status.ts';
 import { podColumns } from './pod-columns.ts';
 import { fillPod } from './pod-defaults.ts';
 import { freshStatus, withLabelsOfPod } from './pod-strategy.ts';
-import { podStatusCauses, podUpdateCauses } from './pod-update-validation.ts';
+import {
+  ephemeralContainersUpdateCauses,
+  podStatusCauses,
+  podUpdateCauses,
+  resizeCauses,
+} from './pod-update-validation.ts';
 import { podSpecCauses } from './pod-validation.ts';
 import { podWarnings } from './pod-warnings.ts';
 
@@ -49,6 +54,10 @@ export const Pod = resource({
   hooks: {
     validateCreate: (pod) => [...podSpecCauses('spec', pod.spec, pod.metadata.name)],
     validateUpdate: (pod, old) => [...podUpdateCauses(pod, old)],
+    validateSubresource: (pod, old, subresource) => {
+      if (subresource === 'ephemeralcontainers') return [...ephemeralContainersUpdateCauses(pod, old)];
+      return subresource === 'resize' ? [...resizeCauses(pod, old)] : [];
+    },
     validateStatus: (pod, old) => [...podStatusCauses(pod, old)],
     warnings: (pod) => [...podWarnings('spec', pod.spec)],
     fill: (pod) => fillPod(pod),

@@ -185,6 +185,7 @@ export const Service = resource({
   columns: serviceColumns,
   selectable: { 'spec.clusterIP': ({ spec }) => spec.clusterIP ?? '', 'spec.type': ({ spec }) => spec.type },
   hooks: {
+    generation: false,
     name: 'dns1123Label',
     validateCreate: (service) => [...serviceCauses(service)],
     validateUpdate: (service, old) => [...serviceUpdateCauses(service, old)],

@@ -108,6 +108,7 @@ export const EndpointSlice = resource({
     ageColumn,
   ],
   hooks: {
+    generation: true,
     validateCreate: (slice) => [...endpointSliceCauses(slice)],
   },
   name: 'discovery.v1.EndpointSlice',

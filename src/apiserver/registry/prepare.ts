@@ -83,7 +83,9 @@ export function checkUpdate(
     ...validate(kind, object),
     ...validateUpdate(kind, object, old),
     ...(kind.hooks.validateCreate?.(object) ?? []),
-    ...(kind.hooks.validateUpdate?.(object, old) ?? []),
+    ...((subresource !== undefined && kind.hooks.validateSubresource
+      ? kind.hooks.validateSubresource(object, old, subresource)
+      : kind.hooks.validateUpdate?.(object, old)) ?? []),
   ]);
 }
 
