@@ -287,7 +287,7 @@ function checkRequirement(key: string, operator: LabelOperator, values: readonly
 export function checkLabelSelector(selector: LabelSelectorObject | undefined, path: string): readonly Cause[] {
   if (selector === undefined) return [];
   const causes: Cause[] = [...checkLabels(selector.matchLabels, `${path}.matchLabels`)];
-  for (const [index, { key, operator, values = [] }] of (selector.matchExpressions ?? []).entries()) {
+  for (const [index, { key = '', operator = '', values = [] }] of (selector.matchExpressions ?? []).entries()) {
     const at = `${path}.matchExpressions[${index}]`;
     if (operator === 'In' || operator === 'NotIn') {
       if (values.length === 0) {

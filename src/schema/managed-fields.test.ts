@@ -284,7 +284,7 @@ test('applied items keep their order among those of others', () => {
   const live = update(undefined, base({ boxes: [{ name: 'z' }, { name: 'b' }, { name: 'a' }] }));
   const next = apply(live, base({ boxes: [{ name: 'a' }, { name: 'n' }, { name: 'b' }] }));
   assert.deepEqual(
-    (next.spec?.['boxes'] as { name: string }[]).map(({ name }) => name),
+    (next.spec!['boxes'] as { name: string }[]).map(({ name }) => name),
     ['z', 'a', 'n', 'b'],
   );
 });
@@ -304,7 +304,7 @@ test('live items that stand twice survive an apply of others', () => {
   ];
   const live = update(undefined, base({ boxes: [{ name: 'a', ports }] }));
   const next = apply(live, base({ boxes: [{ name: 'a', image: 'i', ports: [{ port: 81 }] }] }));
-  assert.deepEqual((next.spec?.['boxes'] as { ports: unknown }[])[0]?.ports, [...ports, { port: 81 }]);
+  assert.deepEqual((next.spec!['boxes'] as { ports: unknown }[])[0]?.ports, [...ports, { port: 81 }]);
 });
 
 test('at most ten managers that update are kept', () => {
