@@ -14,7 +14,7 @@ const operators = new Set(['In', 'NotIn', 'Exists', 'DoesNotExist']);
 
 /** A selector that cannot be compiled has its own causes; nothing is matched with it. */
 export const isUsable = (selector: LabelSelector | undefined): boolean =>
-  (selector?.matchExpressions ?? []).every(({ operator }) => operators.has(operator));
+  (selector?.matchExpressions ?? []).every(({ key, operator }) => key !== undefined && operators.has(operator));
 
 /** The selector and template of a workload. `kind` stands in the messages. */
 export function* selectorAndTemplateCauses(
