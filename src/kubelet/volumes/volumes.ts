@@ -1,0 +1,238 @@
+/**
+ * A pod's volumes on the node: made before its first container, kept current while it runs, removed after its end. Each kind of volume answers with
+ * the host path that containers mount (https://kubernetes.io/docs/concepts/storage/volumes/).
+ */
+import { join } from 'node:path';
+import { parseQuantity, quantityValue } from '#meta/quantity.ts';
+import type { Container } from '#api/core/container.ts';
+import type { Pod } from '#api/core/pod.ts';
+import type { Volume } from '#api/core/volume.ts';
+import type { World } from '#world/world.ts';
+import { ConfigError, fieldValue, resourceValue, type FieldContext } from '../environment.ts';
+import { writeAtomically, type VolumeFile } from './atomic-files.ts';
+import type { Sources } from './sources.ts';
+
+/** A volume cannot be made (yet); the pod's event FailedMount tells. */
+export class MountError extends Error {
+  constructor(message: string, options?: { cause?: unknown }) {
+    super(message, options);
+    this.name = 'MountError';
+  }
+}
+
+export interface VolumeContext {
+  readonly world: World;
+  readonly sources: Sources;
+  /** The pod's own directory on this node. */
+  readonly directory: string;
+  readonly pod: Pod;
+  readonly fields: FieldContext;
+  readonly allocatable: Readonly<Record<string, string>>;
+}
+
+/** Volume name → host path. */
+export type HostPaths = ReadonlyMap<string, string>;
+
+/** Makes or refreshes all volumes. Throws MountError with upstream's words for what is missing. */
+export async function prepareVolumes(context: VolumeContext): Promise<HostPaths> {
+  const paths = new Map<string, string>();
+  for (const volume of context.pod.spec.volumes ?? []) {
+    try {
+      paths.set(volume.name, await prepare(context, volume));
+    } catch (cause) {
+      throw new MountError(`MountVolume.SetUp failed for volume "${volume.name}" : ${(cause as Error).message}`, { cause });
+    }
+  }
+  return paths;
+}
+
+/** Volumes whose content can change while the pod runs. */
+export const isLive = (volume: Volume): boolean =>
+  volume.configMap !== undefined || volume.secret !== undefined || volume.projected !== undefined || volume.downwardAPI !== undefined;
+
+const placeOf = (context: VolumeContext, plugin: string, name: string): string => join(context.directory, 'volumes', `kubernetes.io~${plugin}`, name);
+
+async function prepare(context: VolumeContext, volume: Volume): Promise<string> {
+  const { pod } = context;
+  const namespace = pod.metadata.namespace ?? '';
+  const owner = pod.spec.securityContext?.fsGroup === undefined ? {} : { gid: pod.spec.securityContext.fsGroup };
+  if (volume.emptyDir) return emptyDir(context, volume.name, volume.emptyDir);
+  if (volume.hostPath) return hostPath(context, volume.hostPath);
+  if (volume.configMap) {
+    const { name = '', items, optional, defaultMode = 0o644 } = volume.configMap;
+    const files = await configMapFiles(context, namespace, { name, items, optional, mode: defaultMode });
+    return written(context, 'configmap', volume.name, files, owner);
+  }
+  if (volume.secret) {
+    const { secretName = '', items, optional, defaultMode = 0o644 } = volume.secret;
+    const files = await secretFiles(context, namespace, { name: secretName, items, optional, mode: defaultMode });
+    return written(context, 'secret', volume.name, files, owner);
+  }
+  if (volume.downwardAPI) {
+    const files = downwardFiles(context, volume.downwardAPI.items ?? [], volume.downwardAPI.defaultMode ?? 0o644);
+    return written(context, 'downward-api', volume.name, files, owner);
+  }
+  if (volume.projected) return written(context, 'projected', volume.name, await projectedFiles(context, volume.projected), owner);
+  const kind = Object.keys(volume).find((key) => key !== 'name') ?? 'unknown';
+  throw new ConfigError(`volumes of kind ${kind} are not supported on this node`);
+}
+
+async function written(context: VolumeContext, plugin: string, name: string, files: ReadonlyMap<string, VolumeFile>, owner: { gid?: number }): Promise<string> {
+  const path = placeOf(context, plugin, name);
+  // Secrets and tokens live in memory, never on the disk.
+  if (plugin === 'secret' || plugin === 'projected') await mountMemory(context.world, path, undefined);
+  await writeAtomically(context.world, path, files, owner);
+  return path;
+}
+
+async function emptyDir(context: VolumeContext, name: string, source: NonNullable<Volume['emptyDir']>): Promise<string> {
+  const path = placeOf(context, 'empty-dir', name);
+  const { disk } = context.world;
+  if ((await disk.stat(path)) === undefined) {
+    await disk.makeDirectory(path, { mode: 0o777 });
+    await disk.chmod(path, 0o777);
+  }
+  if (source.medium === 'Memory') {
+    const limit = source.sizeLimit === undefined ? undefined : parseQuantity(source.sizeLimit);
+    await mountMemory(context.world, path, limit && quantityValue(limit) > 0 ? quantityValue(limit) : undefined, 0o777);
+  }
+  const group = context.pod.spec.securityContext?.fsGroup;
+  if (group !== undefined) {
+    await disk.chown(path, 0, group);
+    await disk.chmod(path, 0o2777);
+  }
+  return path;
+}
+
+/** A tmpfs at `path`, once. */
+async function mountMemory(world: World, path: string, sizeBytes: number | undefined, mode = 0o755): Promise<void> {
+  await world.disk.makeDirectory(path, { mode });
+  if (world.processes.self.uid !== 0 || world.processes.self.platform !== 'linux') return;
+  const mounts = (await world.disk.readText('/proc/self/mounts')) ?? '';
+  if (mounts.includes(` ${path.replaceAll(' ', String.raw`\040`)} tmpfs `)) return;
+  const options = [`mode=${mode.toString(8)}`, ...(sizeBytes === undefined ? [] : [`size=${sizeBytes}`])].join(',');
+  const { code, stderr } = await world.processes.run(['mount', '-t', 'tmpfs', '-o', options, 'tmpfs', path]);
+  if (code !== 0) throw new Error(`tmpfs cannot be mounted: ${stderr.trim()}`);
+}
+
+async function hostPath({ world }: VolumeContext, { path, type = '' }: NonNullable<Volume['hostPath']>): Promise<string> {
+  const stat = await world.disk.stat(path);
+  if (type === 'DirectoryOrCreate' && !stat) await world.disk.makeDirectory(path, { mode: 0o755 });
+  else if (type === 'FileOrCreate' && !stat) await world.disk.write(path, '', { mode: 0o644 });
+  else if (type === 'Directory' && stat?.type !== 'directory') throw new Error(`hostPath type check failed: ${path} is not a directory`);
+  else if (type === 'File' && stat?.type !== 'file') throw new Error(`hostPath type check failed: ${path} is not a file`);
+  else if ((type === 'Socket' || type === 'CharDevice' || type === 'BlockDevice') && stat?.type !== 'other') {
+    throw new Error(`hostPath type check failed: ${path} is not a ${type}`);
+  }
+  return path;
+}
+
+interface KeyedSource {
+  readonly name: string;
+  readonly items: readonly { readonly key: string; readonly path: string; readonly mode?: number }[] | undefined;
+  readonly optional: boolean | undefined;
+  readonly mode: number;
+}
+
+async function configMapFiles({ sources }: VolumeContext, namespace: string, source: KeyedSource): Promise<Map<string, VolumeFile>> {
+  const object = await sources.configMap(namespace, source.name);
+  if (!object && !source.optional) throw new Error(`configmap "${source.name}" not found`);
+  const contents = new Map<string, Buffer>();
+  for (const [key, value] of Object.entries(object?.data ?? {})) contents.set(key, Buffer.from(value));
+  for (const [key, value] of Object.entries(object?.binaryData ?? {})) contents.set(key, Buffer.from(value, 'base64'));
+  return chosen(contents, source);
+}
+
+async function secretFiles({ sources }: VolumeContext, namespace: string, source: KeyedSource): Promise<Map<string, VolumeFile>> {
+  const object = await sources.secret(namespace, source.name);
+  if (!object && !source.optional) throw new Error(`secret "${source.name}" not found`);
+  const contents = new Map(Object.entries(object?.data ?? {}).map(([key, value]) => [key, Buffer.from(value, 'base64')]));
+  return chosen(contents, source);
+}
+
+function chosen(contents: ReadonlyMap<string, Buffer>, { items, optional, mode }: KeyedSource): Map<string, VolumeFile> {
+  const files = new Map<string, VolumeFile>();
+  if (!items?.length) {
+    for (const [key, content] of contents) files.set(key, { content, mode });
+    return files;
+  }
+  for (const item of items) {
+    const content = contents.get(item.key);
+    if (content) files.set(item.path, { content, mode: item.mode ?? mode });
+    else if (!optional) throw new Error(`references non-existent config key: ${item.key}`);
+  }
+  return files;
+}
+
+type DownwardItem = NonNullable<NonNullable<Volume['downwardAPI']>['items']>[number];
+
+function downwardFiles({ pod, fields, allocatable }: VolumeContext, items: readonly DownwardItem[], mode: number): Map<string, VolumeFile> {
+  const files = new Map<string, VolumeFile>();
+  for (const item of items) {
+    const text = item.fieldRef
+      ? fieldValue(item.fieldRef.fieldPath, pod, fields)
+      : item.resourceFieldRef
+        ? resourceValue(item.resourceFieldRef, pod, undefined, allocatable)
+        : '';
+    files.set(item.path, { content: Buffer.from(text), mode: item.mode ?? mode });
+  }
+  return files;
+}
+
+async function projectedFiles(context: VolumeContext, { sources = [], defaultMode = 0o644 }: NonNullable<Volume['projected']>): Promise<Map<string, VolumeFile>> {
+  const namespace = context.pod.metadata.namespace ?? '';
+  const files = new Map<string, VolumeFile>();
+  const add = (more: ReadonlyMap<string, VolumeFile>): void => more.forEach((file, path) => files.set(path, file));
+  for (const source of sources) {
+    if (source.configMap) {
+      const { name = '', items, optional } = source.configMap;
+      add(await configMapFiles(context, namespace, { name, items, optional, mode: defaultMode }));
+    }
+    if (source.secret) {
+      const { name = '', items, optional } = source.secret;
+      add(await secretFiles(context, namespace, { name, items, optional, mode: defaultMode }));
+    }
+    if (source.downwardAPI) add(downwardFiles(context, source.downwardAPI.items ?? [], defaultMode));
+    if (source.serviceAccountToken) {
+      const { audience, expirationSeconds = 3600, path } = source.serviceAccountToken;
+      const token = await context.sources.token(context.pod, audience || undefined, expirationSeconds);
+      // A process that is not root and has no fsGroup must still be able to read its token.
+      const user = context.pod.spec.securityContext?.runAsUser;
+      files.set(path, { content: Buffer.from(token), mode: user === undefined ? defaultMode : 0o644 });
+    }
+  }
+  return files;
+}
+
+/** Unmounts and deletes everything the pod has on this node. */
+export async function removeVolumes(world: World, directory: string): Promise<void> {
+  const mounts = ((await world.disk.readText('/proc/self/mounts')) ?? '').split('\n').map((line) => (line.split(' ')[1] ?? '').replaceAll(String.raw`\040`, ' '));
+  for (const path of mounts.filter((each) => each.startsWith(`${directory}/`)).toSorted().toReversed()) {
+    const { code, stderr } = await world.processes.run(['umount', path]);
+    if (code !== 0) {
+      world.log.warn('a volume is busy and is detached lazily', { path, error: stderr.trim() });
+      await world.processes.run(['umount', '-l', path]);
+    }
+  }
+  await world.disk.remove(directory, { recursive: true });
+}
+
+/** The host path of one mount of a container; `subPath` is made when it is missing and must stay inside the volume. */
+export async function mountedPath(world: World, mount: NonNullable<Container['volumeMounts']>[number], volumePath: string, subPath: string): Promise<string> {
+  if (!subPath) return volumePath;
+  if (subPath.startsWith('/') || subPath.split('/').includes('..')) throw new ConfigError(`subPath "${subPath}" of volume "${mount.name}" must be relative and not contain ".."`);
+  let at = volumePath;
+  for (const part of subPath.split('/').filter(Boolean)) {
+    at = join(at, part);
+    const stat = await world.disk.stat(at);
+    // A container could have planted a link that leads out of its volume; `..data` links are our own.
+    const link = await world.disk.readLink(at);
+    if (link !== undefined) {
+      const target = join(at, '..', link);
+      if (link.startsWith('/') || !target.startsWith(`${volumePath}/`)) throw new ConfigError(`subPath "${subPath}" of volume "${mount.name}" leaves the volume`);
+      const next = await world.disk.readLink(join(volumePath, '..data'));
+      at = next !== undefined && link.startsWith('..data/') ? join(volumePath, next, link.slice('..data/'.length)) : target;
+    } else if (!stat) await world.disk.makeDirectory(at, { mode: 0o755 });
+  }
+  return at;
+}
