@@ -15,7 +15,7 @@ import { put } from '../suite.ts';
 import { openSqliteStore } from './sqlite-store.ts';
 
 const world = nodeWorld({ log: { level: 'silent' } });
-const child = new URL('crash-child.ts', import.meta.url).pathname;
+const child = new URL('test-crash-child.ts', import.meta.url).pathname;
 let folder: string;
 before(async () => {
   folder = await mkdtemp(join(tmpdir(), 'k8ts-crash-'));

@@ -76,9 +76,10 @@ async function run(command: readonly string[], options: RunOptions = {}): Promis
   const { signal, timeoutMs } = options;
   signal?.throwIfAborted();
   const child = spawn(command, options);
-  let stopped: Error | undefined;
+  // A field, because the compiler does not see assignments to a variable in a callback.
+  const ended: { early?: Error } = {};
   const stop = (reason: Error): void => {
-    stopped ??= reason;
+    ended.early ??= reason;
     child.kill('SIGKILL');
   };
   const onAbort = (): void => stop(signal?.reason);
@@ -92,11 +93,11 @@ async function run(command: readonly string[], options: RunOptions = {}): Promis
     const tooMuch = (): void => stop(new RangeError(`${command[0]} printed more than ${outputBytesMax} bytes`));
     const outputs = Promise.all([collect(child.stdout, tooMuch), collect(child.stderr, tooMuch)]);
     const code = await child.exited;
-    if (stopped) {
+    if (ended.early) {
       // A grandchild may hold the pipes open long after the child was killed.
       child.stdout?.destroy();
       child.stderr?.destroy();
-      throw stopped;
+      throw ended.early;
     }
     // A daemon that the child left behind may hold the pipes open: the child's own words are all in them by now.
     const leftBehind = setTimeout(() => {
@@ -107,7 +108,7 @@ async function run(command: readonly string[], options: RunOptions = {}): Promis
     }, drainMs);
     const [stdout, stderr] = await outputs;
     clearTimeout(leftBehind);
-    if (stopped) throw stopped;
+    if (ended.early) throw ended.early;
     return { code, stdout, stderr };
   } finally {
     clearTimeout(timer);

@@ -3,7 +3,7 @@
  * port-forwarding need; whoever holds a socket must end it.
  */
 import { lstatSync, rmSync } from 'node:fs';
-import { connect, createServer, Socket, type AddressInfo, type ListenOptions, type Server } from 'node:net';
+import { connect, createServer, type Socket, type AddressInfo, type ListenOptions, type Server } from 'node:net';
 import type { Duplex } from 'node:stream';
 import { NetworkError, type Listener, type Millis, type SocketAddress } from '../world.ts';
 
