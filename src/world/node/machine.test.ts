@@ -210,7 +210,7 @@ test('the log writes JSON lines at its level, and the last words before an exit'
       return a;
     })(),
   });
-  await clock.sleep(1);
+  await clock.yield();
   const lines = ((await disk.readText(path)) as string)
     .trim()
     .split('\n')

@@ -76,10 +76,16 @@ async function run(command: readonly string[], options: RunOptions = {}): Promis
   const { signal, timeoutMs } = options;
   signal?.throwIfAborted();
   const child = spawn(command, options);
-  // A field, because the compiler does not see assignments to a variable in a callback.
-  const ended: { early?: Error } = {};
+  let stopped: Error | undefined;
+  const requireRunning = (): void => {
+    if (!stopped) return;
+    // A grandchild may hold the pipes open long after the child was killed.
+    child.stdout?.destroy();
+    child.stderr?.destroy();
+    throw stopped;
+  };
   const stop = (reason: Error): void => {
-    ended.early ??= reason;
+    stopped ??= reason;
     child.kill('SIGKILL');
   };
   const onAbort = (): void => stop(signal?.reason);
@@ -93,12 +99,7 @@ async function run(command: readonly string[], options: RunOptions = {}): Promis
     const tooMuch = (): void => stop(new RangeError(`${command[0]} printed more than ${outputBytesMax} bytes`));
     const outputs = Promise.all([collect(child.stdout, tooMuch), collect(child.stderr, tooMuch)]);
     const code = await child.exited;
-    if (ended.early) {
-      // A grandchild may hold the pipes open long after the child was killed.
-      child.stdout?.destroy();
-      child.stderr?.destroy();
-      throw ended.early;
-    }
+    requireRunning();
     // A daemon that the child left behind may hold the pipes open: the child's own words are all in them by now.
     const leftBehind = setTimeout(() => {
       setImmediate(() => {
@@ -108,7 +109,7 @@ async function run(command: readonly string[], options: RunOptions = {}): Promis
     }, drainMs);
     const [stdout, stderr] = await outputs;
     clearTimeout(leftBehind);
-    if (ended.early) throw ended.early;
+    requireRunning();
     return { code, stdout, stderr };
   } finally {
     clearTimeout(timer);
