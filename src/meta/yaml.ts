@@ -21,6 +21,8 @@ import { badRequest } from './status.ts';
 export const yamlBytesMax = 3 * 1024 * 1024;
 const depthMax = 200;
 const aliasesMax = 1000;
+/** Levels with every alias written out: an alias to what holds it has no end. */
+const expandedDepthMax = 1000;
 /** Values of a document with every alias written out. A manifest of 3 MB has about 300,000. */
 const valuesMax = 1_000_000;
 
@@ -63,7 +65,7 @@ const intTag = defineScalarTag<number>('tag:yaml.org,2002:int', {
   implicit: true,
   implicitFirstChars: signsAndDigits,
   resolve: wholeNumber,
-  identify: (data) => Number.isInteger(data),
+  identify: (data) => Number.isSafeInteger(data),
   represent: (data) => String(data),
 });
 
@@ -109,11 +111,12 @@ export function parseYaml(text: string, options: { strict?: boolean; bytesMax?: 
   // Aliases share nodes here, but nothing downstream knows: what they stand for is counted once, before it can hurt.
   if (text.includes('*') && text.includes('&')) {
     let left = valuesMax;
-    const spend = (value: unknown): void => {
-      if (--left < 0) throw badRequest('yaml: document contains excessive aliasing');
-      if (typeof value === 'object' && value !== null) for (const inner of Object.values(value)) spend(inner);
+    const spend = (value: unknown, depth: number): void => {
+      if (--left < 0 || depth > expandedDepthMax) throw badRequest('yaml: document contains excessive aliasing');
+      if (typeof value === 'object' && value !== null)
+        for (const inner of Object.values(value)) spend(inner, depth + 1);
     };
-    for (const document of documents) spend(document);
+    for (const document of documents) spend(document, 0);
   }
   return documents.filter((document) => document !== null && document !== undefined);
 }

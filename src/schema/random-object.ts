@@ -23,7 +23,7 @@ function structArbitrary(struct: StructType, depth: number): fc.Arbitrary<Record
     else if (depth > depthMax) continue;
     model[name] = fieldArbitrary(field, depth);
   }
-  return fc.record(model, { requiredKeys });
+  return fc.record(model, { requiredKeys, noNullPrototype: true });
 }
 
 function fieldArbitrary(field: FieldData, depth: number): fc.Arbitrary<unknown> {
@@ -63,10 +63,14 @@ function typeArbitrary(type: AnyTypeData, depth: number, nonEmpty = false): fc.A
       return fc.constantFrom('100m', '1', '2500m', '64Mi', '1Gi', '10k', '0');
     case 'any':
       return fc
-        .dictionary(word, fc.oneof(word, fc.integer(), fc.boolean()), { maxKeys: 3 })
+        .dictionary(word, fc.oneof(word, fc.integer(), fc.boolean()), { maxKeys: 3, noNullPrototype: true })
         .filter((value) => Object.keys(value).length > 0);
     case 'map':
-      return fc.dictionary(word, typeArbitrary(type.values, depth + 1), { minKeys: 1, maxKeys: 3 });
+      return fc.dictionary(word, typeArbitrary(type.values, depth + 1), {
+        minKeys: 1,
+        maxKeys: 3,
+        noNullPrototype: true,
+      });
     case 'list':
       return listArbitrary(type, depth);
     case 'struct':

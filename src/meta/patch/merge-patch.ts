@@ -4,7 +4,7 @@
 
 /** The target after the patch. */
 export function applyMergePatch(target: unknown, patch: unknown): unknown {
-  if (!isRecord(patch)) return patch;
+  if (!isRecord(patch)) return withoutNulls(patch);
   if (!isRecord(target)) return withoutNulls(patch);
   let out: Record<string, unknown> | undefined;
   for (const key of Object.keys(patch)) {
@@ -30,7 +30,7 @@ function isRecord(value: unknown): value is Record<string, unknown> {
   return typeof value === 'object' && value !== null && !Array.isArray(value);
 }
 
-/** A new subtree has no nulls in its objects; those in lists stay, as upstream has it. */
+/** A new subtree has no nulls in its objects; null items of lists stay. So upstream's library has it. */
 function withoutNulls(value: unknown): unknown {
   if (Array.isArray(value)) return mapShared(value, withoutNulls);
   if (!isRecord(value)) return value;

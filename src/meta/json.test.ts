@@ -1,0 +1,73 @@
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import fc from 'fast-check';
+import { jsonDepthMax, parseJson } from './json.ts';
+
+const read = (text: string | Uint8Array) => parseJson(text, { duplicates: true });
+
+test('text becomes the value that JSON.parse makes of it', () => {
+  fc.assert(
+    fc.property(fc.jsonValue(), (value) => {
+      const text = JSON.stringify(value);
+      const { value: read1, duplicates } = read(Buffer.from(text));
+      assert.deepEqual(read1, JSON.parse(text));
+      assert.deepEqual(duplicates, []);
+    }),
+  );
+});
+
+test('fields that stand twice are named by their paths, and the last one counts', () => {
+  const text = '{"a":1,"b":{"c":[{"d":1,"d":2},{"d\\u0065":1,"de":2}]},"a":"\\"}:{","x":{"y":{},"y":{}}}';
+  assert.deepEqual(read(text), {
+    value: JSON.parse(text),
+    duplicates: ['b.c[0].d', 'b.c[1].de', 'a', 'x.y'],
+  });
+  assert.deepEqual(parseJson(text, { duplicates: false }).duplicates, []);
+});
+
+test('colons and braces in strings do not confuse it', () => {
+  for (const value of [{ 'a:b': ':{[' }, { '\\': '\\\\"' }, ['\\"', { '"': '\\' }], 'x\\\\']) {
+    assert.deepEqual(read(JSON.stringify(value)), { value, duplicates: [] });
+  }
+});
+
+test('a key __proto__ is data', () => {
+  const { value } = read('{"__proto__":{"polluted":true},"constructor":1}');
+  assert.equal(Object.getPrototypeOf(value), Object.prototype);
+  assert.deepEqual(Object.keys(value as object), ['__proto__', 'constructor']);
+  assert.equal(({} as { polluted?: boolean }).polluted, undefined);
+});
+
+test('what is no JSON is refused in Go’s words', () => {
+  const messages: Record<string, string> = {
+    '': 'unexpected end of JSON input',
+    '{': 'unexpected end of JSON input',
+    '{"a":': 'unexpected end of JSON input',
+    '"a': 'unexpected end of JSON input',
+    '{a:1}': "invalid character 'a' looking for beginning of object key string",
+    '{"a" 1}': "invalid character '1' after object key",
+    '{"a":1 "b":2}': "invalid character '\"' after object key:value pair",
+    '[1 2]': "invalid character '2' after array element",
+    '[1,]': "invalid character ']' looking for beginning of value",
+    tru: 'unexpected end of JSON input',
+    nul1: "invalid character '1' in literal null (expecting 'l')",
+    '{} {}': "invalid character '{' after top-level value",
+    '"\\x"': "invalid character 'x' in string escape code",
+    'kind: Pod': "invalid character 'k' looking for beginning of value",
+    '"\n"': "invalid character '\\n' in string literal",
+  };
+  for (const [text, message] of Object.entries(messages))
+    assert.throws(() => read(text), { reason: 'BadRequest', message }, text);
+  assert.throws(() => read(Buffer.from([0x22, 0xff, 0x22])), {
+    reason: 'BadRequest',
+    message: 'invalid UTF-8 in JSON text',
+  });
+});
+
+test('depth is limited', () => {
+  const deep = (levels: number): string => '['.repeat(levels) + ']'.repeat(levels);
+  assert.doesNotThrow(() => read(deep(jsonDepthMax)));
+  assert.throws(() => read(deep(jsonDepthMax + 1)), /exceeded max depth/);
+  assert.throws(() => read('['.repeat(3_000_000)), /exceeded max depth/);
+  assert.throws(() => read(`${'{"a":'.repeat(200_000)}`), /exceeded max depth/);
+});

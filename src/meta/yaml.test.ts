@@ -1,0 +1,96 @@
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import fc from 'fast-check';
+import { formatYaml, parseYaml } from './yaml.ts';
+
+test('scalars read as kubectl reads them', () => {
+  const [value] = parseYaml(
+    [
+      'yes: on',
+      'a: y',
+      'octal: 0o644',
+      'old: 0644',
+      'hex: 0x1F',
+      'under: 1_000',
+      'float: 1.5',
+      'exp: 1e3',
+      'date: 2026-01-02',
+      'time: 2026-01-02T03:04:05Z',
+      'null1: ~',
+      'null2:',
+      'version: 1.27.3',
+      'quoted: "yes"',
+      'port: 8080:80',
+      'sexagesimal: 12:30:45',
+      '1: one',
+      'plus: +1',
+      'minus: -0x10',
+      'zero: 0',
+      'word: 09',
+    ].join('\n'),
+  );
+  assert.deepEqual(value, {
+    true: true,
+    a: true,
+    octal: 420,
+    old: 420,
+    hex: 31,
+    under: 1000,
+    float: 1.5,
+    exp: 1000,
+    date: '2026-01-02',
+    time: '2026-01-02T03:04:05Z',
+    null1: null,
+    null2: null,
+    version: '1.27.3',
+    quoted: 'yes',
+    port: '8080:80',
+    sexagesimal: '12:30:45',
+    1: 'one',
+    plus: 1,
+    minus: -16,
+    zero: 0,
+    word: 9,
+  });
+});
+
+test('documents, anchors and merge keys', () => {
+  assert.deepEqual(parseYaml('---\na: 1\n---\n# nothing\n---\nb: &x {c: 1}\nd: {<<: *x, e: 2}\n'), [
+    { a: 1 },
+    { b: { c: 1 }, d: { c: 1, e: 2 } },
+  ]);
+  assert.deepEqual(parseYaml(''), []);
+  assert.deepEqual(parseYaml('{"apiVersion": "v1"}'), [{ apiVersion: 'v1' }]);
+});
+
+test('a key that stands twice: the last wins, unless it is strict', () => {
+  assert.deepEqual(parseYaml('a: 1\na: 2'), [{ a: 2 }]);
+  assert.throws(() => parseYaml('a: 1\na: 2', { strict: true }), /yaml: line 2: /);
+});
+
+test('hostile text is refused', () => {
+  assert.throws(() => parseYaml('a: [1, 2'), /^ApiError: yaml: /);
+  assert.throws(() => parseYaml('a: &a [*a]\n'), /yaml: /);
+  const bomb = ['a0: &a0 [x, x, x, x, x, x, x, x, x, x]'];
+  for (let level = 1; level < 9; level++) bomb.push(`a${level}: &a${level} [${`*a${level - 1}, `.repeat(10)}]`);
+  assert.throws(() => parseYaml(bomb.join('\n')), /excessive aliasing/);
+  assert.throws(() => parseYaml('['.repeat(100_000)), /yaml: /);
+  assert.throws(() => parseYaml('x'.repeat(4 << 20)), /larger than/);
+  const [value] = parseYaml('__proto__: {polluted: true}');
+  assert.deepEqual(Object.keys(value as object), ['__proto__']);
+  assert.equal(({} as { polluted?: boolean }).polluted, undefined);
+});
+
+test('what is printed reads back the same', () => {
+  assert.equal(
+    formatYaml({ a: [{ b: 'yes' }, 'x: y'], c: '1', d: '2026-01-01' }),
+    'a:\n- b: "yes"\n- "x: y"\nc: "1"\nd: 2026-01-01\n',
+  );
+  fc.assert(
+    fc.property(fc.jsonValue(), (value) => {
+      const json = JSON.parse(JSON.stringify(value)) as unknown;
+      if (json === null) return;
+      assert.deepEqual(parseYaml(formatYaml(json)), [json]);
+    }),
+  );
+});
