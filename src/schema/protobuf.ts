@@ -25,7 +25,8 @@ export interface Envelope {
 
 /** Opens `k8s\0` + runtime.Unknown. Throws ProtobufError. */
 export function openEnvelope(bytes: Buffer): Envelope {
-  if (bytes.length < 4 || !bytes.subarray(0, 4).equals(magic)) throw new ProtobufError('provided data does not appear to be a protobuf message, expected prefix k8s\\0');
+  if (bytes.length < 4 || !bytes.subarray(0, 4).equals(magic))
+    throw new ProtobufError('provided data does not appear to be a protobuf message, expected prefix k8s\\0');
   let apiVersion = '';
   let kind = '';
   let raw: Buffer = Buffer.alloc(0);
@@ -141,7 +142,9 @@ function readEntry(type: AnyTypeData, bytes: Buffer, depth: number): [string, un
   while (reader.more) {
     const field = reader.key();
     if (field.tag === 1 && field.wire === 2) key = reader.text();
-    else if (field.tag === 2) value = type.is === 'list' ? readItems(type.items, reader.bytes(), depth) : readValue(type, reader, field.wire, depth);
+    else if (field.tag === 2)
+      value =
+        type.is === 'list' ? readItems(type.items, reader.bytes(), depth) : readValue(type, reader, field.wire, depth);
     else reader.skip(field.wire);
   }
   return [key, value];
@@ -275,7 +278,8 @@ function writeStruct(layout: Layout, object: Readonly<Record<string, unknown>>):
   for (const [tag, { name, field }] of layout.fields) {
     const value = object[name];
     if (value === undefined || value === null) continue;
-    if (field.type.is === 'list') for (const item of value as readonly unknown[]) writeValue(writer, tag, field.type.items, item);
+    if (field.type.is === 'list')
+      for (const item of value as readonly unknown[]) writeValue(writer, tag, field.type.items, item);
     else if (field.type.is === 'map') {
       for (const [key, each] of Object.entries(value as Record<string, unknown>)) {
         const entry = new Writer();
@@ -385,7 +389,8 @@ class Reader {
   }
   bytes(): Buffer {
     const length = this.integer();
-    if (length < 0 || this.#at + length > this.#bytes.length) throw new ProtobufError('a length points outside the message');
+    if (length < 0 || this.#at + length > this.#bytes.length)
+      throw new ProtobufError('a length points outside the message');
     const found = this.#bytes.subarray(this.#at, this.#at + length);
     this.#at += length;
     return found;
