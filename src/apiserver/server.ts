@@ -5,6 +5,7 @@
 import type { AnyKind } from '#client/client.ts';
 import { clientOf } from '#client/client-of.ts';
 import type { Client } from '#client/client.ts';
+import { subresourceKinds } from '#api/kinds.ts';
 import { Namespace } from '#api/core/namespace.ts';
 import { Node } from '#api/core/node.ts';
 import { Pod } from '#api/core/pod.ts';
@@ -139,7 +140,7 @@ export async function startApiServer(world: World, options: ApiServerOptions): P
         ca: options.kubeletAccess?.ca ?? tls.clientCa,
       };
       const address = 'port' in listen ? `${listen.host}:${listen.port}` : '';
-      const documents = documentsOf(options.kinds, { ...options.version }, address);
+      const documents = documentsOf({ kinds: options.kinds, bodies: subresourceKinds }, { ...options.version }, address);
       const server = await world.network.serveHttp(
         { listen, tls },
         apiHandlers({ api, documents, health, metrics, kubelets }),

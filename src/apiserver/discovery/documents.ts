@@ -22,8 +22,9 @@ const json = 'application/json';
 const swaggerProtobuf = /application\/com\.github\.proto-openapi\.spec\.v2[@.]v1\.0\+protobuf/;
 const aggregated = /application\/json;[^,]*as=APIGroupDiscoveryList/;
 
+/** `bodies` are the kinds of subresources' bodies: Scale, Eviction, TokenRequest. */
 export function documentsOf(
-  kinds: readonly AnyKind[],
+  { kinds, bodies }: { kinds: readonly AnyKind[]; bodies: readonly AnyKind[] },
   version: Readonly<Record<string, string>>,
   serverAddress: string,
 ): Documents {
@@ -73,13 +74,13 @@ export function documentsOf(
           'application/com.github.proto-openapi.spec.v2.v1.0+protobuf',
         );
       }
-      return once('v2', () => openApiV2(kinds));
+      return once('v2', () => openApiV2(kinds, bodies));
     }
-    if (path === '/openapi/v3') return once('v3', () => openApiV3Index(kinds));
+    if (path === '/openapi/v3') return once('v3', () => openApiV3Index(kinds, bodies));
     if (parts[0] === 'openapi' && parts[1] === 'v3') {
       const name = parts.slice(2).join('/');
       const found = of(name.replace(/^apis?\//, ''));
-      return found.length > 0 ? once(path, () => openApiV3(found)) : undefined;
+      return found.length > 0 ? once(path, () => openApiV3(found, bodies)) : undefined;
     }
     return undefined;
   };

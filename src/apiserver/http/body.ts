@@ -4,6 +4,8 @@
 import { ApiError, badRequest } from '#meta/status.ts';
 import { parseJson } from '#meta/json.ts';
 import { parseYaml } from '#meta/yaml.ts';
+import { decodeMessage, openEnvelope, ProtobufError } from '#schema/protobuf.ts';
+import type { StructType } from '#schema/type.ts';
 import type { Patch } from '#client/client.ts';
 import type { HttpExchange } from '#world/world.ts';
 import { mediaType } from './negotiate.ts';
@@ -40,8 +42,13 @@ export function patchTypeOf(exchange: HttpExchange): Patch['type'] {
   return patch;
 }
 
-/** The body as a value; undefined when there is none. Throws RequestEntityTooLarge, UnsupportedMediaType, BadRequest. */
-export async function bodyOf(exchange: HttpExchange): Promise<Body | undefined> {
+const protobufType = 'application/vnd.kubernetes.protobuf';
+
+/**
+ * The body as a value; undefined when there is none. `schemaOf` finds the struct of a protobuf body. Throws RequestEntityTooLarge,
+ * UnsupportedMediaType, BadRequest.
+ */
+export async function bodyOf(exchange: HttpExchange, schemaOf: (apiVersion: string, kind: string) => StructType | undefined): Promise<Body | undefined> {
   let bytes: Buffer;
   try {
     bytes = await exchange.body(bodyBytesMax);
@@ -55,10 +62,23 @@ export async function bodyOf(exchange: HttpExchange): Promise<Body | undefined> 
   const { type } = mediaType(one(exchange.headers['content-type']) ?? 'application/json');
   if (type === 'application/yaml' || type === 'application/apply-patch+yaml') return fromYaml(bytes);
   if (type === 'application/json' || type === '' || type in patchTypes) return parsed(bytes);
+  if (type === protobufType) return fromProtobuf(bytes, schemaOf);
   throw new ApiError(
     'UnsupportedMediaType',
-    `the body of the request was in an unknown format - accepted media types include: application/json, application/yaml`,
+    `the body of the request was in an unknown format - accepted media types include: application/json, application/yaml, ${protobufType}`,
   );
+}
+
+function fromProtobuf(bytes: Buffer, schemaOf: (apiVersion: string, kind: string) => StructType | undefined): Body {
+  try {
+    const { apiVersion, kind, raw } = openEnvelope(bytes);
+    const schema = schemaOf(apiVersion, kind);
+    if (!schema) throw badRequest(`no kind "${kind}" is registered for version "${apiVersion}"`);
+    return { value: { ...decodeMessage(schema, raw), apiVersion, kind }, duplicates: [] };
+  } catch (cause) {
+    if (cause instanceof ProtobufError) throw new ApiError('BadRequest', `the protobuf body cannot be read: ${cause.message}`, { cause });
+    throw cause;
+  }
 }
 
 function parsed(bytes: Buffer): Body {

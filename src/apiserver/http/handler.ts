@@ -4,7 +4,10 @@
  */
 import { ApiError, badRequest, notFound, toStatus } from '#meta/status.ts';
 import type { AnyKind, ApiCall, DeleteOptions, ListOptions } from '#client/client.ts';
+import { kindOf } from '#api/kinds.ts';
 import type { Verb } from '#schema/kind.ts';
+import { deleteOptions as deleteOptionsType } from '#schema/meta-types.ts';
+import type { StructType } from '#schema/type.ts';
 import type { HttpExchange, HttpHandlers, HttpHeaders, HttpRequestHead, HttpUpgrade } from '#world/world.ts';
 import { idOf, notServed, type Api } from '../api.ts';
 import type { Attributes } from '../attributes.ts';
@@ -181,7 +184,7 @@ async function callOf(exchange: HttpExchange, way: Route, kind: AnyKind): Promis
   const patchType = way.verb === 'patch' ? patchTypeOf(exchange) : undefined;
   const writes =
     way.verb === 'create' || way.verb === 'update' || way.verb === 'patch' || way.verb.startsWith('delete');
-  const body = writes ? await bodyOf(exchange) : undefined;
+  const body = writes ? await bodyOf(exchange, schemaOf) : undefined;
   if (patchType) options = { ...options, patchType };
   if (way.verb.startsWith('delete')) options = { ...options, ...deleteOptions(way, body?.value) };
   else if (writes && body === undefined) throw badRequest('the request needs a body');
@@ -220,6 +223,13 @@ async function callOf(exchange: HttpExchange, way: Route, kind: AnyKind): Promis
     options: { ...options, ...selected },
   };
   return { call, kind, namespace, name, subresource, options: call.options, duplicates: body?.duplicates ?? [] };
+}
+
+/** The struct of a protobuf body: any kind of this API, or the options of a delete. */
+function schemaOf(apiVersion: string, kindName: string): StructType | undefined {
+  if (kindName === 'DeleteOptions') return deleteOptionsType;
+  const [group, version] = apiVersion.includes('/') ? (apiVersion.split('/') as [string, string]) : ['', apiVersion];
+  return kindOf(group, version, kindName)?.schema;
 }
 
 function listOptions({ query }: Route): ListOptions {

@@ -70,6 +70,17 @@ async function createOnce(
     user: asker.user,
     dryRun: asker.dryRun,
   };
+  // What the server itself adds from here on belongs to nobody.
+  if (!managed) {
+    object = trackUpdate({
+      kind,
+      live: undefined,
+      updated: object,
+      manager: asker.fieldManager,
+      time: timestamp(world),
+      apiVersion: apiVersionOf(kind),
+    }) as AnyObject;
+  }
   object = admission.mutate({ ...request, object });
   object = (kind.hooks.prepareCreate?.(object) ?? object) as AnyObject;
   checkCreate(resource, object);
@@ -79,16 +90,6 @@ async function createOnce(
   const allocation = resource.allocate?.allocate(object, undefined);
   if (allocation) object = allocation.object;
   try {
-    if (!managed) {
-      object = trackUpdate({
-        kind,
-        live: undefined,
-        updated: object,
-        manager: asker.fieldManager,
-        time: timestamp(world),
-        apiVersion: apiVersionOf(kind),
-      }) as AnyObject;
-    }
     const key = resource.cache.key(object.metadata.namespace, object.metadata.name);
     if (asker.dryRun) {
       if (resource.cache.get(key)) throw alreadyExists(nameOf(kind), object.metadata.name);
