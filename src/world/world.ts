@@ -92,10 +92,16 @@ export interface Network {
   /** One request. HTTP/2 connections to one authority and identity are shared and re-dialled. Throws NetworkError. */
   request(request: HttpClientRequest): Promise<HttpClientResponse>;
   /** HTTP/1.1 Upgrade; resolves with the raw stream after 101, or with the refusing response. */
-  upgrade(request: HttpClientRequest): Promise<{ socket: Duplex; head: Buffer; headers: HttpHeaders } | HttpClientResponse>;
+  upgrade(
+    request: HttpClientRequest,
+  ): Promise<{ socket: Duplex; head: Buffer; headers: HttpHeaders } | HttpClientResponse>;
+  /** Sockets are half-open capable: after the peer's end the holder must still end its own side. */
   listenTcp(address: SocketAddress, onConnection: (socket: Duplex) => void): Promise<Listener>;
   dialTcp(address: SocketAddress, options?: { timeoutMs?: Millis; signal?: AbortSignal }): Promise<Duplex>;
-  listenUdp(address: { host: string; port: number }, onMessage: (message: Buffer, from: UdpPeer) => void): Promise<UdpListener>;
+  listenUdp(
+    address: { host: string; port: number },
+    onMessage: (message: Buffer, from: UdpPeer) => void,
+  ): Promise<UdpListener>;
   /** Addresses of this network namespace's interfaces. */
   interfaces(): readonly { name: string; address: string; family: 4 | 6; internal: boolean; cidr: string }[];
 }
@@ -188,7 +194,12 @@ export interface HttpClientRequest {
   readonly url: string;
   readonly headers?: HttpHeaders;
   readonly body?: Uint8Array | string | Readable;
-  readonly tls?: { readonly ca?: string; readonly identity?: TlsIdentity; readonly serverName?: string; readonly insecure?: boolean };
+  readonly tls?: {
+    readonly ca?: string;
+    readonly identity?: TlsIdentity;
+    readonly serverName?: string;
+    readonly insecure?: boolean;
+  };
   /** Dial this unix socket instead of the URL's host. */
   readonly socketPath?: string;
   /** HTTP/2 by ALPN (the default for https), or force HTTP/1.1. */
@@ -220,7 +231,10 @@ export interface Processes {
   readonly self: { readonly pid: number; readonly uid: number; readonly platform: string; readonly arch: string };
   /** Environment of this process; never written. */
   readonly env: Readonly<Record<string, string | undefined>>;
-  /** Runs to the end. Never throws for a non-zero exit: the caller reads `code`. Throws when the program is missing. */
+  /**
+   * Runs to the end. Never throws for a non-zero exit: the caller reads `code`. Throws when the program is missing, when
+   * `timeoutMs` or `signal` ended it (it is killed then), and when it prints without end.
+   */
   run(command: readonly string[], options?: RunOptions): Promise<RunResult>;
   spawn(command: readonly string[], options?: SpawnOptions): ChildProcess;
   /** A child under a pseudo terminal. */
@@ -235,6 +249,7 @@ export interface Processes {
 
 export interface RunOptions {
   readonly input?: string | Uint8Array;
+  /** On top of this process' environment. */
   readonly env?: Readonly<Record<string, string>>;
   readonly cwd?: string;
   readonly timeoutMs?: Millis;
@@ -249,6 +264,7 @@ export interface RunResult {
 }
 
 export interface SpawnOptions {
+  /** On top of this process' environment. */
   readonly env?: Readonly<Record<string, string>>;
   readonly cwd?: string;
   /** Lives on when this process ends, in a session of its own. */

@@ -25,6 +25,7 @@ const http1SocketsMax = 256;
 const http1IdleSocketsMax = 16;
 /** Targets with an HTTP/1.1 agent kept: probes reach thousands of addresses, each agent is an object of some hundred bytes. */
 const agentsMax = 1_024;
+const connectionHeaders = new Set(['connection', 'keep-alive', 'proxy-connection', 'transfer-encoding', 'upgrade']);
 const bodyBytesDefaultMax = 256 * 1024 * 1024;
 
 export class HttpClient {
@@ -235,16 +236,18 @@ function http2Headers(
   request: HttpClientRequest,
   body: Uint8Array | Readable | undefined,
 ): OutgoingHttpHeaders {
-  const headers = {
-    ...request.headers,
+  const headers: OutgoingHttpHeaders = {
     ':method': request.method,
     ':path': target.path,
     ':scheme': target.secure ? 'https' : 'http',
     ':authority': target.authority,
-  } as OutgoingHttpHeaders;
-  if (headers['host'] !== undefined) {
-    headers[':authority'] = headers['host'] as string;
-    delete headers['host'];
+  };
+  for (const name in request.headers) {
+    const lower = name.toLowerCase();
+    const value = request.headers[name] as string | string[] | undefined;
+    if (lower === 'host') headers[':authority'] = value as string;
+    // What belongs to one HTTP/1.1 connection has no place in HTTP/2 (RFC 9113, 8.2.2).
+    else if (!connectionHeaders.has(lower)) headers[lower] = value;
   }
   if (body instanceof Uint8Array && headers['content-length'] === undefined) headers['content-length'] = body.length;
   return headers;

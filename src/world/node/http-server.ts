@@ -118,6 +118,11 @@ export async function serveHttp(options: HttpServerOptions, handlers: HttpHandle
       keepAlive: true,
       keepAliveInitialDelay: keepAliveMs,
     });
+    // Also those that never finish their handshake: closing must not wait for them.
+    server.on('connection', (socket) => {
+      sockets.add(socket);
+      socket.once('close', () => sockets.delete(socket));
+    });
     server.on('secureConnection', (socket) => {
       if (closing) {
         socket.destroy();

@@ -99,6 +99,11 @@ export class Http2Exchange implements HttpExchange {
 
 function outgoing(status: number, headers: HttpHeaders): OutgoingHttpHeaders {
   const out = { ':status': status, ...headers } as OutgoingHttpHeaders;
+  // Proxied answers bring what belongs to an HTTP/1.1 connection and has no place here (RFC 9113, 8.2.2).
+  if (out.connection !== undefined) delete out.connection;
+  if (out['transfer-encoding'] !== undefined) delete out['transfer-encoding'];
+  if (out['keep-alive'] !== undefined) delete out['keep-alive'];
+  if (out.upgrade !== undefined) delete out.upgrade;
   return out;
 }
 

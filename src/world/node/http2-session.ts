@@ -35,8 +35,8 @@ export function sessionLimits(maxHeaderBytes: number): SecureServerSessionOption
       maxHeaderListSize: maxHeaderBytes,
       enablePush: false,
     },
-    // Megabytes of frames queued in one session, mostly answers to slow readers.
-    maxSessionMemory: 256,
+    // Megabytes queued in one session, mostly answers to slow readers: twenty lists of 50 MB. More streams are refused.
+    maxSessionMemory: 1_024,
     maxHeaderListPairs: 256,
     maxOutstandingSettings: 10,
     maxSettings: 32,
@@ -88,7 +88,7 @@ export function guardSession(
   return {
     opened(stream) {
       open++;
-      stream.once('close', onClose);
+      stream.on('close', onClose);
     },
   };
 }

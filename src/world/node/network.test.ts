@@ -258,6 +258,31 @@ test('the client dials again after the server went away and came back', async ()
   assert.equal((await ask({ url, tls, protocol: 'http/1.1' })).text, 'second');
 });
 
+test('closing does not wait for a client that never finishes its handshake', async () => {
+  const server = await serve();
+  const silent = rawTcp(server.port, '127.0.0.1');
+  silent.on('error', () => {});
+  await new Promise((resolve) => silent.once('connect', resolve));
+  assert.equal((await ask({ url: `https://127.0.0.1:${server.port}/`, tls: trusting() })).status, 200);
+  await server.close(0);
+  silent.destroy();
+});
+
+test('headers of an HTTP/1.1 connection do not disturb HTTP/2', async () => {
+  await using server = await world.network.serveHttp(
+    { listen: local, tls: serverIdentity },
+    {
+      request(exchange) {
+        const seen = [exchange.headers['connection'], exchange.headers['x-kept'], exchange.headers['host']];
+        exchange.respond(200, { connection: 'keep-alive', 'transfer-encoding': 'chunked' }, JSON.stringify(seen));
+      },
+    },
+  );
+  const headers = { Connection: 'keep-alive', 'X-Kept': 'yes', Host: 'example.org', 'keep-alive': 'timeout=5' };
+  const { text } = await ask({ url: `https://127.0.0.1:${server.port}/`, tls: trusting(), headers });
+  assert.deepEqual(JSON.parse(text), [null, 'yes', 'example.org']);
+});
+
 test('a graceful close lets running requests end and refuses new ones', async () => {
   const server = await serve();
   const url = `https://127.0.0.1:${server.port}/stream`;

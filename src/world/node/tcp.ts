@@ -2,7 +2,7 @@
  * TCP and unix sockets. Connections are half-open capable: the end of the peer's bytes does not end ours, as proxies and
  * port-forwarding need; whoever holds a socket must end it.
  */
-import { lstatSync, rmSync } from 'node:fs';
+import { chmodSync, lstatSync, rmSync } from 'node:fs';
 import { connect, createServer, type Socket, type AddressInfo, type ListenOptions, type Server } from 'node:net';
 import type { Duplex } from 'node:stream';
 import { NetworkError, type Listener, type Millis, type SocketAddress } from '../world.ts';
@@ -48,6 +48,8 @@ export async function listen(server: Server, address: SocketAddress): Promise<So
       server.removeListener('error', onError);
       // After this point only accept() fails (out of file descriptors): the listener itself lives on.
       server.on('error', () => {});
+      // Whoever may speak on a local socket is its owner, unless the owner says otherwise.
+      if ('path' in address) chmodSync(address.path, 0o600);
       resolve();
     });
   });
