@@ -49,6 +49,14 @@ interface StoredRow {
   crc: number;
 }
 
+export interface RangeQuestion {
+  readonly revision: Revision;
+  /** The asker's current revision. */
+  readonly now: Revision;
+  readonly from: string | undefined;
+  readonly limit: number | undefined;
+}
+
 export class Database {
   readonly path: string;
   readonly #db: DatabaseSync;
@@ -107,21 +115,25 @@ export class Database {
     return found && found.version > 0 ? found : undefined;
   }
 
-  range(
-    prefix: string,
-    options: { revision: Revision; from: string | undefined; limit: number | undefined },
-  ): { rows: Row[]; count: number } {
+  /**
+   * The state of a prefix as of `revision`. `more` is by how many entries it is larger than the state as of `now`: counting
+   * what changed in between is much quicker than counting everything.
+   */
+  range(prefix: string, options: RangeQuestion): { rows: Row[]; more: number } {
     const from = options.from !== undefined && options.from > prefix ? options.from : prefix;
-    const states = `FROM log WHERE key >= ? AND key < ? AND id < ? GROUP BY key HAVING version > 0`;
-    const bounds = [from, prefix + last, rowId(options.revision + 1, 0)] as const;
+    const then = rowId(options.revision + 1, 0);
+    const now = rowId(options.now + 1, 0);
     // SQLite takes the other columns of a max() from the row that holds the maximum.
     const rows = this.#sql(
-      `SELECT max(id) AS id, key, create_revision, version, value, crc ${states} ORDER BY key LIMIT ?`,
-    ).all(...bounds, options.limit ?? -1) as unknown as StoredRow[];
-    const { count } = this.#sql(`SELECT count(*) AS count FROM (SELECT max(id), version ${states})`).get(...bounds) as {
-      count: number;
-    };
-    return { rows: rows.map((row) => this.#checked(row)), count };
+      `SELECT max(id) AS id, key, create_revision, version, value, crc FROM log
+       WHERE key >= ? AND key < ? AND id < ? GROUP BY key HAVING version > 0 ORDER BY key LIMIT ?`,
+    ).all(from, prefix + last, then, options.limit ?? -1) as unknown as StoredRow[];
+    const touched = this.#sql('SELECT DISTINCT key FROM log WHERE id >= ? AND id < ? AND key >= ? AND key < ?');
+    let more = 0;
+    for (const { key } of touched.all(then, now, from, prefix + last) as unknown as { key: string }[]) {
+      more += Number(this.#existed(key, then)) - Number(this.#existed(key, now));
+    }
+    return { rows: rows.map((row) => this.#checked(row)), more };
   }
 
   /**
@@ -212,6 +224,11 @@ export class Database {
       id,
     );
     return found && this.#checked(found as unknown as StoredRow);
+  }
+
+  #existed(key: string, id: number): boolean {
+    const found = this.#sql('SELECT version FROM log WHERE key = ? AND id < ? ORDER BY id DESC LIMIT 1').get(key, id);
+    return found !== undefined && (found['version'] as number) > 0;
   }
 
   #mark(name: string): number {

@@ -2,19 +2,14 @@
  * What the main thread and the worker say to each other. Answers come in the order of the questions, so they need no number.
  */
 import type { Revision } from '../store.ts';
+import type { RangeQuestion } from './database.ts';
 import type { PackedRows } from './rows.ts';
 
 export type Question =
   | { readonly ask: 'load' }
   | { readonly ask: 'write'; readonly rows: PackedRows }
   | { readonly ask: 'get'; readonly key: string; readonly revision: Revision }
-  | {
-      readonly ask: 'range';
-      readonly prefix: string;
-      readonly revision: Revision;
-      readonly from: string | undefined;
-      readonly limit: number | undefined;
-    }
+  | ({ readonly ask: 'range'; readonly prefix: string } & RangeQuestion)
   | {
       readonly ask: 'history';
       readonly prefix: string;
@@ -31,7 +26,7 @@ export type Question =
 /** Which fields are there depends on the question. `failed` is the last word of the store. */
 export interface Answer {
   readonly rows?: PackedRows;
-  readonly count?: number;
+  readonly more?: number;
   readonly through?: Revision;
   readonly done?: boolean;
   readonly bytes?: number;

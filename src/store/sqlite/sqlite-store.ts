@@ -119,8 +119,11 @@ class SqliteStore implements Store {
       const { values, count } = this.#current.range(prefix, { from, limit });
       return { entries: values, revision: this.#revision, count };
     }
-    const { rows, count } = await this.#writer.ask({ ask: 'range', prefix, revision, from, limit });
-    return { entries: [...unpack(rows as PackedRows)].map(entryOf), revision: this.#revision, count: count as number };
+    const now = this.#revision;
+    const { count } = this.#current.range(prefix, { from, limit: 0 });
+    const answer = await this.#writer.ask({ ask: 'range', prefix, revision, now, from, limit });
+    const entries = [...unpack(answer.rows as PackedRows)].map(entryOf);
+    return { entries, revision: this.#revision, count: count + (answer.more as number) };
   }
 
   async txn(operations: readonly Operation[]): Promise<TxnResult> {

@@ -38,8 +38,8 @@ function perform(db: Database, question: Question): Answer {
       return rowsAnswer(row ? [row] : []);
     }
     case 'range': {
-      const { rows, count } = db.range(question.prefix, question);
-      return { ...rowsAnswer(rows), count };
+      const { rows, more } = db.range(question.prefix, question);
+      return { ...rowsAnswer(rows), more };
     }
     case 'history': {
       const { pairs, through } = db.history(question.prefix, question);
