@@ -186,7 +186,7 @@ test('every kind makes a table', () => {
   assert.equal(row?.cells[0], 'p');
   assert.equal(row?.cells[4], '5m');
   assert.equal(row?.cells.length, table.columnDefinitions.length);
-  assert.equal((row?.object as { kind: string }).kind, 'PartialObjectMetadata');
+  assert.equal((row!.object as { kind: string }).kind, 'PartialObjectMetadata');
 });
 
 test('discovery tells the same in both forms', () => {

@@ -211,9 +211,9 @@ function directivesOf(template: PodTemplateSpec, from: PodTemplateSpec): PodTemp
       ...(tolerations && { tolerations }),
       ...(schedulingGates && { schedulingGates }),
       // While suspended, requests and limits may be set anew too (MutablePodResourcesForSuspendedJobs).
-      containers: rest.containers.map((container, index) => ({
+      containers: (rest.containers ?? []).map((container, index) => ({
         ...container,
-        resources: from.spec.containers[index]?.resources ?? container.resources,
+        resources: from.spec.containers?.[index]?.resources ?? container.resources,
       })),
       ...(rest.initContainers && {
         initContainers: rest.initContainers.map((container, index) => ({

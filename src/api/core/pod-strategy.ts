@@ -66,10 +66,11 @@ function copyLabels(affinity: Affinity, labels: Labels): Affinity {
     }),
     ...(terms.preferredDuringSchedulingIgnoredDuringExecution && {
       preferredDuringSchedulingIgnoredDuringExecution: terms.preferredDuringSchedulingIgnoredDuringExecution.map(
-        (term) => ({
-          ...term,
-          podAffinityTerm: withOwnLabels(term.podAffinityTerm, labels),
-        }),
+        // The checks come later: what they will refuse must pass here.
+        (term) =>
+          term.podAffinityTerm === undefined
+            ? term
+            : { ...term, podAffinityTerm: withOwnLabels(term.podAffinityTerm, labels) },
       ),
     }),
   });

@@ -195,3 +195,12 @@ export function* templateCauses(path: string, template: PodTemplateSpec | undefi
     yield forbiddenField(`${path}.spec.ephemeralContainers`, 'ephemeral containers not allowed in pod template');
   }
 }
+
+/** What only a new pod must not have. A stored one is known by its resourceVersion. */
+export function* newPodCauses({ metadata, spec }: { readonly metadata: DraftMeta; readonly spec: PodSpec }): Causes {
+  if (metadata.resourceVersion) return;
+  if (spec.ephemeralContainers?.length) yield forbiddenField('spec.ephemeralContainers', 'cannot be set on create');
+  if (spec.nodeName && spec.schedulingGates?.length) {
+    yield forbiddenField('spec.nodeName', 'cannot be set until all schedulingGates have been cleared');
+  }
+}

@@ -14,7 +14,7 @@ import {
   podUpdateCauses,
   resizeCauses,
 } from './pod-update-validation.ts';
-import { podSpecCauses } from './pod-validation.ts';
+import { newPodCauses, podSpecCauses } from './pod-validation.ts';
 import { podWarnings } from './pod-warnings.ts';
 
 export const Pod = resource({
@@ -52,7 +52,7 @@ export const Pod = resource({
     'status.nominatedNodeName': ({ status }) => status.nominatedNodeName ?? '',
   },
   hooks: {
-    validateCreate: (pod) => [...podSpecCauses('spec', pod.spec, pod.metadata.name)],
+    validateCreate: (pod) => [...podSpecCauses('spec', pod.spec, pod.metadata.name), ...newPodCauses(pod)],
     validateUpdate: (pod, old) => [...podUpdateCauses(pod, old)],
     validateSubresource: (pod, old, subresource) => {
       if (subresource === 'ephemeralcontainers') return [...ephemeralContainersUpdateCauses(pod, old)];
