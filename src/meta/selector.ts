@@ -4,7 +4,7 @@
  */
 import { invalidValue, printed } from './causes.ts';
 import { labelKey, labelValue } from './names.ts';
-import { ApiError, badRequest, type Cause } from './status.ts';
+import { badRequest, type ApiError, type Cause } from './status.ts';
 
 export type LabelOperator = '=' | '==' | '!=' | 'in' | 'notin' | 'exists' | '!' | 'gt' | 'lt';
 

@@ -61,7 +61,18 @@ function normalStep(step: string): string | undefined {
     : undefined;
 }
 
-export const fieldStep = (name: string): string => `f:${name}`;
+/** Steps of field names: the same few hundred recur in every object. 4,096 × about 100 bytes. */
+const fieldSteps = new Map<string, string>();
+const fieldStepsMax = 4096;
+
+export function fieldStep(name: string): string {
+  const known = fieldSteps.get(name);
+  if (known !== undefined) return known;
+  const step = `f:${name}`;
+  if (fieldSteps.size < fieldStepsMax && name.length <= 64) fieldSteps.set(name, step);
+  return step;
+}
+
 export const valueStep = (value: unknown): string => `v:${JSON.stringify(value)}`;
 /** The key of an item of a list map. */
 export function keyStep(entries: readonly (readonly [string, unknown])[]): string {
@@ -69,19 +80,20 @@ export function keyStep(entries: readonly (readonly [string, unknown])[]): strin
   return `k:{${sorted.map(([name, value]) => `${JSON.stringify(name)}:${JSON.stringify(value)}`).join(',')}}`;
 }
 
-/** Writes FieldsV1, steps sorted. */
+/** Writes FieldsV1. */
 export function encodeFields(set: FieldSet): Record<string, unknown> {
   return encodeNode(set, false);
 }
 
+const leaf = Object.freeze({});
+
+/** Steps begin with a letter and a colon, or are a dot: plain assignment is safe. */
 function encodeNode(set: FieldSet, itself: boolean): Record<string, unknown> {
-  const entries: [string, unknown][] = itself ? [['.', {}]] : [];
-  const steps = set.children.size === 0 ? [...set.members] : [...new Set([...set.members, ...set.children.keys()])];
-  for (const step of steps.sort()) {
-    const children = set.children.get(step);
-    entries.push([step, children === undefined ? {} : encodeNode(children, set.members.has(step))]);
-  }
-  return Object.fromEntries(entries);
+  const out: Record<string, unknown> = {};
+  if (itself) out['.'] = leaf;
+  for (const step of set.members) if (!set.children.has(step)) out[step] = leaf;
+  for (const [step, children] of set.children) out[step] = encodeNode(children, set.members.has(step));
+  return out;
 }
 
 function build(members: Set<string>, children: Map<string, FieldSet>): FieldSet {

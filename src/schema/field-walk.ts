@@ -28,6 +28,9 @@ const isGranularList = (type: AnyTypeData): type is ListType => type.is === 'lis
 const isGranular = (type: AnyTypeData): type is Granular =>
   (type.is === 'struct' || type.is === 'map') && type.atomic !== true;
 
+/** Whether there are fields below a value of this type. */
+const isContainer = (type: AnyTypeData): boolean => isGranular(type) || isGranularList(type);
+
 /** The type of a field or entry; undefined for what is not declared. */
 function innerType(type: Granular, key: string): AnyTypeData | undefined {
   if (type.is === 'map') return type.values;
@@ -63,9 +66,13 @@ function collect(type: AnyTypeData, value: unknown, set: FieldSetBuilder): boole
     for (const key of Object.keys(value)) {
       const inner = innerType(type, key);
       if (inner === undefined || value[key] === undefined) continue;
+      const step = fieldStep(key);
+      if (!isContainer(inner)) {
+        set.members.add(step);
+        continue;
+      }
       const child = newSet();
       const leaf = collect(inner, value[key], child);
-      const step = fieldStep(key);
       if (leaf || type.is === 'map' || isEmptyRecord(value[key])) set.members.add(step);
       if (!isEmptySet(child)) set.children.set(step, child);
     }
@@ -79,7 +86,7 @@ function collect(type: AnyTypeData, value: unknown, set: FieldSetBuilder): boole
   for (const [index, step] of steps.entries()) {
     set.members.add(step);
     // Items that stand twice are owned as one, without what is in them.
-    if ((seen.get(step) ?? 0) > 1) continue;
+    if ((seen.get(step) ?? 0) > 1 || !isContainer(type.items)) continue;
     const child = newSet();
     collect(type.items, value[index], child);
     if (!isEmptySet(child)) set.children.set(step, child);
@@ -126,13 +133,43 @@ function compareAt(type: AnyTypeData, step: string, { old, now }: Pair, sets: Se
     else if (!deepEqual(old, now)) sets.modified.members.add(step);
     return;
   }
+  if (old === undefined || now === undefined) {
+    const set = old === undefined ? sets.added : sets.removed;
+    const child = newSet();
+    collectAll(type, old ?? now, child);
+    set.members.add(step);
+    if (!isEmptySet(child)) set.children.set(step, child);
+    return;
+  }
   const inner: Sets = { added: newSet(), modified: newSet(), removed: newSet() };
   compareInside(type, { old, now }, inner);
   for (const name of ['added', 'modified', 'removed'] as const) {
     if (!isEmptySet(inner[name])) sets[name].children.set(step, inner[name]);
   }
-  if (old === undefined) sets.added.members.add(step);
-  else if (now === undefined) sets.removed.members.add(step);
+}
+
+/** Every step into a value that is all new, or all gone: containers as well as leaves. */
+function collectAll(type: AnyTypeData, value: unknown, set: FieldSetBuilder): void {
+  if (isGranular(type)) {
+    if (!isRecord(value)) return;
+    for (const key of Object.keys(value)) {
+      const inner = innerType(type, key);
+      if (inner !== undefined && value[key] !== undefined) enter(inner, fieldStep(key), [value[key], set]);
+    }
+  } else if (isGranularList(type) && Array.isArray(value)) {
+    for (const [step, items] of byStep(type, value)) {
+      if (items.length > 1) set.members.add(step);
+      else enter(type.items, step, [items[0], set]);
+    }
+  }
+}
+
+function enter(type: AnyTypeData, step: string, [value, set]: readonly [unknown, FieldSetBuilder]): void {
+  set.members.add(step);
+  if (!isContainer(type)) return;
+  const child = newSet();
+  collectAll(type, value, child);
+  if (!isEmptySet(child)) set.children.set(step, child);
 }
 
 /** Atomic values, and containers of which neither side holds anything: "empty" and "absent" stay apart. */

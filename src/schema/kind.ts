@@ -6,7 +6,7 @@ import type { AnyObject, DraftMeta, ObjectMeta } from '#meta/object-meta.ts';
 import type { Cause } from '#meta/status.ts';
 import type { Millis } from '#world/world.ts';
 import { objectMeta } from './object-meta.ts';
-import { Field, s, type Of, type DraftOf, type Struct, type StructType, struct } from './type.ts';
+import { type Field, s, type Of, type DraftOf, type Struct, type StructType, struct } from './type.ts';
 
 export type Verb = 'create' | 'delete' | 'deletecollection' | 'get' | 'list' | 'patch' | 'update' | 'watch';
 
