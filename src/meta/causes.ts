@@ -2,7 +2,10 @@
  * Builders of validation causes, worded as upstream's field errors are, because people, tests and tools read them: `Required value`,
  * `Invalid value: "x": must be …`. Pure; a path is text such as `spec.containers[0].name`.
  */
+import { goQuote as quoted } from '#base/go-quote.ts';
 import type { Cause, CauseReason } from './status.ts';
+
+export { quoted };
 
 const cause = (reason: CauseReason, field: string, message: string, detail: string): Cause => ({
   reason,
@@ -65,32 +68,4 @@ export function goJson(value: unknown): string {
     /[<>&\u2028\u2029]/g,
     (char) => `\\u${char.charCodeAt(0).toString(16).padStart(4, '0')}`,
   );
-}
-
-const named: Readonly<Record<string, string>> = {
-  '"': '\\"',
-  '\\': '\\\\',
-  '\u0007': '\\a',
-  '\b': '\\b',
-  '\f': '\\f',
-  '\n': '\\n',
-  '\r': '\\r',
-  '\t': '\\t',
-  '\v': '\\v',
-};
-
-/** A string literal as Go's %q writes it. */
-export function quoted(text: string): string {
-  if (/^[ !#-[\]-~]*$/.test(text)) return `"${text}"`;
-  let out = '"';
-  for (const char of text) {
-    const code = char.codePointAt(0) ?? 0;
-    const known = named[char];
-    if (known !== undefined) out += known;
-    else if (code < 0x20 || code === 0x7f) out += `\\x${code.toString(16).padStart(2, '0')}`;
-    else if (code < 0x7f || /[\p{L}\p{M}\p{N}\p{P}\p{S}]/u.test(char)) out += char;
-    else if (code > 0xffff) out += `\\U${code.toString(16).padStart(8, '0')}`;
-    else out += `\\u${code.toString(16).padStart(4, '0')}`;
-  }
-  return `${out}"`;
 }

@@ -8,11 +8,9 @@ import { deepEqual } from '#base/deep-equal.ts';
 import type { ManagedFieldsEntry } from '#meta/object-meta.ts';
 import { ApiError, badRequest, type Cause } from '#meta/status.ts';
 import {
-  decodeFields,
   difference,
   differenceBelow,
   emptySet,
-  encodeFields,
   fieldStep,
   formatPath,
   hasPath,
@@ -26,6 +24,16 @@ import {
 } from './field-set.ts';
 import { compareFields, fieldsOf, mergeFields, removeFields, withNamedFields, type Comparison } from './field-walk.ts';
 import type { Subresources } from './kind.ts';
+import {
+  capped,
+  compareTexts,
+  identity,
+  idOf,
+  readManagers,
+  writeManagers,
+  type Manager,
+  type Managers,
+} from './managers.ts';
 import type { StructType } from './type.ts';
 
 /** What is read of a Kind. */
@@ -64,9 +72,6 @@ export interface Conflict {
   readonly manager: string;
 }
 
-/** Upstream's cap of managers that update; older ones are merged. */
-export const updateManagersMax = 10;
-const ancientManager = 'ancient-changes';
 const firstManager = 'before-first-apply';
 /** The manager that kubectl apply --server-side uses; fields of its client-side past it may take over. */
 const kubectlManager = 'kubectl';
@@ -90,23 +95,6 @@ const stripped: FieldSet = setOf([
   ].map((field) => ['f:metadata', `f:${field}`]),
 ]);
 
-interface Manager {
-  readonly entry: ManagedFieldsEntry;
-  readonly set: FieldSet;
-}
-
-/** Managers by identity, in the order of the object. */
-type Managers = Map<string, Manager>;
-
-const identity = (entry: ManagedFieldsEntry): string =>
-  JSON.stringify([entry.manager ?? '', entry.operation ?? '', entry.apiVersion ?? '', entry.subresource ?? '']);
-
-/** An Apply manager is one for all versions. */
-const applierIdentity = (entry: ManagedFieldsEntry): string =>
-  JSON.stringify([entry.manager ?? '', 'Apply', '', entry.subresource ?? '']);
-const idOf = (entry: ManagedFieldsEntry): string =>
-  entry.operation === 'Apply' ? applierIdentity(entry) : identity(entry);
-
 const metaOf = (
   object: unknown,
 ): {
@@ -114,42 +102,6 @@ const metaOf = (
   readonly annotations?: Readonly<Record<string, string>>;
   readonly uid?: string;
 } => (object as { metadata?: object } | undefined)?.metadata ?? {};
-
-/** undefined when an entry cannot be read. */
-function readManagers(entries: readonly ManagedFieldsEntry[] | undefined): Managers | undefined {
-  const managers: Managers = new Map();
-  for (const entry of entries ?? []) {
-    if (entry.operation !== 'Apply' && entry.operation !== 'Update') return undefined;
-    if (entry.fieldsType !== undefined && entry.fieldsType !== 'FieldsV1') return undefined;
-    const set = entry.fieldsV1 === undefined ? emptySet : decodeFields(entry.fieldsV1);
-    if (set === undefined) return undefined;
-    const id = idOf(entry);
-    const known = managers.get(id);
-    managers.set(id, { entry, set: known === undefined ? set : union(known.set, set) });
-  }
-  return managers;
-}
-
-/** Sorted as upstream: appliers first, then by time and name. Sets that did not change keep their encoded form. */
-function writeManagers(managers: Managers, before: Managers): readonly ManagedFieldsEntry[] {
-  const entries: ManagedFieldsEntry[] = [];
-  for (const [id, { entry, set }] of managers) {
-    if (isEmptySet(set)) continue;
-    const old = before.get(id);
-    const fieldsV1 = old !== undefined && old.set === set ? old.entry.fieldsV1 : encodeFields(set);
-    entries.push({ ...entry, fieldsType: 'FieldsV1', fieldsV1: fieldsV1 ?? {} });
-  }
-  return entries.sort(
-    (a, b) =>
-      compareTexts(a.operation ?? '', b.operation ?? '') ||
-      compareTexts(a.time ?? '', b.time ?? '') ||
-      compareTexts(a.manager ?? '', b.manager ?? '') ||
-      compareTexts(a.apiVersion ?? '', b.apiVersion ?? '') ||
-      compareTexts(a.subresource ?? '', b.subresource ?? ''),
-  );
-}
-
-const compareTexts = (a: string, b: string): number => (a < b ? -1 : a > b ? 1 : 0);
 
 function withManagedFields(object: unknown, entries: readonly ManagedFieldsEntry[]): Json {
   const record = object as Json;
@@ -271,39 +223,6 @@ function displaced(before: Managers, { added, modified, removed }: Comparison, s
     managers.set(id, { entry: known.entry, set: sameSet(set, known.set) ? known.set : set });
   }
   return managers;
-}
-
-/** At most so many managers that update: the oldest become one. */
-function capped(managers: Managers): Managers {
-  const updaters = [...managers].filter(([, { entry }]) => entry.operation === 'Update');
-  if (updaters.length <= updateManagersMax) return managers;
-  updaters.sort(([idA, a], [idB, b]) => compareTexts(a.entry.time ?? '', b.entry.time ?? '') || compareTexts(idA, idB));
-  const out: Managers = new Map(managers);
-  const firsts = new Map<string, string>();
-  let count = updaters.length;
-  for (const [id, { entry, set }] of updaters) {
-    if (count <= updateManagersMax) break;
-    const version = entry.apiVersion ?? '';
-    const first = firsts.get(version);
-    if (first === undefined) {
-      firsts.set(version, id);
-      continue;
-    }
-    const bucket: ManagedFieldsEntry = {
-      manager: ancientManager,
-      operation: 'Update',
-      apiVersion: version,
-      ...(entry.time === undefined ? {} : { time: entry.time }),
-    };
-    const bucketId = identity(bucket);
-    const held = out.get(bucketId)?.set ?? out.get(first)?.set ?? emptySet;
-    if (first !== bucketId) out.delete(first);
-    out.delete(id);
-    out.set(bucketId, { entry: bucket, set: union(held, set) });
-    firsts.set(version, bucketId);
-    count--;
-  }
-  return out;
 }
 
 // --- Apply ----------------------------------------------------------------------------------------------------------------------------
