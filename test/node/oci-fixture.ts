@@ -72,8 +72,16 @@ export async function ociFixture(): Promise<Fixture> {
   const [image] = await ensureDemoImages(world, images);
   const network = loopbackNetwork();
   const cgroupRoot = `k8ts-test-${world.random.suffix(8)}/node-1`;
+  const program = process.env['K8TS_TEST_OCI_PROGRAM'];
   const open = (): Promise<OciRuntime> =>
-    openOciRuntime(world, { directory: `${place.path}/oci`, images, cgroupRoot, network, nodeName: 'node-1' });
+    openOciRuntime(world, {
+      directory: `${place.path}/oci`,
+      images,
+      cgroupRoot,
+      network,
+      nodeName: 'node-1',
+      ...(program ? { program } : {}),
+    });
   let count = 0;
   let disposed = false;
   const fixture: Fixture = {
@@ -82,7 +90,10 @@ export async function ociFixture(): Promise<Fixture> {
     images,
     network,
     imageId: image?.id ?? '',
-    runtime: await open(),
+    runtime: await open().catch(async (error: unknown) => {
+      await place[Symbol.asyncDispose]();
+      throw error;
+    }),
     async restart() {
       await fixture.runtime[Symbol.asyncDispose]();
       network.attached.clear();
@@ -202,7 +213,7 @@ export async function leftovers(fixture: Pick<Fixture, 'path' | 'cgroupRoot'>): 
   found.push(...mounts.split('\n').filter((line) => line.includes(fixture.path)));
   const group = fixture.cgroupRoot.split('/')[0] ?? '';
   for (const { name } of (await world.disk.list('/sys/fs/cgroup')) ?? []) {
-    if (await world.disk.stat(`/sys/fs/cgroup/${name}/${group}`)) found.push(`/sys/fs/cgroup/${name}/${group}`);
+    if (await world.disk.stat(`/sys/fs/cgroup/${name}/${group}/cgroup.procs`)) found.push(`/sys/fs/cgroup/${name}/${group}`);
   }
   for (const { name } of (await world.disk.list('/proc')) ?? []) {
     if (!/^\d+$/.test(name) || Number(name) === process.pid) continue;

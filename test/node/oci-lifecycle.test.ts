@@ -78,7 +78,7 @@ test('what cannot start says so in the words of containerd', asRoot, async () =>
   await assert.rejects(fixture.runtime.startContainer(missing), {
     reason: 'RunContainerError',
     message:
-      'failed to create task: OCI runtime create failed: runc create failed: unable to start container process: exec: "no-such-program": executable file not found in $PATH: unknown',
+      /^failed to create task: OCI runtime create failed: (?:runc|crun) create failed: unable to start container process: exec: "no-such-program": executable file not found in \$PATH: unknown$/,
   });
   const failed = await fixture.container(missing);
   assert.deepEqual([failed.state, failed.exitCode, failed.reason], ['exited', 128, 'StartError']);

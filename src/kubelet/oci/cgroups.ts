@@ -17,11 +17,13 @@ export interface GroupUsage {
 export interface Cgroups {
   readonly layout: 'v1' | 'hybrid' | 'v2';
   /** Makes a group with its parents and sets its limits. Paths are relative to the hierarchy's root. */
-  create(path: string, resources: ContainerResources): Promise<void>;
+  create(path: string, resources: ContainerResources, options?: { oomGroup?: boolean }): Promise<void>;
   update(path: string, resources: ContainerResources): Promise<void>;
   usage(path: string): Promise<GroupUsage | undefined>;
   /** How many processes the kernel killed in this group (and, on v2, below it) for want of memory. */
   oomKills(path: string): Promise<number>;
+  /** v1: how often the limit was hit. Dropping file pages was enough, or a process was killed: it does not say. */
+  memoryRefusals(path: string): Promise<number>;
   processes(path: string): Promise<readonly number[]>;
   /** Sends SIGKILL to everything in and below the group, until nothing is left. False when something cannot be killed. */
   killAll(path: string): Promise<boolean>;
@@ -61,8 +63,17 @@ export async function openCgroups(world: World, shell: HelperShell): Promise<Cgr
     layout === 'v2' ? found.unified : found.controllers.get(controller);
   const read = async (controller: string, path: string, file: string): Promise<string | undefined> => {
     const tree = treeOf(controller);
-    return tree === undefined ? undefined : world.disk.readText(`${tree}/${path}/${file}`);
+    return tree === undefined ? undefined : readIfThere(`${tree}/${path}/${file}`);
   };
+  /** A group that is removed while it is read answers "no such device". */
+  async function readIfThere(path: string): Promise<string | undefined> {
+    try {
+      return await world.disk.readText(path);
+    } catch (error) {
+      if ((error as NodeJS.ErrnoException).code === 'ENODEV') return undefined;
+      throw error;
+    }
+  }
 
   /** Writes one file of a group. Kernel files cannot be replaced by rename, hence `append`. */
   async function set(controller: string, path: string, file: string, value: string): Promise<void> {
@@ -147,7 +158,7 @@ export async function openCgroups(world: World, shell: HelperShell): Promise<Cgr
   async function processes(path: string): Promise<readonly number[]> {
     const all = new Set<number>();
     const visit = async (directory: string): Promise<void> => {
-      for (const pid of pids(await world.disk.readText(`${directory}/cgroup.procs`))) all.add(pid);
+      for (const pid of pids(await readIfThere(`${directory}/cgroup.procs`))) all.add(pid);
       for (const entry of (await world.disk.list(directory)) ?? [])
         if (entry.type === 'directory') await visit(`${directory}/${entry.name}`);
     };
@@ -164,7 +175,7 @@ export async function openCgroups(world: World, shell: HelperShell): Promise<Cgr
     layout,
     update,
     processes,
-    async create(path, resources) {
+    async create(path, resources, options = {}) {
       if (layout === 'v2') await delegate(path);
       else {
         for (const controller of used) {
@@ -174,6 +185,8 @@ export async function openCgroups(world: World, shell: HelperShell): Promise<Cgr
         }
       }
       await update(path, resources);
+      // The kernel kills what is limited as a whole, not one process of it (upstream's default on v2).
+      if (layout === 'v2' && options.oomGroup) await set('memory', path, 'memory.oom.group', '1');
     },
     async usage(path) {
       if (layout === 'v2') {
@@ -206,6 +219,9 @@ export async function openCgroups(world: World, shell: HelperShell): Promise<Cgr
     async oomKills(path) {
       if (layout === 'v2') return field(await read('memory', path, 'memory.events'), 'oom_kill');
       return field(await read('memory', path, 'memory.oom_control'), 'oom_kill');
+    },
+    async memoryRefusals(path) {
+      return Number((await read('memory', path, 'memory.failcnt')) ?? 0);
     },
     async killAll(path) {
       if (layout === 'v2' && (await world.disk.stat(`${found.unified}/${path}/cgroup.kill`))) {

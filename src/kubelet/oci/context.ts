@@ -86,6 +86,8 @@ export interface ContainerRecord {
   startedAt?: Millis;
   result?: ContainerResult;
   io?: ContainerIo;
+  /** We have sent SIGKILL, so that an exit code of 137 needs no other reason. */
+  killed?: boolean;
   /** Its end is being written down. */
   finishing?: boolean;
   /** Settles when it has exited and its group and monitor are gone. */

@@ -38,7 +38,10 @@ export async function chooseEngine(
   cgroups: Cgroups,
   options: EngineOptions,
 ): Promise<Engine> {
-  const candidates = options.program === undefined ? ['crun', 'runc'] : [options.program];
+  // crun starts a container in a third of the time. On v1 runc comes first: it can keep the group of an ended container, and
+  // only there v1 tells whether the kernel killed it for want of memory.
+  const ours = cgroups.layout === 'v2' ? ['crun', 'runc'] : ['runc', 'crun'];
+  const candidates = options.program === undefined ? ours : [options.program];
   const found: string[] = [];
   for (const candidate of candidates) {
     const path = await world.processes.which(candidate);

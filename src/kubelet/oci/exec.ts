@@ -14,6 +14,7 @@ import { containerProcess } from './spec.ts';
 
 const startedPollMs = 5;
 const pidWithinMs = 5000;
+const descendantsMax = 10_000;
 
 /** Starts a command; the session is there at once, before the runtime has entered the container. */
 export async function execInContainer(
@@ -68,11 +69,8 @@ export async function execInContainer(
       pid = await pidOf();
     }
     if (over) return;
-    // The runtime starts every command as leader of its own session: its children go with it.
-    if (pid !== undefined) {
-      world.processes.kill(-pid, 'SIGKILL');
-      world.processes.kill(pid, 'SIGKILL');
-    }
+    if (pid !== undefined)
+      for (const process of [...(await descendants(world, pid)), pid]) world.processes.kill(process, 'SIGKILL');
     running.kill();
   };
   const timer =
@@ -97,7 +95,7 @@ export async function execInContainer(
         `failed to exec in container: timeout ${(options.timeoutMs ?? 0) / 1000}s exceeded: context deadline exceeded`,
       );
     if (started === undefined || (engine.kind === 'crun' && complaint !== undefined)) {
-      throw new RuntimeError('ExecError', execFailure(engine, complaint ?? `${engine.kind} ended with ${code}`));
+      throw new RuntimeError('ExecError', execFailure(complaint ?? `${engine.kind} ended with ${code}`));
     }
     return code;
   });
@@ -114,6 +112,27 @@ export async function execInContainer(
         world.log.warn('cannot end a command', { error: (error as Error).message }),
       ),
   };
+}
+
+/** All processes that this one started, directly or not; those that were adopted by others are not found. */
+async function descendants(world: World, pid: number): Promise<readonly number[]> {
+  const found: number[] = [];
+  const visit = async (parent: number): Promise<void> => {
+    // The file is missing once the process is gone, and on kernels without CONFIG_PROC_CHILDREN.
+    const children = await world.disk
+      .readText(`/proc/${parent}/task/${parent}/children`)
+      .catch((error: NodeJS.ErrnoException) => {
+        if (error.code === 'ESRCH') return undefined;
+        throw error;
+      });
+    for (const child of (children ?? '').split(' ').map(Number)) {
+      if (child < 2 || found.length >= descendantsMax) continue;
+      await visit(child);
+      found.push(child);
+    }
+  };
+  await visit(pid);
+  return found;
 }
 
 interface Running extends Omit<ExecSession, 'close'> {
@@ -247,19 +266,20 @@ export function attachToContainer(
   };
 }
 
-/** Sets the size of the terminal that script(1) gave to the runtime, which passes it on to the container's own. */
+/**
+ * Sets the size of the container's own terminal, reached through its first process. (The outer one, script's, would do with
+ * runc, which passes sizes on; crun does not.)
+ */
 async function resizeTerminal(
   context: OciContext,
   record: ContainerRecord,
   columns: number,
   rows: number,
 ): Promise<void> {
-  const { disk } = context.world;
   if (![columns, rows].every((size) => Number.isInteger(size) && size > 0 && size <= 65_535)) return;
-  const stat = await disk.readText(`/proc/${record.pid}/stat`);
-  const parent = /^\d+ \(.*\) \S (\d+) /s.exec(stat ?? '')?.[1];
-  const terminal = parent && (await disk.readLink(`/proc/${parent}/fd/0`));
-  if (!terminal?.startsWith('/dev/')) return;
+  const terminal = `/proc/${record.pid}/fd/0`;
+  const target = await context.world.disk.readLink(terminal);
+  if (!target?.startsWith('/dev/')) return;
   await context.shell.must('stty', `stty -F ${quote(terminal)} rows ${rows} cols ${columns}`);
 }
 

@@ -95,26 +95,20 @@ export function lastError(log: string | undefined): string | undefined {
 
 /** The runtime's complaint in the words kubectl users know from containerd. */
 export function startFailure(engine: Engine, message: string): string {
-  const plain = message.replace(/^runc run failed: /, 'runc create failed: ');
-  const named =
-    engine.kind === 'crun'
-      ? plain.replace(
-          /^executable file [`'"](.+?)[`'"] not found in \$PATH.*$/,
-          'exec: "$1": executable file not found in $PATH',
-        )
-      : plain;
-  return `failed to create task: OCI runtime create failed: ${named}: unknown`;
+  const reason = message.replace(/^runc run failed: /, '').replace(/^unable to start container process: /, '');
+  return `failed to create task: OCI runtime create failed: ${engine.kind} create failed: unable to start container process: ${named(reason)}: unknown`;
 }
 
 /** The same for exec. */
-export function execFailure(engine: Engine, message: string): string {
-  const plain = message.replace(/^exec failed: /, '');
-  const named =
-    engine.kind === 'crun'
-      ? plain.replace(
-          /^executable file [`'"](.+?)[`'"] not found in \$PATH.*$/,
-          'exec: "$1": executable file not found in $PATH',
-        )
-      : plain;
-  return `failed to exec in container: OCI runtime exec failed: exec failed: ${named}: unknown`;
+export function execFailure(message: string): string {
+  const reason = message.replace(/^exec failed: /, '').replace(/^unable to start container process: /, '');
+  return `failed to exec in container: OCI runtime exec failed: exec failed: unable to start container process: ${named(reason)}: unknown`;
+}
+
+/** crun says: executable file `foo` not found in $PATH: No such file or directory. */
+function named(reason: string): string {
+  return reason.replace(
+    /^executable file [`'"](.+?)[`'"] not found in \$PATH.*$/,
+    'exec: "$1": executable file not found in $PATH',
+  );
 }

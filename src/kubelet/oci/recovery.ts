@@ -2,7 +2,7 @@
  * What a new process finds: sandboxes and containers of the one before it. Running ones are adopted with their output,
  * those that ended meanwhile are finished, half-made ones are taken back, and after a reboot everything counts as ended.
  */
-import { attachRequest, releaseSandbox, removeSandbox } from './sandbox.ts';
+import { attachRequest, releasePlaces, releaseSandbox, removeSandbox } from './sandbox.ts';
 import { clear, discard, finish, isAlive, openIo, standsIn, watch } from './container.ts';
 import {
   containerDirectory,
@@ -26,7 +26,11 @@ export async function recover(context: OciContext): Promise<void> {
   for (const { name } of (await world.disk.list(`${context.directory}/sandboxes`)) ?? []) {
     const file = await readJson<SandboxFile>(context, `${sandboxDirectory(context, name)}/sandbox.json`);
     if (file) context.sandboxes.set(name, { file });
-    else await world.disk.remove(sandboxDirectory(context, name), { recursive: true });
+    else {
+      await context.network.detach(name);
+      await releasePlaces(context, name);
+      await world.disk.remove(sandboxDirectory(context, name), { recursive: true });
+    }
   }
   for (const { name } of (await world.disk.list(`${context.directory}/containers`)) ?? []) {
     await recoverContainer(context, name).catch((error: unknown) => {

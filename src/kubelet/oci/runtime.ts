@@ -11,7 +11,14 @@ import type { PodNetwork } from '../pod-network.ts';
 import { capabilitiesOf } from './capabilities.ts';
 import { openCgroups } from './cgroups.ts';
 import { type LogLimits, logLimits } from './container-log.ts';
-import { containerView, createContainer, removeContainer, startContainer, stopContainer } from './container.ts';
+import {
+  containerView,
+  createContainer,
+  removeContainer,
+  startContainer,
+  stopContainer,
+  updateLimits,
+} from './container.ts';
 import {
   containerCgroup,
   containerDirectory,
@@ -231,7 +238,7 @@ function runtime(context: OciContext, listeners: Set<(sandboxId: string) => void
           ...record.file,
           config: { ...record.file.config, resources: { ...record.file.config.resources, ...resources } },
         };
-        await context.cgroups.update(containerCgroup(context, record), resources);
+        await updateLimits(context, record, resources);
         await world.disk.write(`${containerDirectory(context, id)}/container.json`, JSON.stringify(file), {
           mode: 0o600,
         });

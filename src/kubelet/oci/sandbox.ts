@@ -33,11 +33,13 @@ export async function runSandbox(context: OciContext, config: SandboxConfig): Pr
     file: { id, config, createdAt: world.clock.now(), state: 'making', ips: [], bootId: context.bootId },
   };
   await world.disk.makeDirectory(directory, { mode: 0o711 });
-  await save(context, record.file);
   context.sandboxes.set(id, record);
   try {
-    await context.cgroups.create(podCgroup(context, config), config.cgroup.resources);
-    await makeNamespaces(context, id, config);
+    await allOf(
+      save(context, record.file),
+      context.cgroups.create(podCgroup(context, config), config.cgroup.resources),
+      makeNamespaces(context, id, config),
+    );
     const holderPid =
       config.shareProcessNamespace && !config.hostPid ? await startHolder(context, id, config) : undefined;
     const { ips } = config.hostNetwork
@@ -59,6 +61,12 @@ export async function runSandbox(context: OciContext, config: SandboxConfig): Pr
   return sandboxView(record);
 }
 
+/** Fails with the first failure, but only when nothing is under way any more: cleaning up must not race with making. */
+async function allOf(...work: readonly Promise<unknown>[]): Promise<void> {
+  await Promise.allSettled(work);
+  await Promise.all(work);
+}
+
 export function sandboxView({ file }: SandboxRecord): Sandbox {
   const { id, config, createdAt, ips } = file;
   const state = file.state === 'ready' ? 'ready' : 'notReady';
@@ -69,18 +77,22 @@ export function sandboxView({ file }: SandboxRecord): Sandbox {
 export async function releaseSandbox(context: OciContext, record: SandboxRecord): Promise<void> {
   const { file } = record;
   if (file.state === 'notReady') return;
-  const directory = sandboxDirectory(context, file.id);
   await record.dialer?.stop();
   delete record.dialer;
   if (!file.config.hostNetwork) await context.network.detach(file.id);
   if (file.config.shareProcessNamespace) await stopHolder(context, file);
-  await context.shell.must(
-    `cannot release the namespaces of sandbox ${file.id}`,
-    `cd ${quote(directory)} || exit 0
-for place in net ipc uts shm; do if mountpoint -q $place; then umount $place || umount -l $place || exit 1; fi; done`,
-  );
+  await releasePlaces(context, file.id);
   record.file = { ...file, state: 'notReady' };
   await save(context, record.file);
+}
+
+/** Unmounts what holds the namespaces of a sandbox, whatever is known about it. */
+export async function releasePlaces(context: OciContext, id: string): Promise<void> {
+  await context.shell.must(
+    `cannot release the namespaces of sandbox ${id}`,
+    `cd ${quote(sandboxDirectory(context, id))} || exit 0
+for place in net ipc uts shm; do if mountpoint -q $place; then umount $place || umount -l $place || exit 1; fi; done`,
+  );
 }
 
 /** Takes away what is left; idempotent, also for half-made ones. Containers must be removed before. */
@@ -121,7 +133,7 @@ async function makeNamespaces(context: OciContext, id: string, config: SandboxCo
     ': >net; : >uts; : >ipc',
     ...(config.hostIpc
       ? []
-      : [`mkdir -p shm && mount -t tmpfs -o nosuid,nodev,noexec,mode=1777,size=${shmBytes} shm shm`]),
+      : [`mkdir shm && mount -t tmpfs -o nosuid,nodev,noexec,mode=1777,size=${shmBytes} shm shm`]),
     `unshare ${flags.join(' ')} /bin/sh -c ${quote(inside.join(' && '))}`,
   ];
   await context.shell.must('cannot make namespaces', script.join(' && '));
