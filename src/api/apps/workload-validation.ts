@@ -44,19 +44,19 @@ export function* selectorAndTemplateCauses(
   }
 }
 
-export function* countOrPercent(path: string, value: number | string | undefined): Causes {
+function* countOrPercent(path: string, value: number | string | undefined): Causes {
   if (typeof value === 'number') yield* nonNegative(path, value);
   else if (value !== undefined) for (const message of percent(value)) yield invalidValue(path, value, message);
 }
 
-export function* atMostAll(path: string, value: number | string | undefined): Causes {
+function* atMostAll(path: string, value: number | string | undefined): Causes {
   if (typeof value === 'string' && percent(value).length === 0 && Number.parseInt(value, 10) > 100) {
     yield invalidValue(path, value, 'must not be greater than 100%');
   }
 }
 
 /** 0 and 0% are none. */
-export const isNone = (value: number | string | undefined): boolean =>
+const isNone = (value: number | string | undefined): boolean =>
   (typeof value === 'string' ? Number.parseInt(value, 10) : (value ?? 0)) === 0;
 
 /** Counters of a status: none is negative, and none is greater than `of`. */

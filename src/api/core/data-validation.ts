@@ -20,7 +20,7 @@ interface SecretLike {
 }
 
 /** 1 MiB of values: what fits into one request to etcd with room for the rest. */
-export const dataBytesMax = 1024 * 1024;
+const dataBytesMax = 1024 * 1024;
 
 function* keys(path: string, data: Data): Causes {
   for (const key of Object.keys(data ?? {})) yield* named(configMapKey, `${path}[${key}]`, key);

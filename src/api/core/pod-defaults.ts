@@ -91,7 +91,7 @@ function fillSpec(draft: SpecDraft): SpecDraft {
 }
 
 /** Defaults of a pod template. */
-export function fillTemplate(draft: TemplateDraft): TemplateDraft {
+function fillTemplate(draft: TemplateDraft): TemplateDraft {
   if (draft.spec === undefined) return draft;
   const spec = fillSpec(draft.spec);
   return spec === draft.spec ? draft : { ...draft, spec };

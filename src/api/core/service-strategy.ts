@@ -17,12 +17,12 @@ interface ServiceLike {
 }
 type Writable<T> = { -readonly [K in keyof T]: T[K] };
 
-export const affinityTimeoutDefault = 10_800;
+const affinityTimeoutDefault = 10_800;
 
 export const isHeadless = (spec: ServiceSpec): boolean =>
   spec.clusterIPs?.length === 1 && spec.clusterIPs[0] === 'None';
-export const needsClusterIP = (spec: ServiceSpec): boolean => spec.type !== 'ExternalName';
-export const needsNodePort = (spec: ServiceSpec): boolean =>
+const needsClusterIP = (spec: ServiceSpec): boolean => spec.type !== 'ExternalName';
+const needsNodePort = (spec: ServiceSpec): boolean =>
   spec.type === 'NodePort' || (spec.type === 'LoadBalancer' && spec.allocateLoadBalancerNodePorts !== false);
 export const isExternal = (spec: Pick<SpecDraft, 'type' | 'externalIPs'>): boolean =>
   spec.type === 'NodePort' ||
