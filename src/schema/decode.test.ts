@@ -14,7 +14,7 @@ const item = struct('test.v1.Item', {
   port: s.intOrString(4).optional(),
 });
 const inner = struct('test.v1.Inner', {
-  replicas: s.int32(1).min(0).default(1),
+  replicas: s.int32(1).keepsZero().min(0).default(1),
   generation: s.int64(2).optional(),
   ratio: s.number(3).optional(),
   paused: s.boolean(4).optional(),
@@ -120,7 +120,7 @@ test('null is absent, empty lists and maps are left out, and values get their on
   assert.deepEqual(object, {
     spec: {
       items: [],
-      selector: { key: '' },
+      selector: {},
       free: ['', 'x'],
       limits: { cpu: '500m', memory: '1024', n: '0' },
       at: '2026-01-02T02:04:05Z',
@@ -129,6 +129,12 @@ test('null is absent, empty lists and maps are left out, and values get their on
       replicas: 0,
     },
   });
+});
+
+test('a zero is absence where Go leaves it out, but an applied configuration states it', () => {
+  const raw = spec({ replicas: 0, paused: false, generation: 0, selector: { key: '' } });
+  assert.deepEqual(read(raw).object, spec({ replicas: 0 }));
+  assert.deepEqual(read(raw, { keepZeros: true }).object, raw);
 });
 
 test('input is never changed, and shared where it is right already', () => {

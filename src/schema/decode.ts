@@ -18,6 +18,8 @@ export interface DecodeOptions {
   readonly duplicates?: readonly string[];
   /** Errors tell only what is wrong, without `Deployment in version "v1" cannot be handled as a Deployment: `. */
   readonly bare?: boolean;
+  /** Explicit zero values stay in every field: an applied configuration states them. */
+  readonly keepZeros?: boolean;
 }
 
 export interface Decoded<T = unknown> {
@@ -37,7 +39,7 @@ type AnyKind = Kind<any, any>;
 /** Throws BadRequest when the value cannot be an object of this type, and under Strict for unknown and duplicate fields. */
 export function decode<T = unknown>(of: AnyKind | StructType, raw: unknown, options: DecodeOptions): Decoded<T> {
   const struct = 'schema' in of ? of.schema : of;
-  const walk = new Walk(options.strict !== 'Ignore');
+  const walk = new Walk(options.strict !== 'Ignore', options.keepZeros === true);
   let object: unknown;
   try {
     object = decoderOf(struct)(raw, walk);
@@ -73,9 +75,11 @@ class Walk {
   readonly #reports: boolean;
   /** Name of the struct whose fields are being read. */
   struct = '';
+  readonly keepsZeros: boolean;
 
-  constructor(reports: boolean) {
+  constructor(reports: boolean, keepsZeros: boolean) {
     this.#reports = reports;
+    this.keepsZeros = keepsZeros;
   }
 
   unknown(key: string): void {
@@ -117,6 +121,24 @@ interface CompiledField {
   readonly decode: Decoder;
   /** An empty list or map is left out, as Go's omitempty does. */
   readonly dropsEmpty: boolean;
+  /** The value that is absence as well; undefined when none is. */
+  readonly zero: unknown;
+}
+
+/** What Go's omitempty leaves out of a field that is no pointer. */
+function droppedZero(field: FieldData): unknown {
+  if (field.presence === 'required' || field.keepsZero === true) return undefined;
+  switch (field.type.is) {
+    case 'string':
+      return '';
+    case 'integer':
+    case 'number':
+      return 0;
+    case 'boolean':
+      return false;
+    default:
+      return undefined;
+  }
 }
 
 function compileField(name: string, field: FieldData): CompiledField {
@@ -125,6 +147,7 @@ function compileField(name: string, field: FieldData): CompiledField {
   return {
     decode: decoderFor(field.type),
     dropsEmpty: container && field.presence !== 'required' && name !== 'managedFields',
+    zero: droppedZero(field),
   };
 }
 
@@ -148,7 +171,7 @@ function structDecoder(struct: StructType): Decoder {
         steps.push(key);
         next = field.decode(old, walk);
         steps.pop();
-        if (field.dropsEmpty && isEmpty(next)) next = undefined;
+        if (field.dropsEmpty ? isEmpty(next) : next === field.zero && !walk.keepsZeros) next = undefined;
       }
       if (next === old && next !== undefined) {
         if (out !== undefined) out[key] = next;

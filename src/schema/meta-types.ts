@@ -50,8 +50,8 @@ export const status = struct(
 export const preconditions = struct(
   'meta.v1.Preconditions',
   {
-    uid: s.string(1).optional().doc('Only an object with this UID.'),
-    resourceVersion: s.string(2).optional().doc('Only an object at this version.'),
+    uid: s.string(1).keepsZero().optional().doc('Only an object with this UID.'),
+    resourceVersion: s.string(2).keepsZero().optional().doc('Only an object at this version.'),
   },
   { doc: 'What must hold of an object before it is deleted.' },
 );
@@ -62,17 +62,23 @@ export const deleteOptions = struct(
     ...typeMeta,
     gracePeriodSeconds: s
       .int64(1)
+      .keepsZero()
       .optional()
       .doc('Seconds the object may take to end; 0 means at once. Each kind has its own default.'),
     preconditions: s
       .field(2, preconditions)
       .optional()
       .doc('What must hold of the object; otherwise the answer is 409.'),
-    orphanDependents: s.boolean(3).optional().doc('Deprecated: use propagationPolicy.'),
-    propagationPolicy: s.string(4).optional().doc('What becomes of dependents: Orphan, Background or Foreground.'),
+    orphanDependents: s.boolean(3).keepsZero().optional().doc('Deprecated: use propagationPolicy.'),
+    propagationPolicy: s
+      .string(4)
+      .keepsZero()
+      .optional()
+      .doc('What becomes of dependents: Orphan, Background or Foreground.'),
     dryRun: s.list(5, t.string).optional().doc('`All`: do everything but store the result.'),
     ignoreStoreReadErrorWithClusterBreakingPotential: s
       .boolean(6)
+      .keepsZero()
       .optional()
       .doc('Delete even an object that cannot be read from the store, without finalizers and preconditions.'),
   },

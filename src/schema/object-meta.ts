@@ -10,9 +10,10 @@ export const ownerReference = struct(
     kind: s.string(1).doc('Kind of the owner.'),
     name: s.string(3).doc('Name of the owner.'),
     uid: s.string(4).doc('UID of the owner: a new object of the same name is not the owner.'),
-    controller: s.boolean(6).optional().doc('True for the one owner that manages this object.'),
+    controller: s.boolean(6).keepsZero().optional().doc('True for the one owner that manages this object.'),
     blockOwnerDeletion: s
       .boolean(7)
+      .keepsZero()
       .optional()
       .doc('True when a foreground deletion of the owner waits until this object is gone.'),
   },
@@ -61,6 +62,7 @@ export const objectMeta = struct(
       ),
     deletionGracePeriodSeconds: s
       .int64(10)
+      .keepsZero()
       .optional()
       .doc('How long the object may take to end; set with deletionTimestamp.'),
     labels: s.map(11, t.string).optional().doc('Keys and values to organise and select objects by.'),
@@ -92,6 +94,7 @@ export const listMeta = struct(
     continue: s.string(3).optional().doc('A token to ask for the next page with; empty on the last one.'),
     remainingItemCount: s
       .int64(4)
+      .keepsZero()
       .optional()
       .doc('How many items follow this page; absent when a selector makes it unknown.'),
   },

@@ -89,6 +89,8 @@ export interface FieldData {
   readonly default?: unknown;
   readonly doc: string;
   readonly immutable?: boolean;
+  /** An explicit 0, false or '' differs from absence; in other fields that are not required it is absence, as Go's omitempty has it. */
+  readonly keepsZero?: boolean;
   readonly min?: number;
   readonly max?: number;
   readonly rules: readonly Rule[];
@@ -139,6 +141,10 @@ export class Field<Stored, Draft = Stored, P extends Presence = 'required'> {
   }
   max(value: number): Field<Stored, Draft, P> {
     return this.#with({ max: value });
+  }
+  /** An explicit 0, false or '' means something (a pointer in Go). */
+  keepsZero(): Field<Stored, Draft, P> {
+    return this.#with({ keepsZero: true });
   }
   /** An update that changes it is `Invalid value: … field is immutable`. */
   immutable(): Field<Stored, Draft, P> {

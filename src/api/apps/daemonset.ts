@@ -65,7 +65,7 @@ export const daemonSetSpec = struct(
       .default({})
       .doc('How pods are replaced when the template changes.'),
     minReadySeconds: s.int32(4).min(0).optional().doc('Seconds a pod must stay ready to count as available.'),
-    revisionHistoryLimit: s.int32(6).min(0).default(10).doc('How many old revisions are kept.'),
+    revisionHistoryLimit: s.int32(6).keepsZero().min(0).default(10).doc('How many old revisions are kept.'),
   },
   { doc: 'Which pod runs on which nodes.' },
 );
@@ -97,6 +97,7 @@ export const daemonSetStatus = struct(
     numberUnavailable: s.int32(8).min(0).optional().doc('Nodes that should have an available pod and have none.'),
     collisionCount: s
       .int32(9)
+      .keepsZero()
       .optional()
       .doc("How often the name of a revision was taken; part of the next name's hash."),
     conditions: s

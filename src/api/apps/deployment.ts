@@ -43,7 +43,7 @@ export interface DeploymentStrategy extends Of<typeof deploymentStrategy> {}
 export const deploymentSpec = struct(
   'apps.v1.DeploymentSpec',
   {
-    replicas: s.int32(1).min(0).default(1).doc('How many pods should exist.'),
+    replicas: s.int32(1).keepsZero().min(0).default(1).doc('How many pods should exist.'),
     selector: s
       .field(2, labelSelector)
       .immutable()
@@ -59,10 +59,16 @@ export const deploymentSpec = struct(
       .default({})
       .doc('How pods are replaced when the template changes.'),
     minReadySeconds: s.int32(5).min(0).optional().doc('Seconds a pod must stay ready to count as available.'),
-    revisionHistoryLimit: s.int32(6).min(0).default(10).doc('How many old ReplicaSets are kept for a rollback.'),
+    revisionHistoryLimit: s
+      .int32(6)
+      .keepsZero()
+      .min(0)
+      .default(10)
+      .doc('How many old ReplicaSets are kept for a rollback.'),
     paused: s.boolean(7).optional().doc('When true, changes of the template are not rolled out.'),
     progressDeadlineSeconds: s
       .int32(9)
+      .keepsZero()
       .min(0)
       .default(600)
       .doc('Seconds without progress after which the rollout counts as failed.'),
@@ -94,13 +100,14 @@ export const deploymentStatus = struct(
     readyReplicas: s.int32(7).optional().doc('Pods that are ready.'),
     availableReplicas: s.int32(4).optional().doc('Pods that are available.'),
     unavailableReplicas: s.int32(5).optional().doc('Pods still needed for all to be available.'),
-    terminatingReplicas: s.int32(9).optional().doc('Pods that are terminating.'),
+    terminatingReplicas: s.int32(9).keepsZero().optional().doc('Pods that are terminating.'),
     conditions: s
       .list(6, deploymentCondition, { list: 'map', keys: ['type'], patch: { strategy: 'merge', mergeKey: 'type' } })
       .optional()
       .doc('State in detail.'),
     collisionCount: s
       .int32(8)
+      .keepsZero()
       .optional()
       .doc("How often the name of a ReplicaSet was taken; part of the next name's hash."),
   },

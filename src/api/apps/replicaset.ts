@@ -13,7 +13,7 @@ import { countCauses, selectorAndTemplateCauses } from './workload-validation.ts
 export const replicaSetSpec = struct(
   'apps.v1.ReplicaSetSpec',
   {
-    replicas: s.int32(1).min(0).default(1).doc('How many pods should exist.'),
+    replicas: s.int32(1).keepsZero().min(0).default(1).doc('How many pods should exist.'),
     minReadySeconds: s.int32(4).min(0).optional().doc('Seconds a pod must stay ready to count as available.'),
     selector: s
       .field(2, labelSelector)
@@ -48,7 +48,7 @@ export const replicaSetStatus = struct(
     fullyLabeledReplicas: s.int32(2).optional().doc('Pods that have all labels of the template.'),
     readyReplicas: s.int32(4).optional().doc('Pods that are ready.'),
     availableReplicas: s.int32(5).optional().doc('Pods that are available.'),
-    terminatingReplicas: s.int32(7).optional().doc('Pods that are terminating.'),
+    terminatingReplicas: s.int32(7).keepsZero().optional().doc('Pods that are terminating.'),
     observedGeneration: s.int64(3).optional().doc('The metadata.generation that this status speaks of.'),
     conditions: s
       .list(6, replicaSetCondition, { list: 'map', keys: ['type'], patch: { strategy: 'merge', mergeKey: 'type' } })

@@ -24,7 +24,11 @@ export const tokenRequestSpec = struct(
   'authentication.v1.TokenRequestSpec',
   {
     audiences: s.list(1, t.string).default([]).doc('Who may accept the token; the API server when empty.'),
-    expirationSeconds: s.int64(4).default(3600).doc('Lifetime asked for, at least 600; the server may give less.'),
+    expirationSeconds: s
+      .int64(4)
+      .keepsZero()
+      .default(3600)
+      .doc('Lifetime asked for, at least 600; the server may give less.'),
     boundObjectRef: s.field(3, boundObjectReference).optional().doc('An object the token is tied to.'),
   },
   { doc: 'The token that is asked for.' },

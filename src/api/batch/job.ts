@@ -14,7 +14,7 @@ import { jobCauses, jobStatusCauses, jobUpdateCauses } from './job-validation.ts
 export const podFailurePolicyOnExitCodesRequirement = struct(
   'batch.v1.PodFailurePolicyOnExitCodesRequirement',
   {
-    containerName: s.string(1).optional().doc('The container that is looked at; all when absent.'),
+    containerName: s.string(1).keepsZero().optional().doc('The container that is looked at; all when absent.'),
     operator: s.oneOf(2, 'In', 'NotIn').doc('In or NotIn.'),
     values: s
       .list(3, t.int32, { list: 'set' })
@@ -60,8 +60,8 @@ export interface PodFailurePolicy extends Of<typeof podFailurePolicy> {}
 export const successPolicyRule = struct(
   'batch.v1.SuccessPolicyRule',
   {
-    succeededIndexes: s.string(1).optional().doc('Indexes that must have succeeded, such as 1,3-5.'),
-    succeededCount: s.int32(2).optional().doc('How many indexes must have succeeded.'),
+    succeededIndexes: s.string(1).keepsZero().optional().doc('Indexes that must have succeeded, such as 1,3-5.'),
+    succeededCount: s.int32(2).keepsZero().optional().doc('How many indexes must have succeeded.'),
   },
   { doc: 'When the Job counts as done.' },
 );
@@ -79,22 +79,34 @@ export interface SuccessPolicy extends Of<typeof successPolicy> {}
 export const jobSpec = struct(
   'batch.v1.JobSpec',
   {
-    parallelism: s.int32(1).min(0).filled().doc('How many pods may run at once.'),
+    parallelism: s.int32(1).keepsZero().min(0).filled().doc('How many pods may run at once.'),
     completions: s
       .int32(2)
+      .keepsZero()
       .min(0)
       .optional()
       .doc('How many pods must succeed; absent means that one success is enough and all pods work on one queue.'),
-    activeDeadlineSeconds: s.int64(3).min(0).optional().doc('Seconds after the start until the Job is failed.'),
+    activeDeadlineSeconds: s
+      .int64(3)
+      .keepsZero()
+      .min(0)
+      .optional()
+      .doc('Seconds after the start until the Job is failed.'),
     podFailurePolicy: s
       .field(11, podFailurePolicy)
       .immutable()
       .optional()
       .doc('How failed pods count; needs restartPolicy Never.'),
     successPolicy: s.field(16, successPolicy).immutable().optional().doc('When an indexed Job counts as done early.'),
-    backoffLimit: s.int32(7).min(0).filled().doc('How many failures are allowed before the Job is failed.'),
-    backoffLimitPerIndex: s.int32(12).min(0).immutable().optional().doc('How many failures of one index are allowed.'),
-    maxFailedIndexes: s.int32(13).min(0).optional().doc('How many failed indexes are allowed.'),
+    backoffLimit: s.int32(7).keepsZero().min(0).filled().doc('How many failures are allowed before the Job is failed.'),
+    backoffLimitPerIndex: s
+      .int32(12)
+      .keepsZero()
+      .min(0)
+      .immutable()
+      .optional()
+      .doc('How many failures of one index are allowed.'),
+    maxFailedIndexes: s.int32(13).keepsZero().min(0).optional().doc('How many failed indexes are allowed.'),
     selector: s
       .field(4, labelSelector)
       .immutable()
@@ -102,6 +114,7 @@ export const jobSpec = struct(
       .doc('Labels of the pods that belong to it; normally made by the server.'),
     manualSelector: s
       .boolean(5)
+      .keepsZero()
       .default(false)
       .doc("When true, selector and labels are the author's and must be unique."),
     template: s
@@ -110,21 +123,25 @@ export const jobSpec = struct(
       .doc('The pod to run; restartPolicy must be OnFailure or Never.'),
     ttlSecondsAfterFinished: s
       .int32(8)
+      .keepsZero()
       .min(0)
       .optional()
       .doc('Seconds after its end until the Job is deleted; never when absent.'),
     completionMode: s
       .oneOf(9, 'NonIndexed', 'Indexed')
+      .keepsZero()
       .immutable()
       .default('NonIndexed')
       .doc('NonIndexed, or Indexed to give each pod an index from 0 to completions-1.'),
-    suspend: s.boolean(10).default(false).doc('When true, no pods run.'),
+    suspend: s.boolean(10).keepsZero().default(false).doc('When true, no pods run.'),
     podReplacementPolicy: s
       .oneOf(14, 'TerminatingOrFailed', 'Failed')
+      .keepsZero()
       .filled()
       .doc('When a pod is replaced: TerminatingOrFailed, or Failed to wait until it is gone.'),
     managedBy: s
       .string(15)
+      .keepsZero()
       .immutable()
       .optional()
       .doc('The controller that manages the Job, when it is not the built-in one.'),
@@ -169,14 +186,14 @@ export const jobStatus = struct(
     active: s.int32(4).optional().doc('Pods that are pending or running.'),
     succeeded: s.int32(5).optional().doc('Pods that succeeded.'),
     failed: s.int32(6).optional().doc('Pods that failed.'),
-    terminating: s.int32(11).optional().doc('Pods that are terminating.'),
+    terminating: s.int32(11).keepsZero().optional().doc('Pods that are terminating.'),
     completedIndexes: s.string(7).optional().doc('Indexes that succeeded, such as 1,3-5.'),
-    failedIndexes: s.string(10).optional().doc('Indexes that failed for good.'),
+    failedIndexes: s.string(10).keepsZero().optional().doc('Indexes that failed for good.'),
     uncountedTerminatedPods: s
       .field(8, uncountedTerminatedPods)
       .optional()
       .doc('Ended pods that the counters do not contain yet.'),
-    ready: s.int32(9).optional().doc('Active pods that are ready.'),
+    ready: s.int32(9).keepsZero().optional().doc('Active pods that are ready.'),
   },
   { doc: 'What was last seen.' },
 );

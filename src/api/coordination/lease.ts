@@ -9,11 +9,15 @@ import { invalidValue } from '#meta/causes.ts';
 export const leaseSpec = struct(
   'coordination.v1.LeaseSpec',
   {
-    holderIdentity: s.string(1).optional().doc('The present holder.'),
-    leaseDurationSeconds: s.int32(2).optional().doc('How long others wait after renewTime before they take it over.'),
+    holderIdentity: s.string(1).keepsZero().optional().doc('The present holder.'),
+    leaseDurationSeconds: s
+      .int32(2)
+      .keepsZero()
+      .optional()
+      .doc('How long others wait after renewTime before they take it over.'),
     acquireTime: s.microTime(3).optional().doc('When the holder took it.'),
     renewTime: s.microTime(4).optional().doc('When the holder last renewed it.'),
-    leaseTransitions: s.int32(5).min(0).optional().doc('How often it changed hands.'),
+    leaseTransitions: s.int32(5).keepsZero().min(0).optional().doc('How often it changed hands.'),
   },
   { doc: 'Who holds the lease, and for how long.' },
 );

@@ -32,6 +32,7 @@ export const ConfigMap = resource({
   fields: {
     immutable: s
       .boolean(4)
+      .keepsZero()
       .optional()
       .doc('When true, the data cannot be changed; only the whole ConfigMap can be deleted.'),
     data: s.map(2, t.string).optional().doc('Keys with text. Keys consist of letters, digits, -, _ and dots.'),

@@ -60,12 +60,14 @@ export const volumeMount = struct(
     readOnly: s.boolean(2).optional().doc('Mount it read-only.'),
     recursiveReadOnly: s
       .oneOf(7, 'Disabled', 'IfPossible', 'Enabled')
+      .keepsZero()
       .optional()
       .doc('Whether mounts below it become read-only too; needs readOnly.'),
     mountPath: s.string(3).doc('Path inside the container; without a colon.'),
     subPath: s.string(4).optional().doc('Mount only this path of the volume.'),
     mountPropagation: s
       .oneOf(5, 'None', 'HostToContainer', 'Bidirectional')
+      .keepsZero()
       .optional()
       .doc('Whether mounts pass between host and container: None, HostToContainer or Bidirectional.'),
     subPathExpr: s.string(6).optional().doc("As subPath, with $(VARIABLES) of the container's environment filled in."),
@@ -127,6 +129,7 @@ export const container = struct(
       .doc('What a change of resources means to the running container.'),
     restartPolicy: s
       .oneOf(24, 'Always', 'Never', 'OnFailure')
+      .keepsZero()
       .optional()
       .doc("Overrides the pod's restart policy. On an init container, Always makes it a sidecar."),
     restartPolicyRules: s
@@ -215,7 +218,7 @@ export const ephemeralContainerCommon = struct('core.v1.EphemeralContainerCommon
     .default({})
     .doc('Not allowed here: an ephemeral container uses what the pod has left.'),
   resizePolicy: s.list(23, containerResizePolicy).optional().doc('Not allowed here.'),
-  restartPolicy: s.oneOf(24, 'Always', 'Never', 'OnFailure').optional().doc('Not allowed here.'),
+  restartPolicy: s.oneOf(24, 'Always', 'Never', 'OnFailure').keepsZero().optional().doc('Not allowed here.'),
   restartPolicyRules: s.list(25, containerRestartRule).optional().doc('Not allowed here.'),
   volumeMounts: s
     .list(9, volumeMount, {

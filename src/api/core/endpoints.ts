@@ -26,7 +26,7 @@ export const endpointAddress = struct(
   {
     ip: s.string(1).doc('The address.'),
     hostname: s.string(3).optional().doc('Host name of this endpoint.'),
-    nodeName: s.string(4).optional().doc('The node it runs on.'),
+    nodeName: s.string(4).keepsZero().optional().doc('The node it runs on.'),
     targetRef: s.field(2, objectReference).optional().doc('The pod.'),
   },
   { doc: 'One address behind a Service.' },
@@ -39,7 +39,7 @@ export const endpointPort = struct(
     name: s.string(1).optional().doc("Name of the Service's port."),
     port: s.int32(2).doc('Number of the port.'),
     protocol: s.oneOf(3, 'TCP', 'UDP', 'SCTP').default('TCP').doc('TCP, UDP or SCTP.'),
-    appProtocol: s.string(4).optional().doc('A hint what is spoken over the port.'),
+    appProtocol: s.string(4).keepsZero().optional().doc('A hint what is spoken over the port.'),
   },
   { doc: 'One port behind a Service.' },
 );

@@ -16,7 +16,7 @@ export const fileKeySelector = struct(
     volumeName: s.string(1).doc('The emptyDir volume with the file.'),
     path: s.string(2).doc('Path of the file inside the volume.'),
     key: s.string(3).doc('Name of the variable in the file.'),
-    optional: s.boolean(4).default(false).doc('When true, a missing file or key is no failure.'),
+    optional: s.boolean(4).keepsZero().default(false).doc('When true, a missing file or key is no failure.'),
   },
   { doc: 'One variable of a file in a volume.' },
 );
@@ -56,7 +56,7 @@ export const configMapEnvSource = struct(
   'core.v1.ConfigMapEnvSource',
   {
     ...inline(1, localObjectReference),
-    optional: s.boolean(2).optional().doc('When true, a missing ConfigMap is no failure.'),
+    optional: s.boolean(2).keepsZero().optional().doc('When true, a missing ConfigMap is no failure.'),
   },
   { doc: 'All keys of a ConfigMap.' },
 );
@@ -66,7 +66,7 @@ export const secretEnvSource = struct(
   'core.v1.SecretEnvSource',
   {
     ...inline(1, localObjectReference),
-    optional: s.boolean(2).optional().doc('When true, a missing Secret is no failure.'),
+    optional: s.boolean(2).keepsZero().optional().doc('When true, a missing Secret is no failure.'),
   },
   { doc: 'All keys of a Secret.' },
 );

@@ -92,7 +92,7 @@ export interface NodeDaemonEndpoints extends Of<typeof nodeDaemonEndpoints> {}
 export const nodeSwapStatus = struct(
   'core.v1.NodeSwapStatus',
   {
-    capacity: s.int64(1).optional().doc('Bytes of swap.'),
+    capacity: s.int64(1).keepsZero().optional().doc('Bytes of swap.'),
   },
   { doc: 'Swap of a node.' },
 );
@@ -152,8 +152,8 @@ export interface NodeConfigStatus extends Of<typeof nodeConfigStatus> {}
 export const nodeRuntimeHandlerFeatures = struct(
   'core.v1.NodeRuntimeHandlerFeatures',
   {
-    recursiveReadOnlyMounts: s.boolean(1).optional().doc('Mounts can be read-only recursively.'),
-    userNamespaces: s.boolean(2).optional().doc('Pods can have user namespaces.'),
+    recursiveReadOnlyMounts: s.boolean(1).keepsZero().optional().doc('Mounts can be read-only recursively.'),
+    userNamespaces: s.boolean(2).keepsZero().optional().doc('Pods can have user namespaces.'),
   },
   { doc: 'What a runtime handler can do.' },
 );
@@ -172,7 +172,11 @@ export interface NodeRuntimeHandler extends Of<typeof nodeRuntimeHandler> {}
 export const nodeFeatures = struct(
   'core.v1.NodeFeatures',
   {
-    supplementalGroupsPolicy: s.boolean(1).optional().doc('Pods can choose the policy of supplemental groups.'),
+    supplementalGroupsPolicy: s
+      .boolean(1)
+      .keepsZero()
+      .optional()
+      .doc('Pods can choose the policy of supplemental groups.'),
   },
   { doc: 'What the container runtime can do.' },
 );

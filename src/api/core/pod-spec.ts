@@ -24,7 +24,7 @@ export const podDNSConfigOption = struct(
   'core.v1.PodDNSConfigOption',
   {
     name: s.string(1).optional().doc('Name of the option, such as ndots.'),
-    value: s.string(2).optional().doc('Value of the option, when it takes one.'),
+    value: s.string(2).keepsZero().optional().doc('Value of the option, when it takes one.'),
   },
   { doc: 'One resolver option, as in resolv.conf.' },
 );
@@ -78,9 +78,10 @@ export const podResourceClaim = struct(
   'core.v1.PodResourceClaim',
   {
     name: s.string(1).doc('How containers refer to the claim; a DNS label, unique in the pod.'),
-    resourceClaimName: s.string(3).optional().doc('An existing ResourceClaim of the same namespace.'),
+    resourceClaimName: s.string(3).keepsZero().optional().doc('An existing ResourceClaim of the same namespace.'),
     resourceClaimTemplateName: s
       .string(4)
+      .keepsZero()
       .optional()
       .doc('A ResourceClaimTemplate from which a claim is made for this pod.'),
   },
@@ -114,10 +115,12 @@ export const podSpec = struct(
       .doc('When the kubelet restarts an ended container: Always, OnFailure or Never.'),
     terminationGracePeriodSeconds: s
       .int64(4)
+      .keepsZero()
       .default(30)
       .doc('Seconds between the polite stop signal and the kill; 0 kills at once.'),
     activeDeadlineSeconds: s
       .int64(5)
+      .keepsZero()
       .optional()
       .doc('Seconds after the start until the pod is failed and its containers are killed.'),
     dnsPolicy: s
@@ -131,6 +134,7 @@ export const podSpec = struct(
     serviceAccount: s.string(9).optional().doc('Old name of serviceAccountName.'),
     automountServiceAccountToken: s
       .boolean(21)
+      .keepsZero()
       .optional()
       .doc('Whether a token of the ServiceAccount is mounted into the containers.'),
     nodeName: s.string(10).optional().doc('The node the pod is bound to. Normally set by the scheduler.'),
@@ -142,6 +146,7 @@ export const podSpec = struct(
     hostIPC: s.boolean(13).optional().doc("Use the node's IPC namespace."),
     shareProcessNamespace: s
       .boolean(27)
+      .keepsZero()
       .optional()
       .doc("Let the containers of the pod see each other's processes. Not together with hostPID."),
     securityContext: s
@@ -175,7 +180,11 @@ export const podSpec = struct(
       .optional()
       .doc("Lines to add to the pod's hosts file."),
     priorityClassName: s.string(24).optional().doc('The PriorityClass that gives the pod its priority.'),
-    priority: s.int32(25).optional().doc('The priority as a number; set from the class. Higher ones go first.'),
+    priority: s
+      .int32(25)
+      .keepsZero()
+      .optional()
+      .doc('The priority as a number; set from the class. Higher ones go first.'),
     dnsConfig: s.field(26, podDNSConfig).optional().doc('Resolver settings merged with those of dnsPolicy.'),
     readinessGates: s
       .list(28, podReadinessGate)
@@ -183,14 +192,17 @@ export const podSpec = struct(
       .doc('Conditions that must be True, beside ready containers, for the pod to be ready.'),
     runtimeClassName: s
       .string(29)
+      .keepsZero()
       .optional()
       .doc('The RuntimeClass with which to run the pod; the default runtime when empty.'),
     enableServiceLinks: s
       .boolean(30)
+      .keepsZero()
       .optional()
       .doc('Whether each Service of the namespace is described in environment variables; true unless told.'),
     preemptionPolicy: s
       .oneOf(31, 'PreemptLowerPriority', 'Never')
+      .keepsZero()
       .optional()
       .doc('Whether the pod may push out pods of lower priority.'),
     overhead: s
@@ -206,9 +218,13 @@ export const podSpec = struct(
       })
       .optional()
       .doc('How pods like this one are to be spread over the cluster.'),
-    setHostnameAsFQDN: s.boolean(35).optional().doc('Make the full domain name the host name in the kernel.'),
+    setHostnameAsFQDN: s
+      .boolean(35)
+      .keepsZero()
+      .optional()
+      .doc('Make the full domain name the host name in the kernel.'),
     os: s.field(36, podOS).optional().doc('The operating system of the containers. Some security fields depend on it.'),
-    hostUsers: s.boolean(37).optional().doc('False gives the pod a user namespace of its own.'),
+    hostUsers: s.boolean(37).keepsZero().optional().doc('False gives the pod a user namespace of its own.'),
     schedulingGates: s
       .list(38, podSchedulingGate, {
         list: 'map',
@@ -230,7 +246,11 @@ export const podSpec = struct(
       .field(40, resourceRequirements)
       .optional()
       .doc('Resources of the pod as a whole: cpu, memory and huge pages.'),
-    hostnameOverride: s.string(41).optional().doc('The host name inside the pod, literally, not only its first part.'),
+    hostnameOverride: s
+      .string(41)
+      .keepsZero()
+      .optional()
+      .doc('The host name inside the pod, literally, not only its first part.'),
   },
   { doc: 'What a pod should run, and where.' },
 );

@@ -90,6 +90,7 @@ export const volumeMountStatus = struct(
     readOnly: s.boolean(3).optional().doc('Whether it is mounted read-only.'),
     recursiveReadOnly: s
       .oneOf(4, 'Disabled', 'IfPossible', 'Enabled')
+      .keepsZero()
       .optional()
       .doc('Whether all mounts below it are read-only too.'),
   },
@@ -122,7 +123,7 @@ export const resourceHealth = struct(
   {
     resourceID: s.string(1).doc('Unique name of the device.'),
     health: s.oneOf(2, 'Healthy', 'Unhealthy', 'Unknown').optional().doc('Healthy, Unhealthy or Unknown.'),
-    message: s.string(6).optional().doc('Details for people.'),
+    message: s.string(6).keepsZero().optional().doc('Details for people.'),
   },
   { doc: 'Health of one device.' },
 );
@@ -152,7 +153,11 @@ export const containerStatus = struct(
     image: s.string(6).default('').doc('The image it runs.'),
     imageID: s.string(7).default('').doc('Digest of the image it runs.'),
     containerID: s.string(8).optional().doc('ID of the container, <runtime>://<id>.'),
-    started: s.boolean(9).optional().doc('Whether the startup probe has passed and postStart has returned.'),
+    started: s
+      .boolean(9)
+      .keepsZero()
+      .optional()
+      .doc('Whether the startup probe has passed and postStart has returned.'),
     allocatedResources: s.map(10, t.quantity).optional().doc('Requests that the node has granted it.'),
     resources: s.field(11, resourceRequirements).optional().doc('Requests and limits that are in force.'),
     volumeMounts: s
@@ -178,7 +183,11 @@ export const podResourceClaimStatus = struct(
   'core.v1.PodResourceClaimStatus',
   {
     name: s.string(1).doc('Name of the entry.'),
-    resourceClaimName: s.string(2).optional().doc('The ResourceClaim made for it; absent when none was needed.'),
+    resourceClaimName: s
+      .string(2)
+      .keepsZero()
+      .optional()
+      .doc('The ResourceClaim made for it; absent when none was needed.'),
   },
   { doc: 'The claim made for an entry of spec.resourceClaims.' },
 );

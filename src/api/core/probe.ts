@@ -49,7 +49,7 @@ export const grpcAction = struct(
   'core.v1.GRPCAction',
   {
     port: s.int32(1).doc('Number of the port.'),
-    service: s.string(2).default('').doc('Name to put into the health request.'),
+    service: s.string(2).keepsZero().default('').doc('Name to put into the health request.'),
   },
   { doc: 'Calls the gRPC health service.' },
 );
@@ -82,6 +82,7 @@ export const probe = struct(
     failureThreshold: s.int32(6).min(1).default(3).doc('Failures in a row after a success to count as failing.'),
     terminationGracePeriodSeconds: s
       .int64(7)
+      .keepsZero()
       .optional()
       .doc("Grace period when this probe ends the container; the pod's when absent. Not for readiness."),
   },

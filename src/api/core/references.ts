@@ -30,7 +30,7 @@ export interface ObjectReference extends Of<typeof objectReference> {}
 export const typedLocalObjectReference = struct(
   'core.v1.TypedLocalObjectReference',
   {
-    apiGroup: s.string(1).optional().doc('Group of the kind; the core group when absent.'),
+    apiGroup: s.string(1).keepsZero().optional().doc('Group of the kind; the core group when absent.'),
     kind: s.string(2).doc('Kind of the object.'),
     name: s.string(3).doc('Name of the object.'),
   },
@@ -64,7 +64,7 @@ export const secretKeySelector = struct(
   {
     ...inline(1, localObjectReference),
     key: s.string(2).doc('The key.'),
-    optional: s.boolean(3).optional().doc('When true, a missing Secret or key is no failure.'),
+    optional: s.boolean(3).keepsZero().optional().doc('When true, a missing Secret or key is no failure.'),
   },
   { doc: 'One key of a Secret.' },
 );
@@ -75,7 +75,7 @@ export const configMapKeySelector = struct(
   {
     ...inline(1, localObjectReference),
     key: s.string(2).doc('The key.'),
-    optional: s.boolean(3).optional().doc('When true, a missing ConfigMap or key is no failure.'),
+    optional: s.boolean(3).keepsZero().optional().doc('When true, a missing ConfigMap or key is no failure.'),
   },
   { doc: 'One key of a ConfigMap.' },
 );

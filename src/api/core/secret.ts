@@ -38,7 +38,11 @@ export const Secret = resource({
   name: 'core.v1.Secret',
   doc: 'Confidential values, kept apart from pods. Values are bytes, in base64.',
   fields: {
-    immutable: s.boolean(5).optional().doc('When true, data cannot be changed; only the whole Secret can be deleted.'),
+    immutable: s
+      .boolean(5)
+      .keepsZero()
+      .optional()
+      .doc('When true, data cannot be changed; only the whole Secret can be deleted.'),
     data: s
       .map(2, t.bytes)
       .optional()

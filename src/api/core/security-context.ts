@@ -28,10 +28,10 @@ export interface SELinuxOptions extends Of<typeof seLinuxOptions> {}
 export const windowsSecurityContextOptions = struct(
   'core.v1.WindowsSecurityContextOptions',
   {
-    gmsaCredentialSpecName: s.string(1).optional().doc('Name of the GMSA credential spec.'),
-    gmsaCredentialSpec: s.string(2).optional().doc('The GMSA credential spec itself.'),
-    runAsUserName: s.string(3).optional().doc('User to run as.'),
-    hostProcess: s.boolean(4).optional().doc('Run as a HostProcess container.'),
+    gmsaCredentialSpecName: s.string(1).keepsZero().optional().doc('Name of the GMSA credential spec.'),
+    gmsaCredentialSpec: s.string(2).keepsZero().optional().doc('The GMSA credential spec itself.'),
+    runAsUserName: s.string(3).keepsZero().optional().doc('User to run as.'),
+    hostProcess: s.boolean(4).keepsZero().optional().doc('Run as a HostProcess container.'),
   },
   { doc: 'Settings for Windows containers.' },
 );
@@ -41,7 +41,7 @@ export const seccompProfile = struct(
   'core.v1.SeccompProfile',
   {
     type: s.oneOf(1, 'Unconfined', 'RuntimeDefault', 'Localhost').doc('Unconfined, RuntimeDefault or Localhost.'),
-    localhostProfile: s.string(2).optional().doc('A profile file on the node; only with Localhost.'),
+    localhostProfile: s.string(2).keepsZero().optional().doc('A profile file on the node; only with Localhost.'),
   },
   { doc: 'Which system calls are allowed.' },
 );
@@ -51,7 +51,7 @@ export const appArmorProfile = struct(
   'core.v1.AppArmorProfile',
   {
     type: s.oneOf(1, 'Unconfined', 'RuntimeDefault', 'Localhost').doc('Unconfined, RuntimeDefault or Localhost.'),
-    localhostProfile: s.string(2).optional().doc('A profile loaded on the node; only with Localhost.'),
+    localhostProfile: s.string(2).keepsZero().optional().doc('A profile loaded on the node; only with Localhost.'),
   },
   { doc: 'An AppArmor profile.' },
 );
@@ -61,18 +61,23 @@ export const securityContext = struct(
   'core.v1.SecurityContext',
   {
     capabilities: s.field(1, capabilities).optional().doc('Capabilities to add and drop.'),
-    privileged: s.boolean(2).optional().doc('Run as if it were root on the host.'),
+    privileged: s.boolean(2).keepsZero().optional().doc('Run as if it were root on the host.'),
     seLinuxOptions: s.field(3, seLinuxOptions).optional().doc('SELinux label of the container.'),
     windowsOptions: s.field(10, windowsSecurityContextOptions).optional().doc('Settings for Windows.'),
-    runAsUser: s.int64(4).optional().doc("User ID of the first process; the image's when absent."),
-    runAsGroup: s.int64(8).optional().doc('Group ID of the first process.'),
-    runAsNonRoot: s.boolean(5).optional().doc('Refuse to start as user 0.'),
-    readOnlyRootFilesystem: s.boolean(6).optional().doc('Mount the root file system read-only.'),
+    runAsUser: s.int64(4).keepsZero().optional().doc("User ID of the first process; the image's when absent."),
+    runAsGroup: s.int64(8).keepsZero().optional().doc('Group ID of the first process.'),
+    runAsNonRoot: s.boolean(5).keepsZero().optional().doc('Refuse to start as user 0.'),
+    readOnlyRootFilesystem: s.boolean(6).keepsZero().optional().doc('Mount the root file system read-only.'),
     allowPrivilegeEscalation: s
       .boolean(7)
+      .keepsZero()
       .optional()
       .doc('Whether a process may gain more privileges than its parent; always true when privileged.'),
-    procMount: s.oneOf(9, 'Default', 'Unmasked').optional().doc('Default masks parts of /proc; Unmasked does not.'),
+    procMount: s
+      .oneOf(9, 'Default', 'Unmasked')
+      .keepsZero()
+      .optional()
+      .doc('Default masks parts of /proc; Unmasked does not.'),
     seccompProfile: s.field(11, seccompProfile).optional().doc('Which system calls are allowed.'),
     appArmorProfile: s.field(12, appArmorProfile).optional().doc('The AppArmor profile.'),
   },
@@ -95,24 +100,27 @@ export const podSecurityContext = struct(
   {
     seLinuxOptions: s.field(1, seLinuxOptions).optional().doc('SELinux label of all containers.'),
     windowsOptions: s.field(8, windowsSecurityContextOptions).optional().doc('Settings for Windows.'),
-    runAsUser: s.int64(2).optional().doc('User ID of the first process of each container.'),
-    runAsGroup: s.int64(6).optional().doc('Group ID of the first process of each container.'),
-    runAsNonRoot: s.boolean(3).optional().doc('Refuse to start as user 0.'),
+    runAsUser: s.int64(2).keepsZero().optional().doc('User ID of the first process of each container.'),
+    runAsGroup: s.int64(6).keepsZero().optional().doc('Group ID of the first process of each container.'),
+    runAsNonRoot: s.boolean(3).keepsZero().optional().doc('Refuse to start as user 0.'),
     supplementalGroups: s.list(4, t.int64).optional().doc('Further groups of the first process of each container.'),
     supplementalGroupsPolicy: s
       .oneOf(12, 'Merge', 'Strict')
+      .keepsZero()
       .optional()
       .doc("Merge adds the groups of the image's user; Strict does not."),
-    fsGroup: s.int64(5).optional().doc('Group that owns the volumes that can be owned.'),
+    fsGroup: s.int64(5).keepsZero().optional().doc('Group that owns the volumes that can be owned.'),
     sysctls: s.list(7, sysctl).optional().doc('Namespaced kernel parameters of the pod.'),
     fsGroupChangePolicy: s
       .oneOf(9, 'OnRootMismatch', 'Always')
+      .keepsZero()
       .optional()
       .doc('Whether ownership is set every time (Always) or only when the root differs (OnRootMismatch).'),
     seccompProfile: s.field(10, seccompProfile).optional().doc('Which system calls are allowed.'),
     appArmorProfile: s.field(11, appArmorProfile).optional().doc('The AppArmor profile.'),
     seLinuxChangePolicy: s
       .oneOf(13, 'Recursive', 'MountOption')
+      .keepsZero()
       .optional()
       .doc('How the label gets onto volumes: MountOption or Recursive.'),
   },

@@ -13,7 +13,11 @@ export const servicePort = struct(
   {
     name: s.string(1).optional().doc('A DNS label, unique in the Service; needed when there are several ports.'),
     protocol: s.oneOf(2, 'TCP', 'UDP', 'SCTP').default('TCP').doc('TCP, UDP or SCTP.'),
-    appProtocol: s.string(6).optional().doc('A hint what is spoken over the port, such as kubernetes.io/h2c.'),
+    appProtocol: s
+      .string(6)
+      .keepsZero()
+      .optional()
+      .doc('A hint what is spoken over the port, such as kubernetes.io/h2c.'),
     port: s.int32(3).doc('Port of the Service.'),
     targetPort: s.intOrString(4).filled().doc("Number or name of the pods' port; the same as port when absent."),
     nodePort: s.int32(5).optional().doc('The port on every node, for NodePort and LoadBalancer; allocated when 0.'),
@@ -25,7 +29,7 @@ export interface ServicePort extends Of<typeof servicePort> {}
 export const clientIPConfig = struct(
   'core.v1.ClientIPConfig',
   {
-    timeoutSeconds: s.int32(1).optional().doc('How long a client stays with its pod, 1 to 86400.'),
+    timeoutSeconds: s.int32(1).keepsZero().optional().doc('How long a client stays with its pod, 1 to 86400.'),
   },
   { doc: 'Session affinity by client address.' },
 );
@@ -101,19 +105,23 @@ export const serviceSpec = struct(
       .doc('Families of the virtual addresses; follows the cluster when absent.'),
     ipFamilyPolicy: s
       .oneOf(17, 'SingleStack', 'PreferDualStack', 'RequireDualStack')
+      .keepsZero()
       .optional()
       .doc('SingleStack, PreferDualStack or RequireDualStack.'),
-    allocateLoadBalancerNodePorts: s.boolean(20).optional().doc('Whether a LoadBalancer gets node ports.'),
+    allocateLoadBalancerNodePorts: s.boolean(20).keepsZero().optional().doc('Whether a LoadBalancer gets node ports.'),
     loadBalancerClass: s
       .string(21)
+      .keepsZero()
       .optional()
       .doc('Which load balancer implementation is to serve it; cannot be changed later.'),
     internalTrafficPolicy: s
       .oneOf(22, 'Cluster', 'Local')
+      .keepsZero()
       .optional()
       .doc('Cluster, or Local to keep traffic from inside on its node.'),
     trafficDistribution: s
       .string(23)
+      .keepsZero()
       .optional()
       .doc('A preference among endpoints: PreferSameZone, PreferSameNode or PreferClose.'),
   },
@@ -126,7 +134,7 @@ export const portStatus = struct(
   {
     port: s.int32(1).doc('Number of the port.'),
     protocol: s.oneOf(2, 'TCP', 'UDP', 'SCTP').doc('TCP, UDP or SCTP.'),
-    error: s.string(3).optional().doc('Why the port does not work: one CamelCase word.'),
+    error: s.string(3).keepsZero().optional().doc('Why the port does not work: one CamelCase word.'),
   },
   { doc: 'A port of a load balancer.' },
 );
@@ -139,6 +147,7 @@ export const loadBalancerIngress = struct(
     hostname: s.string(2).optional().doc('Host name.'),
     ipMode: s
       .oneOf(3, 'VIP', 'Proxy')
+      .keepsZero()
       .optional()
       .doc("VIP when traffic arrives with the load balancer's address, Proxy when with the node's or pod's."),
     ports: s.list(4, portStatus).optional().doc('State of each port.'),

@@ -55,6 +55,7 @@ export const ServiceAccount = resource({
       .doc('Credentials added to pods of this account for pulling images.'),
     automountServiceAccountToken: s
       .boolean(4)
+      .keepsZero()
       .optional()
       .doc('Whether pods get a token mounted; a pod can decide for itself.'),
   },

@@ -16,6 +16,7 @@ export const toleration = struct(
       .doc('Effect of the taint; empty means every effect.'),
     tolerationSeconds: s
       .int64(5)
+      .keepsZero()
       .optional()
       .doc('For NoExecute: how long the pod stays after the taint appears; for ever when absent.'),
   },
@@ -42,13 +43,15 @@ export const topologySpreadConstraint = struct(
     topologyKey: s.string(2).doc('Nodes with the same value of this label are one place.'),
     whenUnsatisfiable: s.oneOf(3, 'DoNotSchedule', 'ScheduleAnyway').doc('DoNotSchedule or ScheduleAnyway.'),
     labelSelector: s.field(4, labelSelector).optional().doc('Which pods are counted.'),
-    minDomains: s.int32(5).optional().doc('The least number of places to expect; only with DoNotSchedule.'),
+    minDomains: s.int32(5).keepsZero().optional().doc('The least number of places to expect; only with DoNotSchedule.'),
     nodeAffinityPolicy: s
       .oneOf(6, 'Ignore', 'Honor')
+      .keepsZero()
       .optional()
       .doc("Whether nodes outside the pod's node affinity are counted: Honor or Ignore."),
     nodeTaintsPolicy: s
       .oneOf(7, 'Ignore', 'Honor')
+      .keepsZero()
       .optional()
       .doc('Whether nodes with taints the pod does not tolerate are left out: Honor or Ignore.'),
     matchLabelKeys: s

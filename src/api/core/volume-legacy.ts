@@ -158,10 +158,18 @@ export const azureDiskVolumeSource = struct(
   {
     diskName: s.string(1).doc('Name of the disk.'),
     diskURI: s.string(2).doc('URI of the disk.'),
-    cachingMode: s.oneOf(3, 'None', 'ReadOnly', 'ReadWrite').default('ReadWrite').doc('None, ReadOnly or ReadWrite.'),
-    fsType: s.string(4).default('ext4').doc('File system.'),
-    readOnly: s.boolean(5).default(false).doc('Mount read-only.'),
-    kind: s.oneOf(6, 'Shared', 'Dedicated', 'Managed').default('Shared').doc('Shared, Dedicated or Managed.'),
+    cachingMode: s
+      .oneOf(3, 'None', 'ReadOnly', 'ReadWrite')
+      .keepsZero()
+      .default('ReadWrite')
+      .doc('None, ReadOnly or ReadWrite.'),
+    fsType: s.string(4).keepsZero().default('ext4').doc('File system.'),
+    readOnly: s.boolean(5).keepsZero().default(false).doc('Mount read-only.'),
+    kind: s
+      .oneOf(6, 'Shared', 'Dedicated', 'Managed')
+      .keepsZero()
+      .default('Shared')
+      .doc('Shared, Dedicated or Managed.'),
   },
   { doc: 'An Azure data disk. Old: goes to the CSI driver.' },
 );

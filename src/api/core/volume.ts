@@ -37,6 +37,7 @@ export const hostPathVolumeSource = struct(
     path: s.string(1).doc('Path on the node.'),
     type: s
       .oneOf(2, '', 'DirectoryOrCreate', 'Directory', 'FileOrCreate', 'File', 'Socket', 'CharDevice', 'BlockDevice')
+      .keepsZero()
       .default('')
       .doc(
         'What must be there, or is made: Directory, DirectoryOrCreate, File, FileOrCreate, Socket, CharDevice, BlockDevice; empty checks nothing.',
@@ -61,7 +62,7 @@ export const keyToPath = struct(
   {
     key: s.string(1).doc('The key.'),
     path: s.string(2).doc('Relative path of the file; without "..".'),
-    mode: s.int32(3).optional().doc('Permission bits of the file, 0 to 0777; defaultMode when absent.'),
+    mode: s.int32(3).keepsZero().optional().doc('Permission bits of the file, 0 to 0777; defaultMode when absent.'),
   },
   { doc: 'Puts one key into one file.' },
 );
@@ -72,8 +73,8 @@ export const secretVolumeSource = struct(
   {
     secretName: s.string(1).optional().doc('Name of the Secret.'),
     items: s.list(2, keyToPath).optional().doc('The keys to show; all when absent.'),
-    defaultMode: s.int32(3).default(420).doc('Permission bits of the files, 0 to 0777.'),
-    optional: s.boolean(4).optional().doc('When true, a missing Secret or key is no failure.'),
+    defaultMode: s.int32(3).keepsZero().default(420).doc('Permission bits of the files, 0 to 0777.'),
+    optional: s.boolean(4).keepsZero().optional().doc('When true, a missing Secret or key is no failure.'),
   },
   { doc: 'The keys of a Secret as files.' },
 );
@@ -103,7 +104,7 @@ export const iscsiVolumeSource = struct(
     chapAuthDiscovery: s.boolean(8).optional().doc('Authenticate discovery by CHAP.'),
     chapAuthSession: s.boolean(11).optional().doc('Authenticate the session by CHAP.'),
     secretRef: s.field(10, localObjectReference).optional().doc('Secret with the CHAP credentials.'),
-    initiatorName: s.string(12).optional().doc('Name of the initiator.'),
+    initiatorName: s.string(12).keepsZero().optional().doc('Name of the initiator.'),
   },
   { doc: 'An iSCSI disk.' },
 );
@@ -128,7 +129,7 @@ export const downwardAPIVolumeFile = struct(
       .optional()
       .doc('A field of the pod: annotations, labels, name, namespace, uid.'),
     resourceFieldRef: s.field(3, resourceFieldSelector).optional().doc('A request or limit of a container.'),
-    mode: s.int32(4).optional().doc('Permission bits of the file, 0 to 0777; defaultMode when absent.'),
+    mode: s.int32(4).keepsZero().optional().doc('Permission bits of the file, 0 to 0777; defaultMode when absent.'),
   },
   { doc: 'One file with a field of the pod.' },
 );
@@ -138,7 +139,7 @@ export const downwardAPIVolumeSource = struct(
   'core.v1.DownwardAPIVolumeSource',
   {
     items: s.list(1, downwardAPIVolumeFile).optional().doc('The files.'),
-    defaultMode: s.int32(2).default(420).doc('Permission bits of the files, 0 to 0777.'),
+    defaultMode: s.int32(2).keepsZero().default(420).doc('Permission bits of the files, 0 to 0777.'),
   },
   { doc: 'Fields of the pod as files.' },
 );
@@ -148,7 +149,7 @@ export const fcVolumeSource = struct(
   'core.v1.FCVolumeSource',
   {
     targetWWNs: s.list(1, t.string).optional().doc('World wide names of the target.'),
-    lun: s.int32(2).optional().doc('Logical unit number.'),
+    lun: s.int32(2).keepsZero().optional().doc('Logical unit number.'),
     fsType: s.string(3).optional().doc('File system.'),
     readOnly: s.boolean(4).optional().doc('Mount read-only.'),
     wwids: s.list(5, t.string).optional().doc('World wide identifiers, instead of targetWWNs and lun.'),
@@ -162,8 +163,8 @@ export const configMapVolumeSource = struct(
   {
     ...inline(1, localObjectReference),
     items: s.list(2, keyToPath).optional().doc('The keys to show; all when absent.'),
-    defaultMode: s.int32(3).default(420).doc('Permission bits of the files, 0 to 0777.'),
-    optional: s.boolean(4).optional().doc('When true, a missing ConfigMap or key is no failure.'),
+    defaultMode: s.int32(3).keepsZero().default(420).doc('Permission bits of the files, 0 to 0777.'),
+    optional: s.boolean(4).keepsZero().optional().doc('When true, a missing ConfigMap or key is no failure.'),
   },
   { doc: 'The keys of a ConfigMap as files.' },
 );
@@ -174,7 +175,7 @@ export const secretProjection = struct(
   {
     ...inline(1, localObjectReference),
     items: s.list(2, keyToPath).optional().doc('The keys to show; all when absent.'),
-    optional: s.boolean(4).optional().doc('When true, a missing Secret or key is no failure.'),
+    optional: s.boolean(4).keepsZero().optional().doc('When true, a missing Secret or key is no failure.'),
   },
   { doc: 'The keys of a Secret inside a projected volume.' },
 );
@@ -194,7 +195,7 @@ export const configMapProjection = struct(
   {
     ...inline(1, localObjectReference),
     items: s.list(2, keyToPath).optional().doc('The keys to show; all when absent.'),
-    optional: s.boolean(4).optional().doc('When true, a missing ConfigMap or key is no failure.'),
+    optional: s.boolean(4).keepsZero().optional().doc('When true, a missing ConfigMap or key is no failure.'),
   },
   { doc: 'The keys of a ConfigMap inside a projected volume.' },
 );
@@ -204,7 +205,7 @@ export const serviceAccountTokenProjection = struct(
   'core.v1.ServiceAccountTokenProjection',
   {
     audience: s.string(1).optional().doc('Who may accept the token; the API server when empty.'),
-    expirationSeconds: s.int64(2).default(3600).doc('Lifetime asked for, at least 600.'),
+    expirationSeconds: s.int64(2).keepsZero().default(3600).doc('Lifetime asked for, at least 600.'),
     path: s.string(3).doc('Relative path of the file.'),
   },
   { doc: "A token of the pod's ServiceAccount, renewed by the kubelet." },
@@ -214,13 +215,13 @@ export interface ServiceAccountTokenProjection extends Of<typeof serviceAccountT
 export const clusterTrustBundleProjection = struct(
   'core.v1.ClusterTrustBundleProjection',
   {
-    name: s.string(1).optional().doc('One bundle by name; not together with signerName and labelSelector.'),
-    signerName: s.string(2).optional().doc('Bundles of this signer.'),
+    name: s.string(1).keepsZero().optional().doc('One bundle by name; not together with signerName and labelSelector.'),
+    signerName: s.string(2).keepsZero().optional().doc('Bundles of this signer.'),
     labelSelector: s
       .field(3, labelSelector)
       .optional()
       .doc("Which of the signer's bundles; none when absent, all when empty."),
-    optional: s.boolean(5).optional().doc('When true, missing bundles are no failure.'),
+    optional: s.boolean(5).keepsZero().optional().doc('When true, missing bundles are no failure.'),
     path: s.string(4).doc('Relative path of the file.'),
   },
   { doc: 'Trust anchors of ClusterTrustBundles.' },
@@ -232,7 +233,7 @@ export const podCertificateProjection = struct(
   {
     signerName: s.string(1).optional().doc('The signer to ask.'),
     keyType: s.string(2).optional().doc('Kind of key: RSA3072, RSA4096, ECDSAP256, ECDSAP384, ECDSAP521 or ED25519.'),
-    maxExpirationSeconds: s.int32(3).optional().doc('The longest lifetime wanted.'),
+    maxExpirationSeconds: s.int32(3).keepsZero().optional().doc('The longest lifetime wanted.'),
     credentialBundlePath: s.string(4).optional().doc('Relative path of one file with key and chain.'),
     keyPath: s.string(5).optional().doc('Relative path of the key alone.'),
     certificateChainPath: s.string(6).optional().doc('Relative path of the chain alone.'),
@@ -260,7 +261,7 @@ export const projectedVolumeSource = struct(
   'core.v1.ProjectedVolumeSource',
   {
     sources: s.list(1, volumeProjection).default([]).doc('The sources.'),
-    defaultMode: s.int32(2).default(420).doc('Permission bits of the files, 0 to 0777.'),
+    defaultMode: s.int32(2).keepsZero().default(420).doc('Permission bits of the files, 0 to 0777.'),
   },
   { doc: 'Several sources in one directory.' },
 );
@@ -270,8 +271,8 @@ export const csiVolumeSource = struct(
   'core.v1.CSIVolumeSource',
   {
     driver: s.string(1).doc('Name of the driver.'),
-    readOnly: s.boolean(2).optional().doc('Mount read-only.'),
-    fsType: s.string(3).optional().doc("File system; the driver's default when empty."),
+    readOnly: s.boolean(2).keepsZero().optional().doc('Mount read-only.'),
+    fsType: s.string(3).keepsZero().optional().doc("File system; the driver's default when empty."),
     volumeAttributes: s.map(4, t.string).optional().doc('Parameters for the driver.'),
     nodePublishSecretRef: s.field(5, localObjectReference).optional().doc('Secret for the driver.'),
   },
@@ -282,7 +283,7 @@ export interface CSIVolumeSource extends Of<typeof csiVolumeSource> {}
 export const typedObjectReference = struct(
   'core.v1.TypedObjectReference',
   {
-    apiGroup: s.string(1).optional().doc('Group of the kind; the core group when absent.'),
+    apiGroup: s.string(1).keepsZero().optional().doc('Group of the kind; the core group when absent.'),
     kind: s.string(2).doc('Kind of the object.'),
     name: s.string(3).doc('Name of the object.'),
   },
@@ -300,11 +301,11 @@ export const persistentVolumeClaimSpec = struct(
     selector: s.field(4, labelSelector).optional().doc('Labels of volumes to choose from.'),
     resources: s.field(2, volumeResourceRequirements).default({}).doc('Size that is needed.'),
     volumeName: s.string(3).optional().doc('The volume bound to the claim.'),
-    storageClassName: s.string(5).optional().doc('The StorageClass asked for.'),
-    volumeMode: s.oneOf(6, 'Block', 'Filesystem').default('Filesystem').doc('Filesystem or Block.'),
+    storageClassName: s.string(5).keepsZero().optional().doc('The StorageClass asked for.'),
+    volumeMode: s.oneOf(6, 'Block', 'Filesystem').keepsZero().default('Filesystem').doc('Filesystem or Block.'),
     dataSource: s.field(7, typedLocalObjectReference).optional().doc('A snapshot or claim to fill the volume from.'),
     dataSourceRef: s.field(8, typedObjectReference).optional().doc('Any object to fill the volume from.'),
-    volumeAttributesClassName: s.string(9).optional().doc('The VolumeAttributesClass asked for.'),
+    volumeAttributesClassName: s.string(9).keepsZero().optional().doc('The VolumeAttributesClass asked for.'),
   },
   { doc: 'What storage is asked for.' },
 );

@@ -18,9 +18,9 @@ function firstOf(all: readonly string[]): string {
 export const endpointConditions = struct(
   'discovery.v1.EndpointConditions',
   {
-    ready: s.boolean(1).optional().doc('Whether it should get traffic; absent counts as true.'),
-    serving: s.boolean(2).optional().doc('Whether it answers, even while it terminates.'),
-    terminating: s.boolean(3).optional().doc('Whether it is being ended.'),
+    ready: s.boolean(1).keepsZero().optional().doc('Whether it should get traffic; absent counts as true.'),
+    serving: s.boolean(2).keepsZero().optional().doc('Whether it answers, even while it terminates.'),
+    terminating: s.boolean(3).keepsZero().optional().doc('Whether it is being ended.'),
   },
   { doc: 'State of an endpoint.' },
 );
@@ -61,11 +61,11 @@ export const endpoint = struct(
       .list(1, t.string, { list: 'set' })
       .doc("Its addresses, of the slice's addressType; consumers use the first."),
     conditions: s.field(2, endpointConditions).default({}).doc('Its state.'),
-    hostname: s.string(3).optional().doc('Its host name, for DNS.'),
+    hostname: s.string(3).keepsZero().optional().doc('Its host name, for DNS.'),
     targetRef: s.field(4, objectReference).optional().doc('The object it stands for, usually a pod.'),
     deprecatedTopology: s.map(5, t.string).optional().doc('Topology labels of the old v1beta1 API.'),
-    nodeName: s.string(6).optional().doc('The node it runs on.'),
-    zone: s.string(7).optional().doc('The zone it runs in.'),
+    nodeName: s.string(6).keepsZero().optional().doc('The node it runs on.'),
+    zone: s.string(7).keepsZero().optional().doc('The zone it runs in.'),
     hints: s.field(8, endpointHints).optional().doc('Who should use it.'),
   },
   { doc: 'One backend of a Service.' },
@@ -75,10 +75,10 @@ export interface Endpoint extends Of<typeof endpoint> {}
 export const endpointPort = struct(
   'discovery.v1.EndpointPort',
   {
-    name: s.string(1).default('').doc("Name of the Service's port; unique in the slice."),
-    protocol: s.oneOf(2, 'TCP', 'UDP', 'SCTP').default('TCP').doc('TCP, UDP or SCTP.'),
-    port: s.int32(3).optional().doc('Number of the port; absent means all ports.'),
-    appProtocol: s.string(4).optional().doc('A hint what is spoken over the port.'),
+    name: s.string(1).keepsZero().default('').doc("Name of the Service's port; unique in the slice."),
+    protocol: s.oneOf(2, 'TCP', 'UDP', 'SCTP').keepsZero().default('TCP').doc('TCP, UDP or SCTP.'),
+    port: s.int32(3).keepsZero().optional().doc('Number of the port; absent means all ports.'),
+    appProtocol: s.string(4).keepsZero().optional().doc('A hint what is spoken over the port.'),
   },
   { doc: 'One port of the endpoints.' },
 );

@@ -37,6 +37,8 @@ export function decoded(
   const { object, warnings } = decode(kind, body, {
     strict: asker.fieldValidation,
     ...(duplicates === undefined ? {} : { duplicates: [...duplicates] }),
+    // An applied configuration states its zeros: `hostNetwork: false` takes a true back.
+    ...(bare ? { keepZeros: true } : {}),
   });
   asker.warnings.push(...warnings);
   const typed = {
