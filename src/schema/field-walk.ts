@@ -8,6 +8,7 @@ import { deepEqual } from '#base/deep-equal.ts';
 import {
   emptySet,
   fieldStep,
+  formatPath,
   isEmptySet,
   keyStep,
   newSet,
@@ -265,7 +266,7 @@ function mergeLists(
   const stated = new Map<string, unknown>();
   for (const [index, step] of wanted.entries()) {
     if (stated.has(step)) {
-      throw badRequest(`failed to create typed patch object: ${path}: duplicate entries for key ${printStep(step)}`);
+      throw badRequest(`${path}: duplicate entries for key ${printStep(step)}`);
     }
     stated.set(step, applied[index]);
   }
@@ -322,7 +323,7 @@ function mergeLists(
   return out;
 }
 
-const printStep = (step: string): string => `[${step.slice(2)}]`;
+const printStep = (step: string): string => formatPath([step]);
 
 // --- Removal --------------------------------------------------------------------------------------------------------------------------
 

@@ -292,7 +292,7 @@ test('applied items keep their order among those of others', () => {
 test('a configuration must not name an item twice, nor carry managedFields', () => {
   assert.throws(
     () => apply(update(undefined, base({ boxes: [{ name: 'a' }] })), base({ boxes: [{ name: 'a' }, { name: 'a' }] })),
-    /duplicate entries for key/,
+    /failed to create typed patch object \(\/x; test\/v1, Kind=Thing\): \.spec\.boxes: duplicate entries for key \[name="a"\]/,
   );
   assert.throws(() => apply(undefined, base({}, { managedFields: [] })), /metadata.managedFields must be nil/);
 });

@@ -6,7 +6,7 @@
 import { goJson, quoted } from '#meta/causes.ts';
 import { deepEqual } from '#base/deep-equal.ts';
 import type { ManagedFieldsEntry } from '#meta/object-meta.ts';
-import { ApiError, badRequest, type Cause } from '#meta/status.ts';
+import { ApiError, badRequest, isApiError, type Cause } from '#meta/status.ts';
 import {
   difference,
   differenceBelow,
@@ -298,7 +298,7 @@ function applyOnto(
   const last = managers.get(id);
   const set = differenceBelow(fieldsOf(type, applied), ignored);
   const mine: Manager = { entry, set };
-  const merged = mergeFields(type, base, applied);
+  const merged = mergedWith(type, base, applied);
   const now: Managers = new Map(managers).set(id, mine);
   const object = last === undefined ? merged : prune(type, { merged, last: last.set, managers: now });
   const live = base ?? emptyOf(type);
@@ -319,6 +319,21 @@ function applyOnto(
   if (isEmptySet(ownSet)) after.delete(id);
   else after.set(id, sameOwn ? { entry: same ? last.entry : entry, set: last.set } : { entry, set: ownSet });
   return { object: (same ? base : object) as object, managers: after };
+}
+
+function mergedWith(type: StructType, base: unknown, applied: unknown): unknown {
+  try {
+    return mergeFields(type, base, applied);
+  } catch (error) {
+    if (!isApiError(error, 'BadRequest')) throw error;
+    const { apiVersion, kind, metadata } = applied as {
+      apiVersion?: string;
+      kind?: string;
+      metadata?: { namespace?: string; name?: string };
+    };
+    const named = `${metadata?.namespace ?? ''}/${metadata?.name ?? ''}; ${apiVersion ?? ''}, Kind=${kind ?? ''}`;
+    throw badRequest(`failed to create typed patch object (${named}): ${error.message}`);
+  }
 }
 
 /**
