@@ -229,8 +229,7 @@ export async function openImageStore(world: World, options: ImageStoreOptions): 
         const key = unpacked.dependsOnLower ? above : own;
         await synced(temporary);
         if (await world.disk.stat(layerPath(key))) return key;
-        await world.disk.write(`${directory}/incoming/${key}.size`, String(unpacked.sizeBytes));
-        await world.disk.rename(`${directory}/incoming/${key}.size`, `${directory}/layers/${key}.size`);
+        await world.disk.write(`${layerPath(key)}.size`, String(unpacked.sizeBytes));
         await publish(temporary, key);
         return key;
       } finally {
@@ -468,6 +467,11 @@ export async function openImageStore(world: World, options: ImageStoreOptions): 
 
   async function collectGarbage(): Promise<void> {
     await lock.tryExclusive(async () => {
+      // A clean-up that died half-way may have left a record aside.
+      for (const { name } of (await world.disk.list(`${directory}/incoming`)) ?? []) {
+        if (/^[a-f0-9]{64}\.json$/.test(name))
+          await world.disk.rename(`${directory}/incoming/${name}`, `${directory}/images/${name}`);
+      }
       const named = new Set((await names()).map((record) => record.id));
       const files = ((await world.disk.list(`${directory}/images`)) ?? []).filter((entry) =>
         /^[a-f0-9]{64}\.json$/.test(entry.name),

@@ -3,7 +3,7 @@ import { randomBytes } from 'node:crypto';
 import { test } from 'node:test';
 import { gzipSync } from 'node:zlib';
 import { nodeWorld } from '#world/node/world.ts';
-import type { HttpExchange, HttpServer } from '#world/world.ts';
+import type { HttpExchange } from '#world/world.ts';
 import { openImageStore } from './image-store.ts';
 import { type Digest, digestOf } from './reference.ts';
 import { isPlainHttp } from './registry-client.ts';
@@ -28,13 +28,12 @@ async function fakeRegistry(auth: 'none' | 'basic' | 'bearer' = 'none'): Promise
     basic: `Basic ${Buffer.from('user:secret').toString('base64')}`,
     bearer: `Bearer ${token}`,
   }[auth];
-  let server: HttpServer | undefined;
   const registry: FakeRegistry = {
     host: '',
     requests: [],
     blobs: new Map(),
     manifests: new Map(),
-    [Symbol.asyncDispose]: async () => server?.[Symbol.asyncDispose](),
+    [Symbol.asyncDispose]: async () => server[Symbol.asyncDispose](),
   };
   const answer = (exchange: HttpExchange): void => {
     const { url, headers } = exchange;
@@ -77,7 +76,7 @@ async function fakeRegistry(auth: 'none' | 'basic' | 'bearer' = 'none'): Promise
       );
     return exchange.respond(200, {}, blob);
   };
-  server = await world.network.serveHttp({ listen: { host: '127.0.0.1', port: 0 } }, { request: answer });
+  const server = await world.network.serveHttp({ listen: { host: '127.0.0.1', port: 0 } }, { request: answer });
   return Object.assign(registry, { host: `127.0.0.1:${server.port}` });
 }
 
@@ -151,6 +150,34 @@ test('an image is pulled by tag and by digest, layers are fetched once and share
   assert.deepEqual(await store.list(), []);
   assert.deepEqual(await world.disk.list(`${place.path}/layers`), []);
 });
+
+test(
+  'several processes share one directory: pulls, holds and removals at the same time lose nothing',
+  options,
+  async () => {
+    await using registry = await fakeRegistry();
+    await using place = await temporaryDirectory();
+    const stores = await Promise.all([1, 2, 3].map(() => openImageStore(world, { directory: place.path })));
+    const { id } = publish(registry, 'v1', layerA, layerB);
+    const reference = `${registry.host}/team/app:v1`;
+    for (let round = 0; round < 5; round++) {
+      await Promise.all(stores.map((store) => store.pull(reference)));
+      const outcomes = await Promise.allSettled([
+        stores[0]?.hold(id, `holder-${round}`),
+        stores[1]?.remove(reference),
+        stores[2]?.collectGarbage(),
+      ]);
+      const [held] = outcomes;
+      if (held.status === 'fulfilled') {
+        for (const layer of held.value?.layers ?? []) assert.ok(await world.disk.stat(layer), 'a held layer stays');
+      } else assert.match((held.reason as Error).message, /not found/);
+      await stores[0]?.release(`holder-${round}`);
+    }
+    await stores[1]?.collectGarbage();
+    assert.deepEqual(await stores[2]?.list(), []);
+    assert.deepEqual(await world.disk.list(`${place.path}/layers`), []);
+  },
+);
 
 test('token, basic and refused authentication', options, async () => {
   for (const auth of ['basic', 'bearer'] as const) {

@@ -263,6 +263,7 @@ export function watch(context: OciContext, record: ContainerRecord): void {
   const { io } = record;
   if (!io) return;
   record.gone = io.ended.then(async () => {
+    if (context.closing) return;
     record.finishing = true;
     const directory = containerDirectory(context, record.file.id);
     const exitCode = parseExit(await context.world.disk.readText(`${directory}/exit`));

@@ -32,6 +32,8 @@ export interface OciContext {
   readonly capabilities: ReadonlySet<string>;
   readonly sandboxes: Map<string, SandboxRecord>;
   readonly containers: Map<string, ContainerRecord>;
+  /** This process is going: what ends now is the next one's to finish. */
+  closing: boolean;
   changed(sandboxId: string): void;
 }
 

@@ -14,6 +14,7 @@ import { containerProcess } from './spec.ts';
 
 const startedPollMs = 5;
 const pidWithinMs = 5000;
+const runtimeEndsWithinMs = 2000;
 const descendantsMax = 10_000;
 
 /** Starts a command; the session is there at once, before the runtime has entered the container. */
@@ -69,9 +70,13 @@ export async function execInContainer(
       pid = await pidOf();
     }
     if (over) return;
-    if (pid !== undefined)
+    if (pid !== undefined) {
       for (const process of [...(await descendants(world, pid)), pid]) world.processes.kill(process, 'SIGKILL');
-    running.kill();
+      // The runtime ends by itself then, and takes the dead command along; killed first, it would leave a zombie that holds
+      // the container's process namespace.
+      await Promise.race([running.exited, world.clock.sleep(runtimeEndsWithinMs)]);
+    }
+    if (!over) running.kill();
   };
   const timer =
     options.timeoutMs === undefined

@@ -103,6 +103,7 @@ export async function openOciRuntime(world: World, options: OciRuntimeOptions): 
         ? -1000
         : Number((await world.disk.readText('/proc/self/oom_score_adj')) ?? 0),
       capabilities,
+      closing: false,
       sandboxes: new Map(),
       containers: new Map(),
       changed(sandboxId) {
@@ -189,6 +190,7 @@ function runtime(context: OciContext, listeners: Set<(sandboxId: string) => void
 
   async function close(): Promise<void> {
     orphans[Symbol.dispose]();
+    context.closing = true;
     await Promise.allSettled(lines.values());
     await Promise.allSettled([...context.containers.values()].map((record) => record.finishing && record.gone));
     for (const record of context.containers.values()) {
