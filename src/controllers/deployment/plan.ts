@@ -116,7 +116,8 @@ function* bringUpToDate(deployment: Deployment, now: ReplicaSet, old: readonly R
 
 function* mark(deployment: Deployment, revision: number): Iterable<Action> {
   if (deployment.metadata.annotations?.[revisionAnnotation] === String(revision)) return;
-  yield patch(Deployment, deployment, { type: 'merge', body: { metadata: { annotations: { [revisionAnnotation]: String(revision) } } } });
+  const annotations = { ...deployment.metadata.annotations, [revisionAnnotation]: String(revision) };
+  yield update(Deployment, { ...deployment, metadata: { ...deployment.metadata, annotations } });
 }
 
 function* resize(deployment: Deployment, sizes: Sizes): Iterable<Action> {
