@@ -10,6 +10,7 @@ import { annotations, hashOf, isSidecar, latest, policyOf, readySandbox, type Po
 export type PodAction =
   | { readonly do: 'make sandbox'; readonly attempt: number }
   | { readonly do: 'stop sandbox'; readonly sandbox: Sandbox }
+  | { readonly do: 'remove sandbox'; readonly sandbox: Sandbox }
   | { readonly do: 'start'; readonly container: ContainerSpec; readonly attempt: number; readonly role: Role }
   | { readonly do: 'kill'; readonly container: Container; readonly why: string; readonly graceMs: Millis | undefined }
   /** A dead run that nobody needs any more. */
@@ -32,11 +33,20 @@ export function planPod(picture: PodPicture): readonly PodAction[] {
   const sandbox = readySandbox(picture);
   if (!sandbox) {
     const newest = picture.sandboxes[0];
-    const stale = picture.sandboxes.map((each): PodAction => ({ do: 'stop sandbox', sandbox: each }));
-    return [...stale, { do: 'make sandbox', attempt: newest ? newest.pod.attempt + 1 : 0 }];
+    return [...stale(picture, undefined), { do: 'make sandbox', attempt: newest ? newest.pod.attempt + 1 : 0 }];
   }
-  const others = picture.sandboxes.filter((each) => each !== sandbox).map((each): PodAction => ({ do: 'stop sandbox', sandbox: each }));
-  return [...others, ...containersOf(picture), ...litter(picture)];
+  return [...stale(picture, sandbox), ...containersOf(picture, sandbox), ...litter(picture)];
+}
+
+/** Sandboxes of earlier attempts stay, stopped, as long as a dead container in them is remembered. */
+function stale(picture: PodPicture, current: Sandbox | undefined): readonly PodAction[] {
+  const actions: PodAction[] = [];
+  for (const sandbox of picture.sandboxes) {
+    if (sandbox === current) continue;
+    if (!picture.containers.some(({ sandboxId }) => sandboxId === sandbox.id)) actions.push({ do: 'remove sandbox', sandbox });
+    else if (sandbox.state === 'ready' || picture.containers.some(({ sandboxId, state }) => sandboxId === sandbox.id && state !== 'exited')) actions.push({ do: 'stop sandbox', sandbox });
+  }
+  return actions;
 }
 
 /** No container will run again: the pod has succeeded or failed. */
@@ -72,13 +82,15 @@ function end(picture: PodPicture): readonly PodAction[] {
   return [...standing.map((sandbox): PodAction => ({ do: 'stop sandbox', sandbox })), { do: 'finish' }];
 }
 
-function containersOf(picture: PodPicture): readonly PodAction[] {
+function containersOf(picture: PodPicture, sandbox: Sandbox): readonly PodAction[] {
   const actions: PodAction[] = [];
   const { pod } = picture;
-  const started = anyMainStarted(picture);
+  // A sandbox that was made anew begins with its init containers again.
+  const here = { containers: picture.containers.filter(({ sandboxId }) => sandboxId === sandbox.id) };
+  const started = pod.spec.containers.some(({ name }) => latest(here, name) !== undefined);
   let blocked = false;
   for (const container of pod.spec.initContainers ?? []) {
-    const run = latest(picture, container.name);
+    const run = latest(here, container.name);
     if (isSidecar(container)) {
       actions.push(...keepRunning(picture, container, 'sidecar'));
       if (!(run?.state === 'running' && hasStarted(picture, container, run)) && !started) {
@@ -130,7 +142,21 @@ function startAgain(picture: PodPicture, container: ContainerSpec, role: Role): 
   const backoff = picture.backoffs.get(container.name);
   if (backoff && backoff.until > picture.now) return [{ do: 'wait', untilMs: backoff.until }];
   const run = latest(picture, container.name);
-  return [{ do: 'start', container, attempt: run ? run.attempt + 1 : 0, role }];
+  return [{ do: 'start', container, attempt: run ? run.attempt + 1 : forgotten(picture, container.name), role }];
+}
+
+/** The restarts of a container that the runtime has forgotten and the status remembers. */
+function forgotten({ pod: { status } }: PodPicture, name: string): number {
+  const before = [...(status?.containerStatuses ?? []), ...(status?.initContainerStatuses ?? [])].find((each) => each.name === name);
+  return before?.containerID ? before.restartCount + 1 : 0;
+}
+
+/** True for a run after which there is no other. */
+export function hasExitedForGood(picture: PodPicture, container: ContainerSpec, run: Container): boolean {
+  if ((picture.pod.spec.ephemeralContainers ?? []).some(({ name }) => name === container.name)) return true;
+  const isInit = (picture.pod.spec.initContainers ?? []).some(({ name }) => name === container.name);
+  if (isInit && !isSidecar(container)) return run.exitCode === 0 || policyOf(picture.pod, container) === 'Never';
+  return !restarts(picture, container, run);
 }
 
 /** Whether a container that exited is to run again. */

@@ -40,7 +40,7 @@ export interface Backoff {
 /** Why a container is not running though it should: the last failure to get it going. */
 export interface StartFailure {
   readonly reason: string;
-  readonly message: string;
+  readonly message?: string;
 }
 
 export interface PodPicture {

@@ -3,7 +3,6 @@
  * runtime, a probe or the clock says that something may have changed. Everything it needs to go on after a restart of the agent is in the runtime.
  */
 import { join } from 'node:path';
-import { deepEqual } from '#base/deep-equal.ts';
 import { isApiError } from '#meta/status.ts';
 import { parseTime } from '#meta/time.ts';
 import type { Container as ContainerSpec } from '#api/core/container.ts';
@@ -16,15 +15,16 @@ import { containerConfig } from './container-config.ts';
 import { RuntimeError, type Container, type ContainerRuntime, type Sandbox } from './container-runtime.ts';
 import { ConfigError } from './environment.ts';
 import { environmentSources } from './environment-sources.ts';
-import { runHandler } from './handlers.ts';
+import { runHandler, type Outcome } from './handlers.ts';
 import type { ImagePulls } from './image-pulls.ts';
 import type { NodeFacts } from './node-facts.ts';
-import { nextBackoff, planPod, type PodAction } from './plan.ts';
+import { hasExitedForGood, nextBackoff, planPod, type PodAction } from './plan.ts';
 import { hostnameOf, writePodFiles } from './pod-files.ts';
-import { labels, type Backoff, type Ending, type PodPicture, type StartFailure } from './pod-state.ts';
+import { annotations, hashOf, labels, type Backoff, type Ending, type PodPicture, type StartFailure } from './pod-state.ts';
 import type { ProbeLoops } from './probe-loops.ts';
 import { podCgroup } from './resources.ts';
 import { podStatusOf } from './status.ts';
+import { StatusWriter } from './status-writer.ts';
 import { terminationMessage } from './termination-message.ts';
 import type { Sources } from './volumes/sources.ts';
 import { isLive, MountError, prepareVolumes, removeVolumes, type HostPaths } from './volumes/volumes.ts';
@@ -60,7 +60,7 @@ export class PodWorker {
   readonly #failures = new Map<string, StartFailure>();
   readonly #hooking = new Set<string>();
   readonly #messages = new Map<string, string>();
-  readonly #kills = new Map<string, Promise<void>>();
+  readonly #kills = new Map<string, Kill>();
   readonly #counted = new Set<string>();
   readonly #stop = new AbortController();
   #woken = true;
@@ -70,29 +70,54 @@ export class PodWorker {
   #volumes: HostPaths | undefined;
   #refreshAt: Millis = 0;
   #done = false;
+  /** What was given back already of a pod that ran to its end. */
+  #volumesReleased = false;
+  /** The status as this worker last worked it out, be it written already or not. */
+  #status: PodStatus | undefined;
+  readonly #writer: StatusWriter;
+  /** Resolves when waiting for an image is not worth it any more: the pod ends, or the agent does. */
+  readonly #interrupted = Promise.withResolvers<void>();
   readonly finished: Promise<void>;
 
   constructor(parts: WorkerParts, pod: Pod) {
     this.#parts = parts;
     this.#pod = pod;
     this.uid = pod.metadata.uid;
+    this.#writer = new StatusWriter(parts.world, parts.client, {
+      pod: () => this.#pod,
+      written: (written) => this.#see(written),
+      signal: this.#stop.signal,
+    });
     this.finished = this.#run();
   }
 
+  /** The pod with its newest status, which the API may not have seen yet. */
   get pod(): Pod {
-    return this.#pod;
+    const { status } = this.#pod;
+    if (!this.#status) return this.#pod;
+    const own = new Set(this.#status.conditions?.map(({ type }) => type));
+    const others = status?.conditions?.filter(({ type }) => !own.has(type) || !ownConditions.has(type)) ?? [];
+    const conditions = [...(this.#status.conditions ?? []).filter(({ type }) => ownConditions.has(type)), ...others];
+    return { ...this.#pod, status: { ...status, ...this.#status, conditions } };
   }
 
   /** The pod changed in the API. */
   update(pod: Pod): void {
-    this.#pod = pod;
+    this.#see(pod);
+    if (pod.metadata.deletionTimestamp !== undefined) this.#interrupted.resolve();
     this.wake();
+  }
+
+  /** The watch and the answers of writes overtake each other: the newer one counts. */
+  #see(pod: Pod): void {
+    if (Number(pod.metadata.resourceVersion) >= Number(this.#pod.metadata.resourceVersion)) this.#pod = pod;
   }
 
   /** The pod is gone from the API: end it without ceremony. */
   orphan(): void {
     this.#orphaned = true;
-    this.#ending ??= { graceMs: 0 };
+    this.#ending = { ...this.#ending, graceMs: 0 };
+    this.#interrupted.resolve();
     this.wake();
   }
 
@@ -104,8 +129,10 @@ export class PodWorker {
   /** Leaves the pod as it is: its containers run on. */
   async release(): Promise<void> {
     this.#stop.abort();
+    this.#interrupted.resolve();
     this.wake();
     await this.finished;
+    await this.#writer.flushed();
   }
 
   async #run(): Promise<void> {
@@ -148,16 +175,14 @@ export class PodWorker {
     const picture = await this.#look();
     this.#startProbes(picture);
     await this.#countFailures(picture);
-    await this.#report(picture);
-    const actions = planPod(picture);
+    this.#report(picture);
     let next = Infinity;
-    for (const action of actions) {
+    for (const action of planPod(picture)) {
       if (this.#stop.signal.aborted) return;
       if (action.do === 'wait') next = Math.min(next, action.untilMs - picture.now);
-      else await this.#act(action, picture);
+      else if (await this.#act(action, picture)) this.wake();
     }
     if (this.#done) return;
-    if (actions.some((action) => action.do !== 'wait')) this.wake();
     next = Math.min(next, await this.#refresh(picture));
     const deadline = this.#deadline();
     if (deadline !== undefined) next = Math.min(next, deadline - picture.now);
@@ -184,7 +209,7 @@ export class PodWorker {
 
   #deadline(): Millis | undefined {
     const seconds = this.#pod.spec.activeDeadlineSeconds;
-    const started = parseTime(this.#pod.status?.startTime ?? '');
+    const started = parseTime(this.#status?.startTime ?? this.#pod.status?.startTime ?? '');
     return seconds === undefined || started === undefined ? undefined : started + seconds * 1000;
   }
 
@@ -193,7 +218,7 @@ export class PodWorker {
     const [sandboxes, containers] = await Promise.all([runtime.sandboxes(), runtime.containers()]);
     const mine = sandboxes.filter((sandbox) => sandbox.pod.uid === this.uid).toSorted((a, b) => b.pod.attempt - a.pod.attempt || b.createdAt - a.createdAt);
     return {
-      pod: this.#pod,
+      pod: this.pod,
       sandboxes: mine,
       containers: containers.filter((container) => container.labels[labels.podUid] === this.uid).toSorted((a, b) => b.attempt - a.attempt || b.createdAt - a.createdAt),
       probes: probes.results,
@@ -226,7 +251,8 @@ export class PodWorker {
   }
 
   /** Every new death of a container is counted once, for its back-off, and its last words are read. */
-  async #countFailures({ containers, now }: PodPicture): Promise<void> {
+  async #countFailures(picture: PodPicture): Promise<void> {
+    const { containers, now } = picture;
     for (const run of containers) {
       if (run.state !== 'exited' || this.#counted.has(run.id)) continue;
       this.#counted.add(run.id);
@@ -237,12 +263,15 @@ export class PodWorker {
       const ranMs = run.startedAt === undefined ? 0 : finishedAt - run.startedAt;
       // The first restart is at once: only a container that failed again waits.
       const before = this.#backoffs.get(run.name) ?? restored(run);
-      if (before === undefined && run.attempt === 0) this.#backoffs.set(run.name, { failures: 0, until: finishedAt });
+      const spec = this.#specOf(run.name);
+      const changed = spec !== undefined && run.annotations[annotations.hash] !== hashOf(spec);
+      if (changed || (before === undefined && run.attempt === 0)) this.#backoffs.set(run.name, { failures: 0, until: finishedAt });
       else {
         const { failures, delayMs } = nextBackoff(before, ranMs);
         this.#backoffs.set(run.name, { failures, until: finishedAt + delayMs });
-        const spec = this.#specOf(run.name);
-        if (spec && !this.#ending && run.exitCode !== undefined && finishedAt + delayMs > now) {
+        // A run that never began has said why; from here on it is the waiting that is to be seen.
+        if (this.#failures.get(run.name)?.reason === 'RunContainerError') this.#failures.delete(run.name);
+        if (spec && !this.#ending && finishedAt + delayMs > now && !hasExitedForGood(picture, spec, run)) {
           const { name, namespace, uid } = this.#pod.metadata;
           this.#event('Warning', 'BackOff', `Back-off restarting failed container ${run.name} in pod ${name}_${namespace}(${uid})`, run.name);
         }
@@ -269,56 +298,40 @@ export class PodWorker {
     );
   }
 
-  async #report(picture: PodPicture): Promise<void> {
+  #report(picture: PodPicture): void {
     if (this.#orphaned) return;
-    const status = podStatusOf(picture, { runtimeName: this.#parts.runtime.info.name, hostIp: this.#parts.node.address, messages: this.#messages });
-    if (deepEqual(status, this.#pod.status)) return;
-    await this.#write(status);
+    this.#status = podStatusOf(picture, { runtimeName: this.#parts.runtime.info.name, hostIp: this.#parts.node.address, messages: this.#messages });
+    this.#writer.show(this.#status);
   }
 
-  async #write(status: PodStatus): Promise<void> {
-    const { name, namespace = '', uid } = this.#pod.metadata;
-    try {
-      const written = await this.#parts.client.patch(
-        Pod,
-        name,
-        { type: 'strategic', body: { metadata: { uid }, status: { ...cleared(this.#pod.status, status), ...status } } },
-        { namespace, subresource: 'status' },
-      );
-      if (Number(written.metadata.resourceVersion) >= Number(this.#pod.metadata.resourceVersion)) this.#pod = written;
-    } catch (error) {
-      if (isApiError(error, 'NotFound', 'Conflict')) return; // Gone, or another pod of this name: the view tells.
-      throw error;
-    }
-  }
-
-  async #act(action: Exclude<PodAction, { do: 'wait' }>, picture: PodPicture): Promise<void> {
+  /** True when there may be more to do at once. */
+  async #act(action: Exclude<PodAction, { do: 'wait' }>, picture: PodPicture): Promise<boolean> {
+    const { runtime, world } = this.#parts;
     switch (action.do) {
       case 'make sandbox':
         await this.#makeSandbox(action.attempt);
-        return;
+        return true;
       case 'stop sandbox':
-        await this.#parts.runtime.stopSandbox(action.sandbox.id);
-        if (picture.sandboxes[0] !== action.sandbox || !picture.ending) await this.#parts.runtime.removeSandbox(action.sandbox.id);
-        return;
+        await runtime.stopSandbox(action.sandbox.id);
+        return true;
+      case 'remove sandbox':
+        await runtime.removeSandbox(action.sandbox.id);
+        return true;
       case 'start':
         await this.#start(action, picture);
-        return;
+        return true;
       case 'kill':
         this.#kill(action.container, action.why, action.graceMs);
-        // Main containers of an ending pod are killed together; the worker goes on when one is gone.
-        if (!picture.ending) await this.#kills.get(action.container.id);
-        else if (picture.containers.filter(({ state }) => state === 'running').at(-1) === action.container) await Promise.all(this.#kills.values());
-        return;
+        return false;
       case 'forget':
-        await this.#parts.runtime.removeContainer(action.container.id);
-        await this.#parts.world.disk.remove(action.container.logPath);
-        return;
+        await runtime.removeContainer(action.container.id);
+        await world.disk.remove(action.container.logPath);
+        return true;
       case 'finish':
         await this.#finish(picture);
-        return;
+        return false;
       default:
-        action satisfies never;
+        return action satisfies never;
     }
   }
 
@@ -385,7 +398,8 @@ export class PodWorker {
     const sandbox = picture.sandboxes.find(({ state }) => state === 'ready') as Sandbox;
     this.#sandboxIps = sandbox.ips;
     const report = (type: 'Normal' | 'Warning', reason: string, message: string): void => this.#event(type, reason, message, container.name);
-    const image = await pulls.ensure(this.#pod, container, { event: report });
+    const image = await Promise.race([pulls.ensure(this.#pod, container, { event: report }), this.#interrupted.promise]);
+    if (!image) return;
     if (!image.ok) {
       this.#fail(container.name, image.failure, image.retryAt);
       return;
@@ -431,12 +445,15 @@ export class PodWorker {
       this.#fail(container.name, { reason: 'CreateContainerConfigError', message }, now + 10_000);
     } else if (error instanceof MountError) {
       this.#event('Warning', 'FailedMount', message);
-      this.#fail(container.name, { reason: 'ContainerCreating', message: '' }, now + 2_000);
+      this.#fail(container.name, { reason: 'ContainerCreating' }, now + 2_000);
     } else if (error instanceof RuntimeError) {
       report('Warning', 'Failed', `Error: ${message}`);
-      const backoff = nextBackoff(this.#backoffs.get(container.name), undefined);
-      this.#backoffs.set(container.name, { failures: backoff.failures, until: now + backoff.delayMs });
       this.#failures.set(container.name, { reason: error.reason, message });
+      // A container that was made and could not run is counted as every dead one is; where none was made, this is all there is.
+      if (error.reason !== 'RunContainerError') {
+        const backoff = nextBackoff(this.#backoffs.get(container.name), undefined);
+        this.#backoffs.set(container.name, { failures: backoff.failures, until: now + backoff.delayMs });
+      }
     } else throw error;
   }
 
@@ -467,44 +484,61 @@ export class PodWorker {
     });
   }
 
-  /** Starts the end of a container, once: its hook, its stop signal, and in the end SIGKILL. */
+  /** Starts the end of a container: its hook, its stop signal, and in the end SIGKILL. Asked again with less grace, it hurries. */
   #kill(run: Container, why: string, grace: Millis | undefined): void {
-    if (this.#kills.has(run.id)) return;
     const { world, runtime } = this.#parts;
     const graceMs = grace ?? (this.#pod.spec.terminationGracePeriodSeconds ?? 30) * 1000;
-    const container = this.#specOf(run.name);
+    const before = this.#kills.get(run.id);
+    if (before) {
+      if (graceMs >= before.graceMs) return;
+      before.graceMs = graceMs;
+      before.hurry.abort();
+      // The grace that is left counts from the beginning.
+      const leftMs = Math.max(0, graceMs - (world.clock.monotonic() - before.since));
+      void runtime.stopContainer(run.id, leftMs).catch((error: unknown) => world.log.warn('a container could not be stopped', { container: run.id, error: String(error) }));
+      return;
+    }
+    const kill: Kill = { graceMs, since: world.clock.monotonic(), hurry: new AbortController() };
+    this.#kills.set(run.id, kill);
     this.#event('Normal', 'Killing', why === 'Stopping container' ? `Stopping container ${run.name}` : why, run.name);
     const end = async (): Promise<void> => {
-      let leftMs = graceMs;
-      const hook = container?.lifecycle?.preStop;
-      if (container && hook && run.state === 'running' && graceMs > 0) {
-        const started = world.clock.monotonic();
-        const limit = new AbortController();
-        const timer = world.clock.after(graceMs, () => limit.abort(), { unref: true });
-        const outcome = await Promise.race([
-          runHandler(world, runtime, hook, {
-            pod: this.#pod,
-            container,
-            containerId: run.id,
-            podIp: this.#podIps()[0] ?? this.#pod.status?.podIP ?? '',
-            timeoutMs: graceMs,
-            signal: AbortSignal.any([limit.signal, this.#stop.signal]),
-          }),
-          new Promise<{ ok: false; message: string }>((resolve) => limit.signal.addEventListener('abort', () => resolve({ ok: false, message: 'the hook took longer than the grace period' }), { once: true })),
-        ]);
-        timer.cancel();
-        if (!outcome.ok) this.#event('Warning', 'FailedPreStopHook', `PreStopHook failed: ${outcome.message}`, run.name);
-        leftMs = Math.max(graceMsMin, graceMs - (world.clock.monotonic() - started));
-      }
-      await runtime.stopContainer(run.id, leftMs);
+      await this.#preStop(run, kill);
+      if (this.#stop.signal.aborted) return;
+      const leftMs = kill.graceMs - (world.clock.monotonic() - kill.since);
+      await runtime.stopContainer(run.id, kill.graceMs > 0 ? Math.max(Math.min(graceMsMin, kill.graceMs), leftMs) : 0);
     };
-    const killing = end()
-      .catch((error: unknown) => world.log.warn('a container could not be stopped', { container: run.id, error: String(error) }))
+    void end()
+      .catch(async (error: unknown) => {
+        world.log.warn('a container could not be stopped', { container: run.id, error: String(error) });
+        await world.clock.sleep(retryMsMin, { signal: this.#stop.signal }).catch(() => undefined); // Aborted: nobody tries again.
+      })
       .finally(() => {
         this.#kills.delete(run.id);
         this.wake();
       });
-    this.#kills.set(run.id, killing);
+  }
+
+  async #preStop(run: Container, kill: Kill): Promise<void> {
+    const { world, runtime } = this.#parts;
+    const container = this.#specOf(run.name);
+    const hook = container?.lifecycle?.preStop;
+    if (!container || !hook || run.state !== 'running' || kill.graceMs <= 0) return;
+    const limit = new AbortController();
+    const timer = world.clock.after(kill.graceMs, () => limit.abort(), { unref: true });
+    const signal = AbortSignal.any([limit.signal, kill.hurry.signal, this.#stop.signal]);
+    const outcome = await Promise.race([
+      runHandler(world, runtime, hook, {
+        pod: this.#pod,
+        container,
+        containerId: run.id,
+        podIp: this.#podIps()[0] ?? this.#pod.status?.podIP ?? '',
+        timeoutMs: kill.graceMs,
+        signal,
+      }),
+      new Promise<Outcome>((resolve) => signal.addEventListener('abort', () => resolve({ ok: false, message: 'the hook took longer than the grace period' }), { once: true })),
+    ]);
+    timer.cancel();
+    if (!outcome.ok && !this.#stop.signal.aborted) this.#event('Warning', 'FailedPreStopHook', `PreStopHook failed: ${outcome.message}`, run.name);
   }
 
   /** Refreshes volumes that follow API objects; answers in how many ms to come back. */
@@ -524,20 +558,18 @@ export class PodWorker {
     return Math.max(1_000, this.#refreshAt - picture.now);
   }
 
-  /** Everything has ended. A pod that was deleted goes from the API; one that ran to its end stays to be read. */
+  /** Everything has ended. A pod that was deleted goes from the API; one that ran to its end stays to be read, with its logs. */
   async #finish(picture: PodPicture): Promise<void> {
     const { runtime, client, world, node, sources, probes } = this.#parts;
-    await this.#report(await this.#look());
     const deleted = this.#pod.metadata.deletionTimestamp !== undefined || this.#orphaned;
     if (!deleted) {
-      // Until it is deleted only its words are kept: volumes and network go back now.
-      if (picture.sandboxes.some(({ state }) => state === 'ready')) return;
-      await new Promise<void>((resolve) => {
-        this.#wake = resolve;
-        if (this.#woken || this.#stop.signal.aborted) resolve();
-      });
+      if (this.#volumesReleased) return;
+      await removeVolumes(world, join(node.podDirectory(this.uid), 'volumes'));
+      this.#volumesReleased = true;
       return;
     }
+    await Promise.race([this.#writer.flushed(), new Promise((resolve) => this.#stop.signal.addEventListener('abort', resolve, { once: true }))]);
+    if (this.#stop.signal.aborted) return;
     for (const sandbox of picture.sandboxes) await runtime.removeSandbox(sandbox.id);
     const { name, namespace = '', uid } = this.#pod.metadata;
     await removeVolumes(world, node.podDirectory(uid));
@@ -567,11 +599,13 @@ class StepDelayed extends Error {
 /** A container found with restarts behind it had failures before this agent's time. */
 const restored = (run: Container): { failures: number } | undefined => (run.attempt > 0 ? { failures: Math.min(run.attempt - 1, 5) } : undefined);
 
-/** Members that the status had and has no more must be named as null, or the patch would keep them. */
-function cleared(before: Partial<PodStatus> | undefined, now: PodStatus): Record<string, null> {
-  const gone: Record<string, null> = {};
-  const own = ['reason', 'message', 'podIP', 'podIPs'] as const;
-  for (const key of own) if (before?.[key] !== undefined && now[key] === undefined) gone[key] = null;
-  return gone;
+interface Kill {
+  graceMs: Millis;
+  /** On the monotonic clock. */
+  readonly since: Millis;
+  /** Ends the preStop hook when the grace got shorter. */
+  readonly hurry: AbortController;
 }
 
+/** Conditions that are the kubelet's; all others are taken over from the API. */
+const ownConditions = new Set(['PodReadyToStartContainers', 'Initialized', 'Ready', 'ContainersReady']);

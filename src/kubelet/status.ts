@@ -7,7 +7,7 @@ import type { Container as ContainerSpec } from '#api/core/container.ts';
 import type { ContainerState, ContainerStatus, PodCondition, PodStatus } from '#api/core/pod-status.ts';
 import type { Container } from './container-runtime.ts';
 import { isSidecar, latest, policyOf, readySandbox, type PodPicture } from './pod-state.ts';
-import { hasStarted, restarts } from './plan.ts';
+import { hasExitedForGood, hasStarted, restarts } from './plan.ts';
 
 export interface StatusContext {
   readonly runtimeName: string;
@@ -145,7 +145,7 @@ function stateOf(picture: PodPicture, spec: ContainerSpec, run: Container | unde
   const failure = picture.failures.get(spec.name);
   const over = picture.ending !== undefined || picture.pod.status?.phase === 'Succeeded' || picture.pod.status?.phase === 'Failed';
   if (run?.state === 'exited') {
-    const again = !over && wantsRestart(picture, spec, run);
+    const again = !over && !hasExitedForGood(picture, spec, run);
     if (failure && again) return { waiting: failure };
     const backoff = picture.backoffs.get(spec.name);
     if (again && backoff && backoff.until > picture.now) {
@@ -169,13 +169,6 @@ function stateOf(picture: PodPicture, spec: ContainerSpec, run: Container | unde
 
 const formatSeconds = (seconds: number): string =>
   seconds < 60 ? `${seconds}s` : `${Math.floor(seconds / 60)}m${seconds % 60}s`;
-
-function wantsRestart(picture: PodPicture, spec: ContainerSpec, run: Container): boolean {
-  const isInit = (picture.pod.spec.initContainers ?? []).some(({ name }) => name === spec.name);
-  if (isInit && !isSidecar(spec)) return run.exitCode !== 0 && policyOf(picture.pod, spec) !== 'Never';
-  if ((picture.pod.spec.ephemeralContainers ?? []).some(({ name }) => name === spec.name)) return false;
-  return restarts(picture, spec, run);
-}
 
 const initsDone = (picture: PodPicture): boolean =>
   (picture.pod.spec.initContainers ?? []).every((container) => {
