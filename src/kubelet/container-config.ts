@@ -8,6 +8,7 @@ import type { Pod } from '#api/core/pod.ts';
 import type { World } from '#world/world.ts';
 import type { ContainerConfig, ContainerSecurity, ImageInfo, Mount } from './container-runtime.ts';
 import { ConfigError, environmentOf, expand, type EnvironmentSources } from './environment.ts';
+import { hostnameOf } from './pod-files.ts';
 import { annotations, hashOf, labels } from './pod-state.ts';
 import { containerResources } from './resources.ts';
 import { mountedPath, type HostPaths } from './volumes/volumes.ts';
@@ -24,6 +25,7 @@ export interface ConfigInputs {
   readonly podDirectory: string;
   readonly logDirectory: string;
   readonly memoryCapacity: number;
+  readonly nodeName: string;
 }
 
 /** Throws ConfigError for what the spec asks and cannot be: shown as CreateContainerConfigError. */
@@ -31,7 +33,7 @@ export async function containerConfig(inputs: ConfigInputs): Promise<ContainerCo
   const { world, pod, container, attempt, image } = inputs;
   const environment = environmentOf(container, inputs.environment);
   const known = new Map(environment.map(({ name, value }) => [name, value]));
-  const hostname = environment.some(({ name }) => name === 'HOSTNAME') ? environment : [...environment, { name: 'HOSTNAME', value: pod.spec.hostname ?? pod.metadata.name }];
+  const hostname = environment.some(({ name }) => name === 'HOSTNAME') ? environment : [...environment, { name: 'HOSTNAME', value: pod.spec.hostNetwork ? inputs.nodeName : hostnameOf(pod) }];
   const terminationFile = join(inputs.podDirectory, 'containers', container.name, `${attempt}.termination`);
   await world.disk.makeDirectory(join(inputs.podDirectory, 'containers', container.name), { mode: 0o755 });
   await world.disk.write(terminationFile, '', { mode: 0o666 });
@@ -105,6 +107,8 @@ function securityOf(pod: Pod, container: ContainerSpec, image: ImageInfo): Conta
     if (runAsUser === undefined && !/^\d+$/.test(user)) throw new ConfigError(`container has runAsNonRoot and image has non-numeric user (${user}), cannot verify user is non-root ${where}`);
   }
   const privileged = own.privileged ?? false;
+  const refused = own.seccompProfile ?? shared.seccompProfile;
+  if (refused?.type === 'Localhost') throw new ConfigError(`the seccomp profile "${refused.localhostProfile ?? ''}" of this node's disk cannot be used: this kubelet has RuntimeDefault and Unconfined`);
   const profile = own.seccompProfile?.type ?? shared.seccompProfile?.type;
   return {
     privileged,

@@ -27,6 +27,7 @@ export async function environmentSources(
   const configMaps = new Map<string, ConfigMap | undefined>();
   const secrets = new Map<string, Secret | undefined>();
   await Promise.all([
+    node.servicesKnown,
     ...[...configMapNames].map(async (name) => void configMaps.set(name, await sources.configMap(namespace, name))),
     ...[...secretNames].map(async (name) => void secrets.set(name, await sources.secret(namespace, name))),
   ]);

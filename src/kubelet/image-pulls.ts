@@ -5,7 +5,7 @@
 import type { Container as ContainerSpec } from '#api/core/container.ts';
 import type { Pod } from '#api/core/pod.ts';
 import type { World } from '#world/world.ts';
-import { RuntimeError, type ContainerRuntime, type RegistryAuth } from './container-runtime.ts';
+import { RuntimeError, type ContainerRuntime, type ImageInfo, type RegistryAuth } from './container-runtime.ts';
 import { nextBackoff } from './plan.ts';
 import type { StartFailure } from './pod-state.ts';
 import type { Sources } from './volumes/sources.ts';
@@ -30,7 +30,17 @@ export function imagePulls(world: World, runtime: ContainerRuntime, sources: Sou
     async ensure(pod, container, reports) {
       const { image } = container;
       const policy = container.imagePullPolicy;
-      const present = await runtime.images.status(image);
+      let present: ImageInfo | undefined;
+      try {
+        present = await runtime.images.status(image);
+      } catch (error) {
+        const { message } = error as Error;
+        const reason = error instanceof RuntimeError ? error.reason : 'ImageInspectError';
+        const text = reason === 'InvalidImageName' ? `Failed to apply default image tag "${image}": ${message}` : `Failed to inspect image "${image}": ${message}`;
+        reports.event('Warning', reason === 'InvalidImageName' ? 'InspectFailed' : 'Failed', text);
+        reports.event('Warning', 'Failed', `Error: ${reason}`);
+        return { ok: false, failure: { reason, message: text }, retryAt: world.clock.now() + 30_000 };
+      }
       if (present && policy !== 'Always') {
         reports.event('Normal', 'Pulled', `Container image "${image}" already present on machine and can be accessed by the pod`);
         return { ok: true, imageId: present.id };

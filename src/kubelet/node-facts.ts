@@ -11,6 +11,8 @@ export interface NodeFacts {
   readonly allocatable: Readonly<Record<string, string>>;
   readonly logDirectory: string;
   podDirectory(uid: string): string;
+  /** Resolves when the Services of the cluster are known. */
+  readonly servicesKnown: Promise<void>;
   /** Services as the node sees them now, for environment variables. */
   services(namespace: string): readonly Service[];
 }

@@ -376,14 +376,15 @@ export class PodWorker {
 
   async #mount(): Promise<HostPaths> {
     const { world, sources, node } = this.#parts;
-    this.#volumes = await prepareVolumes({
+    const context = {
       world,
       sources,
       directory: node.podDirectory(this.uid),
       pod: this.#pod,
       fields: { podIps: this.#podIps(), hostIp: node.address, nodeName: node.name },
       allocatable: node.allocatable,
-    });
+    };
+    this.#volumes = await prepareVolumes(context, this.#volumes);
     this.#refreshAt = world.clock.now() + refreshMs;
     return this.#volumes;
   }
@@ -424,6 +425,7 @@ export class PodWorker {
         podDirectory: node.podDirectory(this.uid),
         logDirectory: node.logDirectory,
         memoryCapacity: node.memoryBytes,
+        nodeName: node.name,
       });
       const id = await runtime.createContainer(sandbox.id, config);
       report('Normal', 'Created', `Container created`);

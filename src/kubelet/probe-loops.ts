@@ -30,7 +30,7 @@ export interface ProbeLoops extends AsyncDisposable {
 
 export interface ProbeReports {
   /** A result turned. */
-  changed(): void;
+  changed(target: ProbeTarget): void;
   /** A check failed: for the event Unhealthy. */
   failed(target: ProbeTarget, kind: ProbeKind, message: string): void;
 }
@@ -45,15 +45,16 @@ export function probeLoops(world: World, runtime: ContainerRuntime, reports: Pro
   const results = new Map<string, ProbeResults>();
   const running = new Map<string, { readonly stop: AbortController; readonly done: Promise<unknown> }>();
 
-  const set = (id: string, kind: ProbeKind, passing: boolean): void => {
+  const set = (target: ProbeTarget, kind: ProbeKind, passing: boolean): void => {
+    const id = target.containerId;
     const before = results.get(id);
     if (before?.[kind] === passing) return;
     results.set(id, { ...before, [kind]: passing });
-    reports.changed();
+    reports.changed(target);
   };
 
   const check = async (target: ProbeTarget, kind: ProbeKind, probe: Probe, signal: AbortSignal): Promise<void> => {
-    const { id } = { id: target.containerId };
+    const id = target.containerId;
     let successes = 0;
     let failures = 0;
     const delayMs = (probe.initialDelaySeconds ?? 0) * 1000 - (world.clock.now() - target.startedAt);
@@ -71,12 +72,12 @@ export function probeLoops(world: World, runtime: ContainerRuntime, reports: Pro
       if (outcome.ok) {
         successes++;
         failures = 0;
-        if (successes >= probe.successThreshold) set(id, kind, true);
+        if (successes >= probe.successThreshold) set(target, kind, true);
       } else {
         failures++;
         successes = 0;
         reports.failed(target, kind, outcome.message);
-        if (failures >= probe.failureThreshold) set(id, kind, false);
+        if (failures >= probe.failureThreshold) set(target, kind, false);
       }
       // A startup probe has done its work once it passed; once it failed, the container is killed.
       if (kind === 'startup' && results.get(id)?.startup !== undefined) return;

@@ -62,6 +62,7 @@ export async function startKubelet(world: World, parts: { client: Client; runtim
     allocatable: allocatableOf(facts),
     logDirectory: options.logDirectory,
     podDirectory: (uid) => `${options.podsDirectory}/${uid}`,
+    servicesKnown: services.synced,
     services: (namespace) => [...services.by('namespace', namespace), ...(namespace === 'default' ? [] : services.by('namespace', 'default'))],
   };
   const sources = apiSources(world, client);
@@ -69,7 +70,7 @@ export async function startKubelet(world: World, parts: { client: Client; runtim
   const workers = new Map<string, PodWorker>();
   const probes = stack.use(
     probeLoops(world, runtime, {
-      changed: () => workers.forEach((worker) => worker.wake()),
+      changed: ({ pod }) => workers.get(pod.metadata.uid)?.wake(),
       failed: (target, kind, message) => {
         const { name, namespace = '', uid } = target.pod.metadata;
         const title = `${kind[0]?.toUpperCase()}${kind.slice(1)}`;

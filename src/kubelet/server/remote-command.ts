@@ -60,6 +60,8 @@ export async function joinSession(session: ExecSession, streams: RemoteStreams):
     streams.stdin.pipe(stdin);
   }
   const outputs = Promise.all([forward(session.stdout, streams.stdout), session.stderr ? forward(session.stderr, streams.stderr) : undefined]);
+  // When the client went away nobody waits for the rest of the output, and how it ended does not matter.
+  outputs.catch(() => undefined);
   const ended = await Promise.race([session.exited.then(async (code) => (await outputs, code)), gone]);
   if (ended === 'gone') {
     session.close();

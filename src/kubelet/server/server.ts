@@ -5,7 +5,7 @@
 import { ApiError, badRequest, isApiError, notFound } from '#meta/status.ts';
 import { parseTime } from '#meta/time.ts';
 import type { Pod } from '#api/core/pod.ts';
-import type { HttpExchange, HttpRequestHead, HttpServer, HttpUpgrade, TlsIdentity, World } from '#world/world.ts';
+import type { HttpExchange, HttpRequestHead, HttpResponseStream, HttpServer, HttpUpgrade, TlsIdentity, World } from '#world/world.ts';
 import type { Container, ContainerRuntime } from '../container-runtime.ts';
 import { readLog } from '../logs.ts';
 import { labels } from '../pod-state.ts';
@@ -30,6 +30,8 @@ export interface KubeletServerOptions {
 /** Who the API server is to kubelets. */
 const apiServerName = 'kube-apiserver-kubelet-client';
 
+const streaming = new WeakMap<HttpExchange, HttpResponseStream>();
+
 export function serveKubelet(world: World, api: KubeletApi, { host, port, tls, clientCa }: KubeletServerOptions): Promise<HttpServer> {
   return world.network.serveHttp(
     { listen: { host, port }, tls: { ...tls, clientCa } },
@@ -38,7 +40,9 @@ export function serveKubelet(world: World, api: KubeletApi, { host, port, tls, c
         answer(world, api, exchange).catch((error: unknown) => {
           const code = isApiError(error) ? error.code : 500;
           if (code >= 500) world.log.warn('a kubelet request failed', { path: exchange.url.split('?')[0], error: (error as Error).message });
-          exchange.respond(code, { 'content-type': 'text/plain; charset=utf-8' }, (error as Error).message);
+          // Once the answer streams there is no other way to tell than its end.
+          if (streaming.has(exchange)) streaming.get(exchange)?.end();
+          else exchange.respond(code, { 'content-type': 'text/plain; charset=utf-8' }, (error as Error).message);
         });
       },
       upgrade(upgrade) {
@@ -110,25 +114,28 @@ async function logs(
   const pod = podOf(api, namespace, podName);
   const runs = await runOf(api, pod, container);
   const previous = query.get('previous') === 'true';
-  // The current run, or the last one that ended before it.
-  const run = previous ? runs.filter(({ state }) => state === 'exited').at(runs[0]?.state === 'exited' && runs.length > 1 ? 1 : 0) : runs[0];
+  const status = [...(pod.status?.containerStatuses ?? []), ...(pod.status?.initContainerStatuses ?? []), ...(pod.status?.ephemeralContainerStatuses ?? [])].find(({ name }) => name === container);
+  // The status tells which run is the present one and which the last: a container that waits for its restart shows its dead one.
+  const ended = status?.lastState?.terminated?.containerID;
+  const run = previous ? runs.find(({ id }) => ended?.endsWith(`//${id}`)) : runs[0];
   if (!run) {
     if (previous) throw badRequest(`previous terminated container "${container}" in pod "${podName}" not found`);
-    throw badRequest(`container "${container}" in pod "${podName}" is waiting to start: ${waitingReason(pod, container)}`);
+    throw badRequest(`container "${container}" in pod "${podName}" is waiting to start: ${waitingReason(status?.state.waiting?.reason)}`);
   }
   const number = (name: string): number | undefined => (query.has(name) ? Number(query.get(name)) : undefined);
   const tailLines = number('tailLines');
   const limitBytes = number('limitBytes');
   const sinceSeconds = number('sinceSeconds');
   const sinceMs = sinceSeconds === undefined ? parseTime(query.get('sinceTime') ?? '') : world.clock.now() - sinceSeconds * 1000;
-  let alive = run.state === 'running' || run.state === 'created';
-  const subscription = api.runtime.onChange(() => {
-    void runOf(api, pod, container).then((now) => {
-      alive = now.some(({ id, state }) => id === run.id && state !== 'exited');
-    });
-  });
+  let alive = true;
+  const look = async (): Promise<void> => {
+    alive = (await runOf(api, pod, container)).some(({ id, state }) => id === run.id && state !== 'exited');
+  };
+  const subscription = api.runtime.onChange(() => void look());
+  await look();
   try {
     const out = exchange.stream(200, { 'content-type': 'text/plain' });
+    streaming.set(exchange, out);
     const options = {
       follow: query.get('follow') === 'true',
       timestamps: query.get('timestamps') === 'true',
@@ -149,11 +156,10 @@ async function logs(
   }
 }
 
-function waitingReason(pod: Pod, container: string): string {
-  const all = [...(pod.status?.containerStatuses ?? []), ...(pod.status?.initContainerStatuses ?? [])];
-  const waiting = all.find(({ name }) => name === container)?.state.waiting;
-  if (!waiting) return 'ContainerCreating';
-  return waiting.reason === 'ImagePullBackOff' || waiting.reason === 'ErrImagePull' ? `trying and failing to pull image` : (waiting.reason ?? 'ContainerCreating');
+function waitingReason(reason: string | undefined): string {
+  if (reason === 'ImagePullBackOff') return 'trying and failing to pull image';
+  if (reason === 'ErrImagePull') return "image can't be pulled";
+  return reason ?? 'ContainerCreating';
 }
 
 async function stream(world: World, api: KubeletApi, upgrade: HttpUpgrade): Promise<void> {

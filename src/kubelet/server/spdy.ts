@@ -133,12 +133,8 @@ class Session {
 
   /** Decompressed pairs: count, then length and bytes of each name and value. */
   async #headers(block: Buffer): Promise<ReadonlyMap<string, string>> {
-    const bytes = await new Promise<Buffer>((resolve, reject) => {
-      this.#inflate.write(block, (error) => {
-        if (error) reject(error);
-        else resolve(drain(this.#inflate));
-      });
-    });
+    const bytes = await this.#inflated(block);
+    if (bytes.length < 4) throw new Error('a SPDY header block is too short');
     const headers = new Map<string, string>();
     let at = 4;
     const text = (): string => {
@@ -153,6 +149,34 @@ class Session {
       headers.set(name.toLowerCase(), text());
     }
     return headers;
+  }
+
+  /** A small block may unpack to a large one: it is read while it grows, and cut off. */
+  #inflated(block: Buffer): Promise<Buffer> {
+    return new Promise((resolve, reject) => {
+      const parts: Buffer[] = [];
+      let size = 0;
+      const collect = (): void => {
+        for (let part = this.#inflate.read() as Buffer | null; part !== null; part = this.#inflate.read() as Buffer | null) {
+          size += part.length;
+          if (size > headerBytesMax) {
+            this.#inflate.off('readable', collect);
+            reject(new Error('a SPDY header block is too long'));
+            return;
+          }
+          parts.push(part);
+        }
+      };
+      this.#inflate.on('readable', collect);
+      const ended = (): void => reject(new Error('the session ended'));
+      this.#inflate.once('close', ended);
+      this.#inflate.write(block, (error) => {
+        this.#inflate.off('readable', collect).off('close', ended);
+        if (error) return reject(error);
+        collect();
+        return resolve(Buffer.concat(parts));
+      });
+    });
   }
 
   async #reply(id: number): Promise<void> {

@@ -2,12 +2,12 @@
  * A pod's volumes on the node: made before its first container, kept current while it runs, removed after its end. Each kind of volume answers with
  * the host path that containers mount (https://kubernetes.io/docs/concepts/storage/volumes/).
  */
-import { join } from 'node:path';
+import { dirname, join, resolve } from 'node:path';
 import { parseQuantity, quantityValue } from '#meta/quantity.ts';
 import type { Container } from '#api/core/container.ts';
 import type { Pod } from '#api/core/pod.ts';
 import type { Volume } from '#api/core/volume.ts';
-import type { World } from '#world/world.ts';
+import type { FileStat, World } from '#world/world.ts';
 import { ConfigError, fieldValue, resourceValue, type FieldContext } from '../environment.ts';
 import { writeAtomically, type VolumeFile } from './atomic-files.ts';
 import type { Sources } from './sources.ts';
@@ -34,9 +34,11 @@ export interface VolumeContext {
 export type HostPaths = ReadonlyMap<string, string>;
 
 /** Makes or refreshes all volumes. Throws MountError with upstream's words for what is missing. */
-export async function prepareVolumes(context: VolumeContext): Promise<HostPaths> {
-  const paths = new Map<string, string>();
+export async function prepareVolumes(context: VolumeContext, present: HostPaths = new Map()): Promise<HostPaths> {
+  const paths = new Map<string, string>(present);
   for (const volume of context.pod.spec.volumes ?? []) {
+    // What stands already is only looked at again where its content follows the API.
+    if (paths.has(volume.name) && !isLive(volume)) continue;
     try {
       paths.set(volume.name, await prepare(context, volume));
     } catch (cause) {
@@ -77,6 +79,11 @@ async function prepare(context: VolumeContext, volume: Volume): Promise<string> 
   throw new ConfigError(`volumes of kind ${kind} are not supported on this node`);
 }
 
+async function giveToGroup({ disk }: World, path: string, group: number): Promise<void> {
+  await disk.chown(path, 0, group);
+  await disk.chmod(path, 0o2777);
+}
+
 async function written(context: VolumeContext, plugin: string, name: string, files: ReadonlyMap<string, VolumeFile>, owner: { gid?: number }): Promise<string> {
   const path = placeOf(context, plugin, name);
   // Secrets and tokens live in memory, never on the disk.
@@ -97,10 +104,7 @@ async function emptyDir(context: VolumeContext, name: string, source: NonNullabl
     await mountMemory(context.world, path, limit && quantityValue(limit) > 0 ? quantityValue(limit) : undefined, 0o777);
   }
   const group = context.pod.spec.securityContext?.fsGroup;
-  if (group !== undefined) {
-    await disk.chown(path, 0, group);
-    await disk.chmod(path, 0o2777);
-  }
+  if (group !== undefined) await giveToGroup(context.world, path, group);
   return path;
 }
 
@@ -116,15 +120,47 @@ async function mountMemory(world: World, path: string, sizeBytes: number | undef
 }
 
 async function hostPath({ world }: VolumeContext, { path, type = '' }: NonNullable<Volume['hostPath']>): Promise<string> {
-  const stat = await world.disk.stat(path);
-  if (type === 'DirectoryOrCreate' && !stat) await world.disk.makeDirectory(path, { mode: 0o755 });
-  else if (type === 'FileOrCreate' && !stat) await world.disk.write(path, '', { mode: 0o644 });
-  else if (type === 'Directory' && stat?.type !== 'directory') throw new Error(`hostPath type check failed: ${path} is not a directory`);
-  else if (type === 'File' && stat?.type !== 'file') throw new Error(`hostPath type check failed: ${path} is not a file`);
-  else if ((type === 'Socket' || type === 'CharDevice' || type === 'BlockDevice') && stat?.type !== 'other') {
-    throw new Error(`hostPath type check failed: ${path} is not a ${type}`);
+  const found = await followed(world, path);
+  const refuse = (what: string): never => {
+    throw new Error(`hostPath type check failed: ${path} is not a ${what}`);
+  };
+  switch (type) {
+    case '':
+    case 'DirectoryOrCreate':
+      if (!found) await world.disk.makeDirectory(path, { mode: 0o755 });
+      else if (type !== '' && found.type !== 'directory') refuse('directory');
+      break;
+    case 'FileOrCreate':
+      if (!found) await world.disk.write(path, '', { mode: 0o644 });
+      else if (found.type !== 'file') refuse('file');
+      break;
+    case 'Directory':
+      if (found?.type !== 'directory') refuse('directory');
+      break;
+    case 'File':
+      if (found?.type !== 'file') refuse('file');
+      break;
+    case 'Socket':
+    case 'CharDevice':
+    case 'BlockDevice':
+      if (found?.type !== 'other') refuse({ Socket: 'socket file', CharDevice: 'character device', BlockDevice: 'block device' }[type]);
+      break;
+    default:
+      throw new ConfigError(`the hostPath type ${type} is not known`);
   }
   return path;
+}
+
+/** What is at the end of a path of links. */
+async function followed({ disk }: World, path: string): Promise<FileStat | undefined> {
+  let at = path;
+  for (let links = 0; links < linksMax; links++) {
+    const stat = await disk.stat(at);
+    if (!stat) return undefined;
+    if (stat.type !== 'symlink') return stat;
+    at = resolve(dirname(at), (await disk.readLink(at)) ?? '');
+  }
+  throw new Error(`${path} has too many links`);
 }
 
 interface KeyedSource {
@@ -206,33 +242,53 @@ async function projectedFiles(context: VolumeContext, { sources = [], defaultMod
 
 /** Unmounts and deletes everything the pod has on this node. */
 export async function removeVolumes(world: World, directory: string): Promise<void> {
+  await removeMounts(world, directory);
+  await world.disk.remove(directory, { recursive: true });
+}
+
+/** Unmounts everything below a directory, the deepest first. */
+export async function removeMounts(world: World, directory: string): Promise<void> {
   const mounts = ((await world.disk.readText('/proc/self/mounts')) ?? '').split('\n').map((line) => (line.split(' ')[1] ?? '').replaceAll(String.raw`\040`, ' '));
   for (const path of mounts.filter((each) => each.startsWith(`${directory}/`)).toSorted().toReversed()) {
     const { code, stderr } = await world.processes.run(['umount', path]);
     if (code !== 0) {
-      world.log.warn('a volume is busy and is detached lazily', { path, error: stderr.trim() });
+      world.log.warn('a mount is busy and is detached lazily', { path, error: stderr.trim() });
       await world.processes.run(['umount', '-l', path]);
     }
   }
-  await world.disk.remove(directory, { recursive: true });
 }
 
-/** The host path of one mount of a container; `subPath` is made when it is missing and must stay inside the volume. */
+const linksMax = 40;
+
+/**
+ * The host path of one mount of a container; `subPath` is made when it is missing and must stay inside the volume. Links are followed here, one by one, because a
+ * container may have planted them: the answer has none left in it.
+ */
 export async function mountedPath(world: World, mount: NonNullable<Container['volumeMounts']>[number], volumePath: string, subPath: string): Promise<string> {
   if (!subPath) return volumePath;
-  if (subPath.startsWith('/') || subPath.split('/').includes('..')) throw new ConfigError(`subPath "${subPath}" of volume "${mount.name}" must be relative and not contain ".."`);
-  let at = volumePath;
-  for (const part of subPath.split('/').filter(Boolean)) {
-    at = join(at, part);
-    const stat = await world.disk.stat(at);
-    // A container could have planted a link that leads out of its volume; `..data` links are our own.
-    const link = await world.disk.readLink(at);
-    if (link !== undefined) {
-      const target = join(at, '..', link);
-      if (link.startsWith('/') || !target.startsWith(`${volumePath}/`)) throw new ConfigError(`subPath "${subPath}" of volume "${mount.name}" leaves the volume`);
-      const next = await world.disk.readLink(join(volumePath, '..data'));
-      at = next !== undefined && link.startsWith('..data/') ? join(volumePath, next, link.slice('..data/'.length)) : target;
-    } else if (!stat) await world.disk.makeDirectory(at, { mode: 0o755 });
+  const refuse = (why: string): never => {
+    throw new ConfigError(`subPath "${subPath}" of volume "${mount.name}" ${why}`);
+  };
+  if (subPath.startsWith('/') || subPath.split('/').includes('..')) refuse('must be relative and not contain ".."');
+  const left = subPath.split('/').filter((part) => part !== '' && part !== '.');
+  const at: string[] = [];
+  for (let links = 0; left.length > 0; ) {
+    const part = left.shift() as string;
+    if (part === '..') {
+      if (at.pop() === undefined) refuse('leaves the volume');
+      continue;
+    }
+    const path = join(volumePath, ...at, part);
+    const stat = await world.disk.stat(path);
+    if (stat?.type === 'symlink') {
+      const target = (await world.disk.readLink(path)) ?? '';
+      if (target.startsWith('/') || ++links > linksMax) refuse('leaves the volume');
+      left.unshift(...target.split('/').filter((each) => each !== '' && each !== '.'));
+      continue;
+    }
+    if (!stat) await world.disk.makeDirectory(path, { mode: 0o755 });
+    else if (stat.type !== 'directory' && left.length > 0) refuse(`goes through "${part}", which is not a directory`);
+    at.push(part);
   }
-  return at;
+  return join(volumePath, ...at);
 }
