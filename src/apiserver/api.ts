@@ -5,6 +5,9 @@
 import { ApiError, badRequest, methodNotSupported } from '#meta/status.ts';
 import type { AnyObject } from '#meta/object-meta.ts';
 import type { AnyKind, ApiCall, Patch } from '#client/client.ts';
+import { Binding } from '#api/core/binding.ts';
+import { Eviction } from '#api/policy/eviction.ts';
+import { TokenRequest } from '#api/authentication/tokenrequest.ts';
 import type { Verb } from '#schema/kind.ts';
 import type { Store } from '#store/store.ts';
 import type { World } from '#world/world.ts';
@@ -16,7 +19,7 @@ import type { Rbac } from './authz/rbac.ts';
 import { bind, evict } from './registry/pod-subresources.ts';
 import { create } from './registry/create.ts';
 import { remove, removeAll, type Deleted } from './registry/delete.ts';
-import { decoded } from './registry/prepare.ts';
+import { bodyAs, decoded } from './registry/prepare.ts';
 import { getEntry, list, type ListResult } from './registry/read.ts';
 import { review } from './registry/reviews.ts';
 import { getScale, patchScale, putScale } from './registry/scale.ts';
@@ -201,28 +204,27 @@ export class Api {
     if (!verbs) throw notServed(call);
     if (!verbs.includes(verb)) throw methodNotSupported(nameOf(kind), verb);
     switch (`${kind.plural}/${subresource}`) {
-      case 'pods/binding':
-        await bind(resource, asker, { ...target, body });
+      case 'pods/binding': {
+        const binding = bodyAs(Binding, body, asker);
+        this.#admit(call, asker, binding);
+        await bind(resource, asker, { ...target, body: binding });
         return success(201);
-      case 'pods/eviction':
-        this.policy.admission.validate({
-          operation: 'CREATE',
-          kind,
-          subresource,
-          namespace,
-          name,
-          object: body as AnyObject,
-          old: undefined,
-          user: asker.user,
-          dryRun: asker.dryRun,
-        });
-        await evict(resource, asker, { ...target, body });
+      }
+      case 'pods/eviction': {
+        const eviction = bodyAs(Eviction, body, asker);
+        this.#admit(call, asker, eviction);
+        await evict(resource, asker, { ...target, body: eviction });
         return success(201);
+      }
       case 'serviceaccounts/token': {
         const account = getEntry(resource, namespace, name).object;
+        const request = bodyAs(TokenRequest, body, asker);
+        this.#admit(call, asker, request);
+        const issued = await this.policy.tokens.issue(account, request as unknown as TokenRequestBody);
+        const { creationTimestamp: _c, ...metadata } = request.metadata;
         return {
           is: 'object',
-          object: (await this.policy.tokens.issue(account, body as TokenRequestBody)) as unknown as AnyObject,
+          object: { ...issued, metadata: { ...metadata, name, namespace } } as unknown as AnyObject,
           code: 201,
         };
       }
@@ -249,12 +251,27 @@ export class Api {
     }
   }
 
+  /** A POST to a subresource goes past the plugins that may refuse it. */
+  #admit({ kind, subresource, namespace, name }: ApiCall, { user, dryRun }: Asker, object: AnyObject): void {
+    this.policy.admission.validate({
+      operation: 'CREATE',
+      kind,
+      subresource,
+      namespace,
+      name,
+      object,
+      old: undefined,
+      user,
+      dryRun,
+    });
+  }
+
   /** Reviews, and POST of a Binding to the collection `bindings`. */
   async #ask(call: ApiCall, { user, fieldValidation, warnings, fieldManager }: CallContext): Promise<Answer> {
     const { kind } = call;
     if (call.verb !== 'create' || call.name !== undefined) throw methodNotSupported(nameOf(kind), call.verb);
     const asker: Asker = { user, fieldValidation, warnings, fieldManager, dryRun: call.options.dryRun ?? false };
-    const body = decoded({ kind } as Resource, call.body, { asker });
+    const body = decoded({ kind }, call.body, { asker });
     if (kind.group === '' && kind.plural === 'bindings') {
       await bind(this.resource({ group: '', version: 'v1', plural: 'pods' }), asker, {
         namespace: call.namespace,

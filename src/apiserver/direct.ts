@@ -57,26 +57,34 @@ async function* watched(
   for (const { type, entry } of initial ?? []) yield { type, object: shown(resource, entry.object) };
   if (markEnd) yield bookmark(revision, true);
   let told = revision;
-  while (!options.signal.aborted) {
-    const events = cursor.take();
-    for (const event of events) {
-      const delivery = see(event);
-      if (!delivery) continue;
-      told = event.revision;
-      yield { type: delivery.type, object: shown(resource, delivery.entry.object) };
-      if (options.signal.aborted) return;
+  const stop = (): void => cursor.wake();
+  options.signal.addEventListener('abort', stop);
+  try {
+    while (!options.signal.aborted) {
+      const events = cursor.take();
+      for (const event of events) {
+        const delivery = see(event);
+        if (!delivery) continue;
+        told = event.revision;
+        yield { type: delivery.type, object: shown(resource, delivery.entry.object) };
+        if (options.signal.aborted) return;
+      }
+      if (events.length > 0) continue;
+      let due = false;
+      const ring = (): void => {
+        due = true;
+        cursor.wake();
+      };
+      const quiet = options.bookmarks ? api.world.clock.after(bookmarkMs, ring, { unref: true }) : undefined;
+      await cursor.wait();
+      quiet?.cancel();
+      if (due && resource.cache.revision > told && !cursor.pending) {
+        told = resource.cache.revision;
+        yield bookmark(told, false);
+      }
     }
-    if (events.length > 0) continue;
-    const timer = new AbortController();
-    const quiet = options.bookmarks
-      ? api.world.clock.after(bookmarkMs, () => timer.abort(), { unref: true })
-      : undefined;
-    await cursor.wait(options.bookmarks ? AbortSignal.any([options.signal, timer.signal]) : options.signal);
-    quiet?.cancel();
-    if (timer.signal.aborted && resource.cache.revision > told && !cursor.pending) {
-      told = resource.cache.revision;
-      yield bookmark(told, false);
-    }
+  } finally {
+    options.signal.removeEventListener('abort', stop);
   }
 }
 

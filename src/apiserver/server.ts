@@ -33,6 +33,7 @@ import { bootstrap, publishApi, type ApiAddress } from './bootstrap/bootstrap.ts
 import { directTransport } from './direct.ts';
 import { documentsOf } from './discovery/documents.ts';
 import { startEventExpiry } from './event-expiry.ts';
+import { inFlightLimits } from './flow/in-flight.ts';
 import { healthOf } from './health.ts';
 import { apiHandlers } from './http/handler.ts';
 import { metricsOf } from './metrics.ts';
@@ -140,10 +141,14 @@ export async function startApiServer(world: World, options: ApiServerOptions): P
         ca: options.kubeletAccess?.ca ?? tls.clientCa,
       };
       const address = 'port' in listen ? `${listen.host}:${listen.port}` : '';
-      const documents = documentsOf({ kinds: options.kinds, bodies: subresourceKinds }, { ...options.version }, address);
+      const documents = documentsOf(
+        { kinds: options.kinds, bodies: subresourceKinds },
+        { ...options.version },
+        address,
+      );
       const server = await world.network.serveHttp(
         { listen, tls },
-        apiHandlers({ api, documents, health, metrics, kubelets }),
+        apiHandlers({ api, documents, health, metrics, kubelets, flow: inFlightLimits() }),
       );
       owned.use(server);
       return server;

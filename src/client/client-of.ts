@@ -23,7 +23,13 @@ interface Draft {
 
 /** A Client whose calls travel over `transport`. */
 export function clientOf(transport: Transport): Client {
-  const call = <T>(verb: Verb, kind: AnyKind, name: string | undefined, options: ApiCall['options'], body?: unknown): Promise<T> =>
+  const call = <T>(
+    verb: Verb,
+    kind: AnyKind,
+    name: string | undefined,
+    options: ApiCall['options'],
+    body?: unknown,
+  ): Promise<T> =>
     transport.call({
       verb,
       kind,
@@ -35,8 +41,10 @@ export function clientOf(transport: Transport): Client {
     }) as Promise<T>;
 
   return {
-    get: <K extends AnyKind>(kind: K, name: string, options: ReadOptions = {}) => call<ObjectOf<K>>('get', kind, name, options),
-    list: <K extends AnyKind>(kind: K, options: ListOptions = {}) => call<List<ObjectOf<K>>>('list', kind, undefined, options),
+    get: <K extends AnyKind>(kind: K, name: string, options: ReadOptions = {}) =>
+      call<ObjectOf<K>>('get', kind, name, options),
+    list: <K extends AnyKind>(kind: K, options: ListOptions = {}) =>
+      call<List<ObjectOf<K>>>('list', kind, undefined, options),
     watch: <K extends AnyKind>(kind: K, options: WatchOptions) =>
       transport.watch(
         {

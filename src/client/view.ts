@@ -11,7 +11,9 @@ import type { AnyKind, Client } from './client.ts';
 /** `namespace/name`, or the name alone for cluster-scoped kinds. */
 export type ObjectKey = string;
 
-export const keyOf = (object: { readonly metadata: { readonly namespace?: string; readonly name: string } }): ObjectKey =>
+export const keyOf = (object: {
+  readonly metadata: { readonly namespace?: string; readonly name: string };
+}): ObjectKey =>
   object.metadata.namespace ? `${object.metadata.namespace}/${object.metadata.name}` : object.metadata.name;
 
 export interface Change<T> {
@@ -145,7 +147,9 @@ class ObjectView<T extends AnyObject> implements View<T> {
           this.#world.log.warn('a view lost its watch', { resource: this.#kind.plural, error: String(error) });
         }
       }
-      await this.#world.clock.sleep(backoffMs * (1 + this.#world.random.fraction() / 2), { signal }).catch(() => undefined);
+      await this.#world.clock
+        .sleep(backoffMs * (1 + this.#world.random.fraction() / 2), { signal })
+        .catch(() => undefined);
       backoffMs = Math.min(backoffMs * 2, backoffMsMax);
     }
   }
@@ -188,7 +192,10 @@ class ObjectView<T extends AnyObject> implements View<T> {
     const events = this.#client.watch(this.#kind, { ...this.#scope(), resourceVersion: from, bookmarks: true, signal });
     for await (const event of events) {
       if (event.type === 'ERROR') {
-        throw new ApiError(event.object.code === 410 ? 'Expired' : 'InternalError', event.object.message ?? 'the watch failed');
+        throw new ApiError(
+          event.object.code === 410 ? 'Expired' : 'InternalError',
+          event.object.message ?? 'the watch failed',
+        );
       }
       last = event.object.metadata.resourceVersion;
       if (event.type !== 'BOOKMARK') {

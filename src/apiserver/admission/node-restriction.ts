@@ -6,6 +6,7 @@ import { deepEqual } from '#base/deep-equal.ts';
 import { ApiError } from '#meta/status.ts';
 import type { Node } from '#api/core/node.ts';
 import type { Pod } from '#api/core/pod.ts';
+import type { TokenRequest } from '#api/authentication/tokenrequest.ts';
 import { nodeNameOf } from '../authz/node.ts';
 import type { WatchCache } from '../watch/cache.ts';
 import type { AdmissionPlugin, AdmissionRequest } from './admission.ts';
@@ -19,6 +20,7 @@ export function nodeRestriction(pods: WatchCache): AdmissionPlugin {
       const { group, plural } = request.kind;
       if (group === '' && plural === 'pods') restrictPod(request, node, pods);
       else if (group === '' && plural === 'nodes') restrictNode(request, node);
+      else if (group === '' && plural === 'serviceaccounts') restrictToken(request, node, pods);
       else if (group === 'coordination.k8s.io' && plural === 'leases') restrictLease(request, node);
     },
   };
@@ -68,6 +70,20 @@ function restrictPod(request: AdmissionRequest, node: string, pods: WatchCache):
     );
   }
   refuse(request, `unexpected operation "${operation}" of node "${node}"`);
+}
+
+/** A kubelet asks for tokens only on behalf of its own pods. */
+function restrictToken(request: AdmissionRequest, node: string, pods: WatchCache): void {
+  if (request.operation !== 'CREATE' || request.subresource !== 'token') return;
+  const { spec } = request.object as unknown as TokenRequest;
+  const bound = spec.boundObjectRef;
+  if (bound?.kind !== 'Pod' || !bound.name) refuse(request, `node requested token not bound to a pod`);
+  if (!bound.uid) refuse(request, `node requested token with a pod binding without a uid`);
+  const entry = pods.get(pods.key(request.namespace, bound.name));
+  const pod = entry?.object as unknown as Pod | undefined;
+  if (!pod || pod.metadata.uid !== bound.uid)
+    refuse(request, `the UID in the bound object reference (${bound.uid}) does not match the UID in record`);
+  if (pod.spec.nodeName !== node) refuse(request, `node requested token bound to a pod scheduled on a different node`);
 }
 
 /** Labels a kubelet may set on its own Node, beside its own `kubelet.kubernetes.io/` and `node.kubernetes.io/`. */

@@ -33,6 +33,16 @@ export async function authenticate(
   throw unauthorized();
 }
 
+/** Keys are percent-encoded; what is not properly encoded is meant as it stands, as upstream takes it. */
+function decodedKey(text: string): string {
+  try {
+    return decodeURIComponent(text);
+  } catch (cause) {
+    if (cause instanceof URIError) return text;
+    throw cause;
+  }
+}
+
 const unauthorized = (): ApiError => new ApiError('Unauthorized', 'Unauthorized');
 
 /** `Authorization: Bearer …`, or the WebSocket subprotocol that browsers use instead of a header. */
@@ -52,8 +62,9 @@ function bearerOf(headers: HttpHeaders): string | undefined {
 
 const one = (value: string | readonly string[] | undefined): string | undefined =>
   typeof value === 'string' ? value : value?.[0];
+/** A header that came several times: HTTP/1.1 and HTTP/2 stacks join its values by a comma and a space. */
 const many = (value: string | readonly string[] | undefined): readonly string[] =>
-  value === undefined ? [] : typeof value === 'string' ? [value] : value;
+  (value === undefined ? [] : typeof value === 'string' ? [value] : value).flatMap((each) => each.split(', '));
 
 /**
  * The user that `Impersonate-*` headers ask to be, after every part of it was allowed; the user itself without such headers.
@@ -62,9 +73,7 @@ const many = (value: string | readonly string[] | undefined): readonly string[] 
 export function impersonate(user: User, headers: HttpHeaders, authorize: (attributes: Attributes) => void): User {
   const name = one(headers['impersonate-user']);
   const uid = one(headers['impersonate-uid']);
-  const groups = many(headers['impersonate-group']).flatMap((value) =>
-    headers['impersonate-group'] === value ? [value] : value,
-  );
+  const groups = many(headers['impersonate-group']);
   const extra = Object.entries(headers).filter(([header]) => header.startsWith('impersonate-extra-'));
   if (name === undefined) {
     if (uid === undefined && groups.length === 0 && extra.length === 0) return user;
@@ -99,7 +108,7 @@ export function impersonate(user: User, headers: HttpHeaders, authorize: (attrib
   if (uid !== undefined) may('authentication.k8s.io', 'uids', uid);
   const extras: Record<string, readonly string[]> = {};
   for (const [header, value] of extra) {
-    const key = decodeURIComponent(header.slice('impersonate-extra-'.length));
+    const key = decodedKey(header.slice('impersonate-extra-'.length));
     for (const each of many(value)) may('authentication.k8s.io', 'userextras', each, { subresource: key });
     extras[key] = many(value);
   }

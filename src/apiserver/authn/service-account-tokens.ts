@@ -7,7 +7,7 @@ import { exportJWK, importPKCS8, importSPKI, jwtVerify, SignJWT, errors, type JW
 import { Lru } from '#base/lru.ts';
 import { ApiError, badRequest, conflict, invalid, type Cause } from '#meta/status.ts';
 import type { AnyObject } from '#meta/object-meta.ts';
-import { formatTime } from '#meta/time.ts';
+import { formatTime, parseTime } from '#meta/time.ts';
 import type { World } from '#world/world.ts';
 import { nameOf } from '../registry/resource.ts';
 import { serviceAccountUser, type User } from '../user.ts';
@@ -133,10 +133,11 @@ export async function serviceAccountTokens(
       if (meant.length === 0) throw unauthorized('the token is for another audience');
       if (claims.exp * 1000 <= world.clock.now()) throw unauthorized('the token has expired');
       const { namespace, serviceaccount, pod, secret, node } = claims['kubernetes.io'];
-      stillThere(caches.serviceAccounts, namespace, serviceaccount);
-      if (pod) stillThere(caches.pods, namespace, pod);
-      if (secret) stillThere(caches.secrets, namespace, secret);
-      if (node && !pod) stillThere(caches.nodes, undefined, node);
+      const now = world.clock.now();
+      stillThere(caches.serviceAccounts, namespace, { bound: serviceaccount, now });
+      if (pod) stillThere(caches.pods, namespace, { bound: pod, now });
+      if (secret) stillThere(caches.secrets, namespace, { bound: secret, now });
+      if (node && !pod) stillThere(caches.nodes, undefined, { bound: node, now });
       const extra: Record<string, string[]> = { 'authentication.kubernetes.io/credential-id': [`JTI=${claims.jti}`] };
       if (node) {
         extra['authentication.kubernetes.io/node-name'] = [node.name];
@@ -213,9 +214,18 @@ function issuedBy(token: string, issuer: string): boolean {
   }
 }
 
-function stillThere(cache: WatchCache, namespace: string | undefined, { name, uid }: Bound): void {
-  const { object } = cache.get(cache.key(namespace, name)) ?? {};
-  if (object?.metadata.uid !== uid) throw unauthorized(`${cache.kind.kind} ${name} is gone`);
+/** An object that should have ended this long ago ends its tokens, whatever still holds it back. */
+const deletedLeewayMs = 60_000;
+
+function stillThere(
+  cache: WatchCache,
+  namespace: string | undefined,
+  { bound, now }: { bound: Bound; now: number },
+): void {
+  const { object } = cache.get(cache.key(namespace, bound.name)) ?? {};
+  const ends = object?.metadata.deletionTimestamp;
+  const over = ends !== undefined && (parseTime(ends) ?? now) + deletedLeewayMs < now;
+  if (object?.metadata.uid !== bound.uid || over) throw unauthorized(`${cache.kind.kind} ${bound.name} is gone`);
 }
 
 function boundObject(

@@ -18,12 +18,12 @@ export function nodeNameOf(user: User): string | undefined {
 }
 
 export class NodeAuthorizer {
-  readonly #pods: WatchCache;
   /** node → key of a pod → what it refers to, as `secrets/ns/name`. */
   readonly #references = new Map<string, Map<string, ReadonlySet<string>>>();
+  /** Key of a bound pod → its node. */
+  readonly #nodes = new Map<string, string>();
 
   constructor(pods: WatchCache) {
-    this.#pods = pods;
     for (const entry of pods.values()) this.#set(entry.key, entry.object as unknown as Pod);
     pods.observe((event) => this.#observe(event));
   }
@@ -58,31 +58,30 @@ export class NodeAuthorizer {
     return nodeRules[`${group}/${id}`]?.includes(verb) ?? false;
   }
 
-  /** Whether a pod bound to the node uses this ServiceAccount: NodeRestriction asks for token requests. */
-  uses(node: string, podKey: string): boolean {
-    return this.#references.get(node)?.has(podKey) ?? false;
-  }
-
-  podKey(namespace: string, name: string): string {
-    return this.#pods.key(namespace, name);
-  }
-
   #refers(node: string, reference: string): boolean {
     for (const references of this.#references.get(node)?.values() ?? []) if (references.has(reference)) return true;
     return false;
   }
 
   #observe(event: CacheEvent): void {
-    const before = (event.previous?.object as unknown as Pod | undefined)?.spec.nodeName;
-    const now = event.deleted ? undefined : (event.entry.object as unknown as Pod).spec.nodeName;
-    if (before !== undefined && before !== now) this.#references.get(before)?.delete(event.entry.key);
+    const { key } = event.entry;
+    if (event.deleted) {
+      const node = this.#nodes.get(key);
+      if (node === undefined) return;
+      this.#nodes.delete(key);
+      const pods = this.#references.get(node);
+      pods?.delete(key);
+      if (pods?.size === 0) this.#references.delete(node);
+      return;
+    }
     // What a pod refers to cannot change once it is bound, but for ephemeral containers' environment.
-    if (now !== undefined) this.#set(event.entry.key, event.entry.object as unknown as Pod);
+    this.#set(key, event.entry.object as unknown as Pod);
   }
 
   #set(key: string, pod: Pod): void {
     const node = pod.spec.nodeName;
     if (!node) return;
+    this.#nodes.set(key, node);
     let pods = this.#references.get(node);
     if (!pods) this.#references.set(node, (pods = new Map()));
     pods.set(key, referencesOf(pod.metadata.namespace ?? '', pod.spec));

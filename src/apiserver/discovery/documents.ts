@@ -70,7 +70,7 @@ export function documentsOf(
       if (swaggerProtobuf.test(accept)) {
         return once(
           'v2pb',
-          () => openApiV2Protobuf(openApiV2(kinds)),
+          () => openApiV2Protobuf(openApiV2(kinds, bodies)),
           'application/com.github.proto-openapi.spec.v2.v1.0+protobuf',
         );
       }

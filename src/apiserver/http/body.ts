@@ -48,7 +48,10 @@ const protobufType = 'application/vnd.kubernetes.protobuf';
  * The body as a value; undefined when there is none. `schemaOf` finds the struct of a protobuf body. Throws RequestEntityTooLarge,
  * UnsupportedMediaType, BadRequest.
  */
-export async function bodyOf(exchange: HttpExchange, schemaOf: (apiVersion: string, kind: string) => StructType | undefined): Promise<Body | undefined> {
+export async function bodyOf(
+  exchange: HttpExchange,
+  schemaOf: (apiVersion: string, kind: string) => StructType | undefined,
+): Promise<Body | undefined> {
   let bytes: Buffer;
   try {
     bytes = await exchange.body(bodyBytesMax);
@@ -76,7 +79,8 @@ function fromProtobuf(bytes: Buffer, schemaOf: (apiVersion: string, kind: string
     if (!schema) throw badRequest(`no kind "${kind}" is registered for version "${apiVersion}"`);
     return { value: { ...decodeMessage(schema, raw), apiVersion, kind }, duplicates: [] };
   } catch (cause) {
-    if (cause instanceof ProtobufError) throw new ApiError('BadRequest', `the protobuf body cannot be read: ${cause.message}`, { cause });
+    if (cause instanceof ProtobufError)
+      throw new ApiError('BadRequest', `the protobuf body cannot be read: ${cause.message}`, { cause });
     throw cause;
   }
 }

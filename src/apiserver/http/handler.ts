@@ -6,12 +6,14 @@ import { ApiError, badRequest, notFound, toStatus } from '#meta/status.ts';
 import type { AnyKind, ApiCall, DeleteOptions, ListOptions } from '#client/client.ts';
 import { kindOf } from '#api/kinds.ts';
 import type { Verb } from '#schema/kind.ts';
+import { decode } from '#schema/decode.ts';
 import { deleteOptions as deleteOptionsType } from '#schema/meta-types.ts';
 import type { StructType } from '#schema/type.ts';
 import type { HttpExchange, HttpHandlers, HttpHeaders, HttpRequestHead, HttpUpgrade } from '#world/world.ts';
 import { idOf, notServed, type Api } from '../api.ts';
 import type { Attributes } from '../attributes.ts';
 import { authenticate, impersonate } from '../authn/authenticate.ts';
+import type { Flow } from '../flow/in-flight.ts';
 import type { Documents } from '../discovery/documents.ts';
 import type { Health } from '../health.ts';
 import type { Metrics } from '../metrics.ts';
@@ -29,6 +31,7 @@ export interface Edge {
   readonly health: Health;
   readonly metrics: Metrics;
   readonly kubelets: KubeletAccess;
+  readonly flow: Flow;
 }
 
 /** The handlers of the API's port. */
@@ -38,7 +41,8 @@ export function apiHandlers(edge: Edge): HttpHandlers {
   return {
     request(exchange) {
       const done = edge.metrics.started();
-      serve(edge, kinds, exchange).then(
+      const warnings: string[] = [];
+      serve(edge, kinds, exchange, warnings).then(
         (seen) => done(seen),
         (error: unknown) => {
           const { code } = toStatus(error);
@@ -48,7 +52,7 @@ export function apiHandlers(edge: Edge): HttpHandlers {
               path: exchange.url.split('?')[0],
               error: describe(error),
             });
-          fail(exchange, error);
+          fail(exchange, error, warningHeaders(warnings));
           done({ verb: exchange.method, resource: '', code });
         },
       );
@@ -117,9 +121,15 @@ function nameSelector({ verb, query }: Route): string | undefined {
   return /(?:^|,)metadata\.name==?([^,!=]+)(?:,|$)/.exec(query.get('fieldSelector') ?? '')?.[1];
 }
 
-async function serve(edge: Edge, kinds: ReadonlyMap<string, AnyKind>, exchange: HttpExchange): Promise<Seen> {
+async function serve(
+  edge: Edge,
+  kinds: ReadonlyMap<string, AnyKind>,
+  exchange: HttpExchange,
+  warnings: string[],
+): Promise<Seen> {
   const way = routed(exchange);
   const user = await admitted(edge, exchange, way);
+  using _seat = edge.flow.enter(way, user);
   if (!way.resource) return serveDocument(edge, exchange, way);
   const { resource } = way;
   const kind = kinds.get(idOf(resource));
@@ -133,16 +143,14 @@ async function serve(edge: Edge, kinds: ReadonlyMap<string, AnyKind>, exchange: 
     });
     return seen;
   }
-  const warnings: string[] = [];
   const form = formOf(one(exchange.headers['accept']));
   const includeObject = way.query.get('includeObject') ?? 'Metadata';
   const call = await callOf(exchange, way, kind);
-  const namespaceKind = call.kind.scope === 'Cluster' ? undefined : call.namespace;
-  if (call.kind.scope === 'Namespaced' && call.name !== undefined && namespaceKind === undefined) throw notServed(call);
+  checkScope(call, way.verb);
   if (way.verb === 'watch') {
     const options = { ...call.options, ...watchOptions(way) };
     await streamWatch(exchange, edge.api.resource(kind), {
-      namespace: namespaceKind,
+      namespace: call.namespace,
       options,
       form,
       headers: {},
@@ -172,6 +180,20 @@ interface ReadCall {
   readonly subresource: string | undefined;
   readonly options: ApiCall['options'];
   readonly duplicates: readonly string[];
+}
+
+/** Throws for a path that names a namespace where there is none, or none where there must be one. */
+function checkScope(call: ReadCall, verb: string): void {
+  const { kind, namespace, name } = call;
+  if (kind.scope === 'Cluster') {
+    if (namespace !== undefined) throw notServed(call);
+    return;
+  }
+  if (namespace !== undefined) return;
+  if (name !== undefined) throw notServed(call);
+  // Over all namespaces there is only reading.
+  if (verb !== 'list' && verb !== 'watch')
+    throw new ApiError('MethodNotAllowed', 'the server does not allow this method on the requested resource');
 }
 
 const verbs = new Set<string>(['create', 'delete', 'deletecollection', 'get', 'list', 'patch', 'update', 'watch']);
@@ -256,10 +278,12 @@ function listOptions({ query }: Route): ListOptions {
 
 function watchOptions({ query }: Route): { bookmarks?: boolean; sendInitialEvents?: boolean; timeoutSeconds?: number } {
   const seconds = query.get('timeoutSeconds');
+  if (seconds && !/^\d{1,9}$/.test(seconds))
+    throw badRequest(`strconv.ParseInt: parsing ${JSON.stringify(seconds)}: invalid syntax`);
   return compact({
     bookmarks: flag(query, 'allowWatchBookmarks'),
     sendInitialEvents: query.has('sendInitialEvents') ? flag(query, 'sendInitialEvents') : undefined,
-    timeoutSeconds: seconds && /^\d{1,9}$/.test(seconds) ? Number(seconds) : undefined,
+    timeoutSeconds: seconds ? Number(seconds) : undefined,
   });
 }
 
@@ -283,34 +307,48 @@ function writeOptions({ query }: Route): { dryRun?: boolean; fieldManager?: stri
 
 /** Query parameters, and over them the DeleteOptions in the body. */
 function deleteOptions({ query }: Route, body: unknown): DeleteOptions {
-  const sent = (body ?? {}) as {
-    gracePeriodSeconds?: unknown;
-    propagationPolicy?: unknown;
-    preconditions?: DeleteOptions['preconditions'];
-    dryRun?: unknown;
-    orphanDependents?: unknown;
-  };
-  const grace =
-    sent.gracePeriodSeconds ?? (query.has('gracePeriodSeconds') ? Number(query.get('gracePeriodSeconds')) : undefined);
-  if (grace !== undefined && grace !== null && !Number.isInteger(grace))
-    throw badRequest('DeleteOptions: gracePeriodSeconds must be an integer');
-  let policy = sent.propagationPolicy ?? query.get('propagationPolicy') ?? undefined;
+  const sent = decodedOptions(body);
+  const inQuery = query.get('gracePeriodSeconds');
+  if (inQuery && !/^-?\d{1,18}$/.test(inQuery))
+    throw badRequest(`strconv.ParseInt: parsing ${JSON.stringify(inQuery)}: invalid syntax`);
+  const grace = sent.gracePeriodSeconds ?? (inQuery ? Number(inQuery) : undefined);
+  let policy = sent.propagationPolicy || query.get('propagationPolicy') || undefined;
   const orphans =
     sent.orphanDependents ?? (query.has('orphanDependents') ? flag(query, 'orphanDependents') : undefined);
-  if (policy === undefined && orphans !== undefined && orphans !== null) policy = orphans ? 'Orphan' : 'Background';
+  if (policy !== undefined && orphans !== undefined)
+    throw badOptions('orphanDependents: Invalid value: orphanDependents and deletionPropagation cannot be both set');
+  if (policy === undefined && orphans !== undefined) policy = orphans ? 'Orphan' : 'Background';
   if (policy !== undefined && policy !== 'Background' && policy !== 'Foreground' && policy !== 'Orphan') {
-    throw new ApiError(
-      'Invalid',
-      `DeleteOptions.meta.k8s.io "" is invalid: propagationPolicy: Unsupported value: ${JSON.stringify(policy)}: supported values: "Background", "Foreground", "Orphan"`,
+    throw badOptions(
+      `propagationPolicy: Unsupported value: ${JSON.stringify(policy)}: supported values: "Background", "Foreground", "Orphan"`,
     );
   }
-  const dryRun = Array.isArray(sent.dryRun) && sent.dryRun.includes('All');
+  const other = sent.dryRun?.find((value) => value !== 'All');
+  if (other !== undefined)
+    throw badOptions(`dryRun: Unsupported value: ${JSON.stringify(other)}: supported values: "All"`);
   return compact({
-    gracePeriodSeconds: (grace ?? undefined) as number | undefined,
-    propagationPolicy: policy as DeleteOptions['propagationPolicy'],
-    preconditions: sent.preconditions ?? undefined,
-    dryRun: dryRun || undefined,
+    gracePeriodSeconds: grace,
+    propagationPolicy: policy,
+    preconditions: sent.preconditions,
+    dryRun: sent.dryRun?.length ? true : undefined,
   });
+}
+
+const badOptions = (why: string): ApiError =>
+  new ApiError('Invalid', `DeleteOptions.meta.k8s.io "" is invalid: ${why}`);
+
+interface SentDeleteOptions {
+  readonly gracePeriodSeconds?: number;
+  readonly propagationPolicy?: string;
+  readonly preconditions?: NonNullable<DeleteOptions['preconditions']>;
+  readonly dryRun?: readonly string[];
+  readonly orphanDependents?: boolean;
+}
+
+function decodedOptions(body: unknown): SentDeleteOptions {
+  if (body === undefined || body === null) return {};
+  if (typeof body !== 'object' || Array.isArray(body)) throw badRequest('DeleteOptions must be an object');
+  return decode<SentDeleteOptions>(deleteOptionsType, body, { strict: 'Ignore' }).object;
 }
 
 const flag = (query: URLSearchParams, name: string): boolean => {

@@ -2,11 +2,11 @@
  * A watch over HTTP: newline-delimited JSON frames, the same buffer for every stream that sees an event as it is. A client that reads slowly is waited
  * for; its cursor stays where it is, and when it falls off the ring it gets an honest 410.
  */
-import { toStatus } from '#meta/status.ts';
+import { ApiError, isApiError, toStatus } from '#meta/status.ts';
 import type { WatchOptions } from '#client/client.ts';
 import type { HttpExchange, HttpHeaders } from '#world/world.ts';
 import { shown, type Resource } from '../registry/resource.ts';
-import { startWatch, type Delivery } from '../watch/watch.ts';
+import { startWatch, type Delivery, type WatchStart } from '../watch/watch.ts';
 import type { Form } from './negotiate.ts';
 import { inForm, jsonType } from './respond.ts';
 
@@ -34,19 +34,36 @@ export async function streamWatch(
   },
 ): Promise<void> {
   const { clock, random } = resource.world;
-  const start = await startWatch(resource, namespace, options);
+  const began = await started(resource, namespace, options);
   const out = exchange.stream(200, { ...headers, 'content-type': jsonType });
+  if (began instanceof ApiError) {
+    // A revision that is gone is told inside the stream, as upstream does: reflectors list again on it.
+    out.end(`${JSON.stringify({ type: 'ERROR', object: toStatus(began) })}\n`);
+    return;
+  }
+  const start = began;
   const seconds = options.timeoutSeconds || timeoutSecondsMin * (1 + random.fraction());
   const ended = new AbortController();
-  const deadline = clock.after(seconds * 1000, () => ended.abort(), { unref: true });
+  let blocked = false;
+  const deadline = clock.after(
+    seconds * 1000,
+    () => {
+      ended.abort();
+      // Whoever has not read for so long is not waited for.
+      if (blocked) out.writable.destroy();
+    },
+    { unref: true },
+  );
   const signal = AbortSignal.any([exchange.signal, ended.signal]);
+  const wake = (): void => start.cursor.wake();
+  signal.addEventListener('abort', wake);
   let told = start.revision;
-  let wake = (): void => {};
+  let initial = true;
   let bookmarkDue = false;
   let first = true;
 
   const frameOf = ({ type, entry }: Delivery): Buffer => {
-    if (form.as === 'object' && !resource.kind.storedAs) return entry.frame(type);
+    if (form.as === 'object' && !resource.kind.storedAs) return initial ? entry.freshFrame(type) : entry.frame(type);
     const object = shown(resource, entry.object);
     if (form.as === 'object') return Buffer.from(`${JSON.stringify({ type, object })}\n`);
     const made = inForm(resource, [object], form, { includeObject, now: clock.now(), resourceVersion: entry.revision });
@@ -66,7 +83,10 @@ export async function streamWatch(
       const chunk = batch.length === 1 ? (batch[0] as Buffer) : Buffer.concat(batch);
       batch = [];
       size = 0;
-      if (!out.write(chunk) && !signal.aborted) await Promise.race([out.drained(), aborted(signal)]);
+      if (out.write(chunk) || signal.aborted) return;
+      blocked = true;
+      await out.drained();
+      blocked = false;
     };
     for (const frame of frames) {
       batch.push(frame);
@@ -92,6 +112,7 @@ export async function streamWatch(
   if (options.bookmarks) tick();
   try {
     if (start.initial) await write(map(start.initial, frameOf));
+    initial = false;
     if (start.markEnd) await write([bookmark(resource, start.revision, form, true)]);
     while (!signal.aborted) {
       const deliveries: Delivery[] = [];
@@ -106,13 +127,12 @@ export async function streamWatch(
         told = Math.max(told, resource.cache.revision);
         await write([bookmark(resource, told, form, false)]);
       }
-      if (start.cursor.pending) continue;
-      const { promise, resolve } = Promise.withResolvers<void>();
-      wake = resolve;
-      await Promise.race([start.cursor.wait(signal), promise]);
+      if (!signal.aborted) await start.cursor.wait();
     }
     if (!exchange.signal.aborted) {
-      if (options.bookmarks) await write([bookmark(resource, Math.max(told, resource.cache.revision), form, false)]);
+      // What was not sent yet may not be skipped by a client that resumes here.
+      if (!start.cursor.pending) told = Math.max(told, resource.cache.revision);
+      if (options.bookmarks) await write([bookmark(resource, told, form, false)]);
       out.end();
     }
   } catch (error) {
@@ -120,16 +140,24 @@ export async function streamWatch(
     out.end(`${JSON.stringify({ type: 'ERROR', object: toStatus(error) })}\n`);
   } finally {
     deadline.cancel();
+    signal.removeEventListener('abort', wake);
     ticking?.cancel();
     ended.abort();
   }
 }
 
-const aborted = (signal: AbortSignal): Promise<void> =>
-  new Promise((resolve) => {
-    if (signal.aborted) resolve();
-    else signal.addEventListener('abort', () => resolve(), { once: true });
-  });
+async function started(
+  resource: Resource,
+  namespace: string | undefined,
+  options: Omit<WatchOptions, 'signal'>,
+): Promise<WatchStart | ApiError> {
+  try {
+    return await startWatch(resource, namespace, options);
+  } catch (error) {
+    if (isApiError(error, 'Expired')) return error;
+    throw error;
+  }
+}
 
 function* map<A, B>(items: Iterable<A>, change: (item: A) => B): Generator<B> {
   for (const item of items) yield change(item);

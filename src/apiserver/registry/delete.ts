@@ -4,7 +4,7 @@
  */
 import { ApiError, conflict, modified, notFound } from '#meta/status.ts';
 import type { AnyObject } from '#meta/object-meta.ts';
-import { formatTime } from '#meta/time.ts';
+import { formatTime, parseTime } from '#meta/time.ts';
 import type { DeleteOptions, ListOptions } from '#client/client.ts';
 import { encode, type Entry } from '../watch/entry.ts';
 import { list } from './read.ts';
@@ -123,7 +123,9 @@ function deleting(resource: Resource, old: AnyObject, options: DeleteOptions, no
   const graceSeconds = graceOf(resource, old, options);
   const finalizers = finalizersFor(resource, old, options);
   const { deletionTimestamp, deletionGracePeriodSeconds } = old.metadata;
-  const sameFinalizers = finalizers.length === (old.metadata.finalizers?.length ?? 0);
+  const present = old.metadata.finalizers ?? [];
+  const sameFinalizers =
+    finalizers.length === present.length && finalizers.every((finalizer) => present.includes(finalizer));
   if (deletionTimestamp !== undefined) {
     const running = deletionGracePeriodSeconds ?? 0;
     // A second delete may only shorten what is left.
@@ -131,6 +133,11 @@ function deleting(resource: Resource, old: AnyObject, options: DeleteOptions, no
   }
   const grace =
     deletionTimestamp === undefined ? graceSeconds : Math.min(graceSeconds, deletionGracePeriodSeconds ?? 0);
+  // A shorter grace counts from the first deletion.
+  const started =
+    deletionTimestamp === undefined
+      ? now
+      : (parseTime(deletionTimestamp) ?? now) - (deletionGracePeriodSeconds ?? 0) * 1000;
   const generation = old.metadata.generation;
   const { finalizers: _f, ...meta } = old.metadata;
   const marked: AnyObject = {
@@ -138,7 +145,7 @@ function deleting(resource: Resource, old: AnyObject, options: DeleteOptions, no
     metadata: {
       ...meta,
       ...(generation !== undefined && deletionTimestamp === undefined ? { generation: generation + 1 } : {}),
-      deletionTimestamp: formatTime(now + grace * 1000),
+      deletionTimestamp: formatTime(started + grace * 1000),
       deletionGracePeriodSeconds: grace,
       ...(finalizers.length > 0 ? { finalizers } : {}),
     },

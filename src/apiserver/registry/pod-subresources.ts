@@ -45,6 +45,8 @@ export async function bind(pods: Resource, asker: Asker, target: Target & { read
           target.name,
           `pod ${target.name} is already assigned to node "${pod.spec.nodeName}"`,
         );
+      if (pod.spec.schedulingGates?.length)
+        throw conflict(nameOf(pods.kind), target.name, `pod ${target.name} has non-empty .spec.schedulingGates`);
       const conditions = (pod.status?.conditions ?? []).filter((condition) => condition.type !== 'PodScheduled');
       return {
         ...pod,

@@ -9,12 +9,13 @@ import { decode } from '#schema/decode.ts';
 import { applyDefaults } from '#schema/default.ts';
 import { validate, validateMeta, validateUpdate } from '#schema/validate.ts';
 import { apiVersionOf } from '#schema/kind.ts';
+import type { AnyKind } from '#client/client.ts';
 import type { World } from '#world/world.ts';
 import type { Asker, Resource } from './resource.ts';
 
 /** Strictly decoded, pruned and (unless `bare`) defaulted. Throws BadRequest for wrong types and a foreign kind. */
 export function decoded(
-  resource: Resource,
+  resource: Pick<Resource, 'kind'>,
   body: unknown,
   { asker, duplicates, bare }: { asker: Asker; duplicates?: readonly string[]; bare?: boolean },
 ): AnyObject {
@@ -50,8 +51,13 @@ export function decoded(
   return bare ? typed : defaulted(resource, typed);
 }
 
+/** The body of a subresource, decoded as its own kind: Scale, Eviction, Binding, TokenRequest. Throws BadRequest. */
+export function bodyAs(kind: AnyKind, body: unknown, asker: Asker): AnyObject {
+  return decoded({ kind }, body, { asker });
+}
+
 /** Declared defaults, then the kind's own. */
-export function defaulted(resource: Resource, object: AnyObject): AnyObject {
+export function defaulted(resource: Pick<Resource, 'kind'>, object: AnyObject): AnyObject {
   const filled = applyDefaults(resource.kind.schema, object) as AnyObject;
   return (resource.kind.hooks.fill?.(filled) ?? filled) as AnyObject;
 }

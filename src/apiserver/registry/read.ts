@@ -5,6 +5,7 @@
  */
 import { ApiError, badRequest, notFound } from '#meta/status.ts';
 import { matches, parseFieldSelector, parseLabelSelector } from '#meta/selector.ts';
+import type { World } from '#world/world.ts';
 import type { ListOptions } from '#client/client.ts';
 import { Compacted, FutureRevision, type Revision } from '#store/store.ts';
 import { entryOf, type Entry } from '../watch/entry.ts';
@@ -68,28 +69,50 @@ export async function list(
   if (token && options.resourceVersion && options.resourceVersion !== '0') {
     throw badRequest('specifying resource version is not allowed when using continue');
   }
+  // A token is the client's to forge: it may not lead out of what was asked for.
+  if (token && !token.from.startsWith(prefix))
+    throw badRequest('continue key is not valid: it belongs to another list');
   const exact = token ? token.revision : exactRevision(options);
   const current = cache.revision;
   if (!token && options.resourceVersion && Number(options.resourceVersion) > current)
     throw tooLarge(options.resourceVersion, current);
   const revision = exact ?? current;
-  const source =
-    exact === undefined || exact === current || cache.quietSince(exact)
-      ? cache.range(prefix, token?.from)
-      : await older(resource, prefix, exact, token?.from);
-  return page(source, selection, { revision, limit: options.limit ?? 0, world: resource });
+  const limit = options.limit ?? 0;
+  if (exact !== undefined && exact !== current && !cache.quietSince(exact)) {
+    const source = await older(resource, prefix, exact, token?.from);
+    return page(source, selection, { revision, limit, world: resource.world });
+  }
+  if (selection.all && limit > 0) {
+    const { entries, next, remaining } = cache.page(prefix, token?.from ?? prefix, limit);
+    return next === undefined
+      ? { entries, revision }
+      : { entries, revision, continue: tokenOf(revision, next), remaining };
+  }
+  const source = cache.snapshot(prefix, token?.from);
+  if (selection.all) return { entries: source, revision };
+  return page(source, selection, { revision, limit, world: resource.world });
 }
 
+/** Entries looked at between two looks at the clock. */
+const stride = 64;
+const sliceMs = 5;
+
 async function page(
-  source: Iterable<Entry>,
+  source: readonly Entry[],
   selection: Selection,
-  { revision, limit, world: { world } }: { revision: Revision; limit: number; world: Resource },
+  { revision, limit, world: { clock } }: { revision: Revision; limit: number; world: World },
 ): Promise<ListResult> {
   const entries: Entry[] = [];
   let remaining = 0;
   let from: string | undefined;
   let seen = 0;
+  let since = clock.monotonic();
   for (const entry of source) {
+    // Selectors may have to decode what they look at.
+    if (++seen % stride === 0 && clock.monotonic() - since > sliceMs) {
+      await clock.yield();
+      since = clock.monotonic();
+    }
     if (from !== undefined) {
       // Counting what is left is cheap only without a selector; with one upstream leaves the count out.
       if (!selection.all) break;
@@ -104,7 +127,6 @@ async function page(
       continue;
     }
     entries.push(entry);
-    if (++seen % 2048 === 0) await world.clock.yield();
   }
   if (from === undefined) return { entries, revision };
   return { entries, revision, continue: tokenOf(revision, from), ...(selection.all ? { remaining } : {}) };
@@ -112,10 +134,14 @@ async function page(
 
 function exactRevision({ resourceVersion, resourceVersionMatch, limit }: ListOptions): Revision | undefined {
   if (resourceVersionMatch !== undefined && !resourceVersion) {
-    throw badRequest('resourceVersionMatch is forbidden unless resourceVersion is provided');
+    throw badOptions(
+      'resourceVersionMatch: Forbidden: resourceVersionMatch is forbidden unless resourceVersion is provided',
+    );
   }
   if (resourceVersionMatch === 'Exact' && resourceVersion === '0') {
-    throw badRequest('resourceVersionMatch "exact" is forbidden for resourceVersion "0"');
+    throw badOptions(
+      'resourceVersionMatch: Forbidden: resourceVersionMatch "exact" is forbidden for resourceVersion "0"',
+    );
   }
   if (resourceVersion && !/^\d{1,16}$/.test(resourceVersion)) {
     throw badRequest(`Invalid value: "${resourceVersion}": resource version must be a number`);
@@ -127,12 +153,14 @@ function exactRevision({ resourceVersion, resourceVersionMatch, limit }: ListOpt
   return undefined;
 }
 
+const badOptions = (why: string): ApiError => new ApiError('Invalid', `ListOptions.meta.k8s.io "" is invalid: ${why}`);
+
 async function older(
   resource: Resource,
   prefix: string,
   revision: Revision,
   from: string | undefined,
-): Promise<Iterable<Entry>> {
+): Promise<readonly Entry[]> {
   try {
     const found = await resource.store.range(prefix, { revision, ...(from === undefined ? {} : { from }) });
     return found.entries.map((entry) => entryOf(resource.cache.kind, entry));

@@ -13,7 +13,7 @@ import { strategicMerge } from '#schema/strategic-merge.ts';
 import { trackUpdate } from '#schema/managed-fields.ts';
 import { apiVersionOf } from '#schema/kind.ts';
 import { getEntry } from './read.ts';
-import { timestamp } from './prepare.ts';
+import { bodyAs, timestamp } from './prepare.ts';
 import { objectOf, shown, type Asker, type Resource } from './resource.ts';
 import { write, type Target } from './update.ts';
 
@@ -58,21 +58,15 @@ async function setScale(
     subresource: 'scale',
     make: (old) => {
       if (!old) return undefined;
-      const scale = change(scaleOf(resource, old)) as {
-        metadata?: { name?: unknown; resourceVersion?: unknown; uid?: unknown };
-        spec?: { replicas?: unknown };
+      const scale = bodyAs(Scale, change(scaleOf(resource, old)), asker) as AnyObject & {
+        readonly spec?: { readonly replicas?: number };
       };
-      if (scale.metadata?.name !== undefined && scale.metadata.name !== target.name) {
+      if (scale.metadata.name && scale.metadata.name !== target.name) {
         throw badRequest(
-          `the name of the object (${String(scale.metadata.name)}) does not match the name on the URL (${target.name})`,
+          `the name of the object (${scale.metadata.name}) does not match the name on the URL (${target.name})`,
         );
       }
       const replicas = scale.spec?.replicas ?? 0;
-      if (typeof replicas !== 'number' || !Number.isInteger(replicas)) {
-        throw badRequest(
-          `Scale in version "v1" cannot be handled as a Scale: json: cannot unmarshal ${typeof replicas} into Go struct field ScaleSpec.spec.replicas of type int32`,
-        );
-      }
       if (replicas < 0) {
         throw invalid({ group: 'autoscaling', kind: 'Scale' }, target.name, [
           {
@@ -82,13 +76,13 @@ async function setScale(
           },
         ]);
       }
-      const sent = scale.metadata?.resourceVersion;
+      const sent = scale.metadata.resourceVersion;
       const updated = set(
         {
           ...old,
           metadata: {
             ...old.metadata,
-            resourceVersion: typeof sent === 'string' && sent ? sent : old.metadata.resourceVersion,
+            resourceVersion: sent || old.metadata.resourceVersion,
           },
         },
         paths.replicas,

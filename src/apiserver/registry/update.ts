@@ -331,8 +331,56 @@ function isolated(resource: Resource, made: AnyObject, old: AnyObject, subresour
     }
     return { ...rest, metadata: kept, ...(status === undefined ? {} : { status }) } as unknown as AnyObject;
   }
-  // Other subresources make exactly the object they mean.
+  const pick = pickers[subresource];
+  if (pick) {
+    const kept = {
+      ...old.metadata,
+      ...(metadata['managedFields'] ? { managedFields: metadata['managedFields'] } : {}),
+    };
+    return { ...old, ...pick(made as never, old as never), metadata: kept } as AnyObject;
+  }
+  // Binding and scale make exactly the object they mean.
   return { ...made, metadata } as unknown as AnyObject;
+}
+
+type Part = Readonly<Record<string, unknown>>;
+interface WithSpec {
+  readonly spec?: Part & { readonly containers?: readonly Part[]; readonly initContainers?: readonly Part[] };
+}
+
+/** Subresources that take a whole object and write one part of it. */
+const pickers: Readonly<Record<string, (made: WithSpec, old: WithSpec) => Part>> = {
+  finalize: (made, old) => ({ spec: withField(old.spec, 'finalizers', made.spec?.['finalizers']) }),
+  ephemeralcontainers: (made, old) => ({
+    spec: withField(old.spec, 'ephemeralContainers', made.spec?.['ephemeralContainers']),
+  }),
+  resize: (made, old) => ({
+    spec: {
+      ...old.spec,
+      containers: resized(made.spec?.containers, old.spec?.containers),
+      ...(old.spec?.initContainers
+        ? { initContainers: resized(made.spec?.initContainers, old.spec.initContainers) }
+        : {}),
+    },
+  }),
+};
+
+function withField(part: Part | undefined, field: string, value: unknown): Part {
+  const { [field]: _old, ...rest } = part ?? {};
+  return value === undefined ? rest : { ...rest, [field]: value };
+}
+
+/** The old containers with the new ones' resources. */
+function resized(made: readonly Part[] | undefined, old: readonly Part[] | undefined): readonly Part[] {
+  return (old ?? []).map((container) => {
+    const wanted = made?.find(({ name }) => name === container['name']);
+    if (!wanted) return container;
+    return withField(
+      withField(container, 'resources', wanted['resources']),
+      'resizePolicy',
+      wanted['resizePolicy'] ?? container['resizePolicy'],
+    );
+  });
 }
 
 function withGeneration(resource: Resource, object: AnyObject, old: AnyObject): AnyObject {

@@ -2,15 +2,18 @@
  * The watch cache of one resource: its current state by key, a ring of recent events, and the cursors of everybody who watches. It is fed by the
  * store's own watch, which calls it before a write is acknowledged, so a read from here is always as fresh as the
  * last acknowledged write. It must never queue for a slow reader: each has a cursor into the ring, and one who falls off its
- * end is told so.
+ * end is told so. A reader of one namespace or one name is woken only for what happens there.
  */
 import { ApiError } from '#meta/status.ts';
+import { Waiters, type Scope } from './waiters.ts';
 import type { AnyKind } from '#client/client.ts';
 import { Compacted, type Revision, type Store, type StoreEvent } from '#store/store.ts';
 import { entryOf, type Entry } from './entry.ts';
 
 /** Events kept for watchers that resume: at 3,000 writes a second, five seconds of the busiest resource. */
 const ringMax = 16_384;
+/** And no more than this of JSON: large objects leave the ring sooner. */
+const ringBytesMax = 64 * 1024 * 1024;
 
 export interface CacheEvent {
   readonly revision: Revision;
@@ -32,7 +35,8 @@ export class WatchCache {
   #first = 0;
   /** A watch may start at this revision or later. */
   #oldest: Revision = 0;
-  #wakers = new Set<() => void>();
+  #ringBytes = 0;
+  readonly #waiters = new Waiters();
   readonly #observers = new Set<(event: CacheEvent) => void>();
   #subscription: Disposable | undefined;
 
@@ -53,7 +57,7 @@ export class WatchCache {
 
   [Symbol.dispose](): void {
     this.#subscription?.[Symbol.dispose]();
-    this.#wake();
+    this.#waiters.wakeAll(this.end);
   }
 
   /** The store's revision: everything up to it is in here. */
@@ -89,12 +93,28 @@ export class WatchCache {
     return { [Symbol.dispose]: () => void this.#observers.delete(observer) };
   }
 
-  /** A position right after `revision`. Throws 410 Expired when the events since then are gone. */
-  async cursor(revision: Revision): Promise<Cursor> {
+  /** All entries under `prefix` at this moment, in key order. What changes later does not change the answer. */
+  snapshot(prefix: string, from = prefix): Entry[] {
+    return [...this.range(prefix, from)];
+  }
+
+  /** One page at this moment: at most `limit` entries, the key of the next and how many are left with it. */
+  page(prefix: string, from: string, limit: number): { entries: Entry[]; next: string | undefined; remaining: number } {
+    const order = this.#ordered();
+    const start = lowerBound(order, from);
+    const end = prefix === this.prefix ? order.length : lowerBound(order, afterPrefix(prefix));
+    const stop = Math.min(start + limit, end);
+    const entries: Entry[] = [];
+    for (let i = start; i < stop; i++) entries.push(this.#entries.get(order[i] as string) as Entry);
+    return { entries, next: stop < end ? order[stop] : undefined, remaining: Math.max(0, end - stop) };
+  }
+
+  /** A position right after `revision`, for a reader of `scope`. Throws 410 Expired when the events since then are gone. */
+  async cursor(revision: Revision, scope: Scope = {}): Promise<Cursor> {
     if (revision < this.#oldest) await this.#recover(revision);
     let at = this.#ring.length;
     while (at > 0 && (this.#ring[at - 1] as CacheEvent).revision > revision) at--;
-    return new Cursor(this, this.#first + at);
+    return new Cursor(this, this.#first + at, scope);
   }
 
   /** The state this entry had at a write, if the ring still knows it. */
@@ -115,9 +135,10 @@ export class WatchCache {
   }
 
   /** For Cursor: the events from a sequence number on, or undefined when they have left the ring. */
-  after(sequence: number): { events: CacheEvent[]; next: number } | undefined {
+  after(sequence: number, max: number): { events: CacheEvent[]; next: number } | undefined {
     if (sequence < this.#first) return undefined;
-    const events = this.#ring.slice(sequence - this.#first);
+    const at = sequence - this.#first;
+    const events = this.#ring.slice(at, at + max);
     return { events, next: sequence + events.length };
   }
 
@@ -126,10 +147,9 @@ export class WatchCache {
     return this.#first + this.#ring.length;
   }
 
-  /** For Cursor: resolves at the next event. */
-  changed(wake: () => void): () => void {
-    this.#wakers.add(wake);
-    return () => void this.#wakers.delete(wake);
+  /** For Cursor: `wake` is called once with the sequence number of the next event of `scope`. */
+  changed(scope: Scope, wake: (sequence: number) => void): () => void {
+    return this.#waiters.add(scope, wake);
   }
 
   #ordered(): string[] {
@@ -139,13 +159,20 @@ export class WatchCache {
 
   #receive(events: readonly StoreEvent[]): void {
     for (const event of events) this.#apply(event);
-    if (this.#ring.length > ringMax * 1.25) {
-      const drop = this.#ring.length - ringMax;
-      this.#oldest = (this.#ring[drop - 1] as CacheEvent).revision;
-      this.#ring = this.#ring.slice(drop);
-      this.#first += drop;
+    if (this.#ring.length > ringMax * 1.25) this.#drop(this.#ring.length - ringMax);
+    else if (this.#ringBytes > ringBytesMax * 1.25) {
+      let drop = 0;
+      for (let left = this.#ringBytes; left > ringBytesMax; drop++)
+        left -= (this.#ring[drop] as CacheEvent).entry.bytes.length;
+      this.#drop(drop);
     }
-    this.#wake();
+  }
+
+  #drop(count: number): void {
+    this.#oldest = (this.#ring[count - 1] as CacheEvent).revision;
+    for (let i = 0; i < count; i++) this.#ringBytes -= (this.#ring[i] as CacheEvent).entry.bytes.length;
+    this.#ring = this.#ring.slice(count);
+    this.#first += count;
   }
 
   #apply(event: StoreEvent): void {
@@ -162,7 +189,9 @@ export class WatchCache {
       if (!previous) insertKey(this.#order, key);
     }
     const change: CacheEvent = { revision: event.entry.modRevision, entry, previous, deleted };
+    this.#waiters.wake(entry, this.end);
     this.#ring.push(change);
+    this.#ringBytes += entry.bytes.length;
     for (const observer of this.#observers) observer(change);
   }
 
@@ -192,55 +221,68 @@ export class WatchCache {
     if (this.#oldest !== oldest) return this.#oldest > revision ? this.#recover(revision) : undefined;
     if (older.length > ringMax) throw new ApiError('Expired', `too old resource version: ${revision} (${oldest})`);
     this.#ring = [...older, ...this.#ring];
+    for (const { entry } of older) this.#ringBytes += entry.bytes.length;
     this.#first -= older.length;
     this.#oldest = revision;
   }
-
-  #wake(): void {
-    if (this.#wakers.size === 0) return;
-    const wakers = this.#wakers;
-    this.#wakers = new Set();
-    for (const wake of wakers) wake();
-  }
 }
+
+/** Events a reader holds at a time: what a stalled client keeps alive beside the ring. */
+const takeMax = 256;
 
 /** A reader's place in the ring. */
 export class Cursor {
   readonly #cache: WatchCache;
+  readonly #scope: Scope;
   #next: number;
+  /** Set while the reader waits: what passes by then is not for it, so it cannot fall behind. */
+  #waiting: (() => void) | undefined;
 
-  constructor(cache: WatchCache, next: number) {
+  constructor(cache: WatchCache, next: number, scope: Scope) {
     this.#cache = cache;
     this.#next = next;
+    this.#scope = scope;
   }
 
   /** What came since the last take; throws 410 Expired for a reader who was too slow. */
   take(): readonly CacheEvent[] {
-    const batch = this.#cache.after(this.#next);
+    const batch = this.#cache.after(this.#next, takeMax);
     if (!batch) throw new ApiError('Expired', 'too old resource version: the watcher fell behind');
     this.#next = batch.next;
     return batch.events;
   }
 
-  /** Something is there to take (or was lost). */
+  /** Something may be there to take (or was lost). */
   get pending(): boolean {
     return this.#next !== this.#cache.end;
   }
 
-  /** Resolves at the next event, or when the signal aborts. */
-  wait(signal: AbortSignal): Promise<void> {
-    if (signal.aborted || this.pending) return Promise.resolve();
+  /** Resolves at the next event of the scope, or when `wake` is called. */
+  wait(): Promise<void> {
+    if (this.pending) return Promise.resolve();
     const { promise, resolve } = Promise.withResolvers<void>();
-    const forget = this.#cache.changed(done);
-    signal.addEventListener('abort', done, { once: true });
-    function done(): void {
-      forget();
-      signal.removeEventListener('abort', done);
+    const forget = this.#cache.changed(this.#scope, (sequence) => {
+      this.#waiting = undefined;
+      this.#next = sequence;
       resolve();
-    }
+    });
+    this.#waiting = () => {
+      forget();
+      this.#waiting = undefined;
+      this.#next = this.#cache.end;
+      resolve();
+    };
     return promise;
   }
+
+  /** Ends a wait; everything up to now has been seen then. */
+  wake(): void {
+    this.#waiting?.();
+  }
 }
+
+/** The first key behind all that start with `prefix`: its last character is `/`, whose successor is `0`. */
+const afterPrefix = (prefix: string): string => `${prefix.slice(0, -1)}0`;
 
 /** A deletion shows the last state under the deletion's revision. */
 function lastState(kind: AnyKind, previous: Entry, event: StoreEvent): Entry {

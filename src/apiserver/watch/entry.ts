@@ -15,6 +15,10 @@ const decodedMax = 8_192;
 
 const decoded = new Lru<Entry, AnyObject>({ limit: decodedMax });
 
+/** Watch frames that are kept: an event goes to all its streams within a few turns. */
+const framesMax = 512;
+const frames = new Lru<Entry, { readonly type: string; readonly bytes: Buffer }>({ limit: framesMax });
+
 /** The object that a writer has just encoded into this very buffer: spares parsing it again. */
 const written = new WeakMap<Uint8Array, AnyObject>();
 
@@ -27,7 +31,6 @@ export class Entry {
   readonly namespace: string | undefined;
   readonly name: string;
   #labels: Readonly<Record<string, string>> | undefined;
-  #frames: Map<string, Buffer> | undefined;
 
   constructor(
     key: string,
@@ -60,13 +63,16 @@ export class Entry {
 
   /** The watch frame of this entry for one event type, encoded once for all streams. */
   frame(type: 'ADDED' | 'MODIFIED' | 'DELETED'): Buffer {
-    this.#frames ??= new Map();
-    let frame = this.#frames.get(type);
-    if (!frame) {
-      frame = Buffer.concat([Buffer.from(`{"type":"${type}","object":`), this.bytes, newline]);
-      this.#frames.set(type, frame);
-    }
-    return frame;
+    const known = frames.peek(this);
+    if (known?.type === type) return known.bytes;
+    const bytes = this.freshFrame(type);
+    frames.set(this, { type, bytes });
+    return bytes;
+  }
+
+  /** The same for one stream alone (its initial state): not kept. */
+  freshFrame(type: 'ADDED' | 'MODIFIED' | 'DELETED'): Buffer {
+    return Buffer.concat([frameHeads[type], this.bytes, newline]);
   }
 
   /** Seeds the decoded cache with what a writer already has. */
@@ -76,6 +82,11 @@ export class Entry {
 }
 
 const newline = Buffer.from('}\n');
+const frameHeads = {
+  ADDED: Buffer.from('{"type":"ADDED","object":'),
+  MODIFIED: Buffer.from('{"type":"MODIFIED","object":'),
+  DELETED: Buffer.from('{"type":"DELETED","object":'),
+};
 
 /** The stored value of an object: JSON that opens with apiVersion, kind and metadata, without a resourceVersion. */
 export function encode(kind: AnyKind, object: AnyObject): Buffer {

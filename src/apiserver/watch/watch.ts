@@ -46,6 +46,7 @@ export async function startWatch(
     );
   }
   const { cache } = resource;
+  const scope = { namespace, name: selection.name };
   const see = (event: CacheEvent): Delivery | undefined => deliver(event, namespace, selection);
   const fromNow = sendInitialEvents ?? (resourceVersion === '' || resourceVersion === '0');
   const revision = cache.revision;
@@ -56,14 +57,14 @@ export async function startWatch(
   }
   if (!fromNow) {
     return {
-      cursor: await cache.cursor(resourceVersion === '' ? revision : Number(resourceVersion)),
+      cursor: await cache.cursor(resourceVersion === '' ? revision : Number(resourceVersion), scope),
       initial: undefined,
       revision,
       see,
       markEnd: false,
     };
   }
-  const cursor = await cache.cursor(revision);
+  const cursor = await cache.cursor(revision, scope);
   const prefix = namespace === undefined ? cache.prefix : `${cache.prefix}${namespace}/`;
   // The state is copied here, in the same turn as the cursor: what comes later reaches the watch as events.
   const initial: Delivery[] = [];

@@ -6,7 +6,13 @@ import type { Readable } from 'node:stream';
 import { ApiError, fromStatus, type Status } from '#meta/status.ts';
 import type { AnyObject } from '#meta/object-meta.ts';
 import type { WatchEvent } from '#meta/watch-event.ts';
-import { NetworkError, type HttpClientRequest, type HttpClientResponse, type TlsIdentity, type World } from '#world/world.ts';
+import {
+  NetworkError,
+  type HttpClientRequest,
+  type HttpClientResponse,
+  type TlsIdentity,
+  type World,
+} from '#world/world.ts';
 import { apiVersionOf } from '#schema/kind.ts';
 import type { ApiCall, Transport } from '../client.ts';
 import { urlPath } from './path.ts';
@@ -67,7 +73,9 @@ export function httpTransport(world: World, server: Server): Transport {
       return response;
     } catch (error) {
       if (error instanceof NetworkError) {
-        throw new ApiError('ServiceUnavailable', `the API server cannot be reached: ${error.message}`, { cause: error });
+        throw new ApiError('ServiceUnavailable', `the API server cannot be reached: ${error.message}`, {
+          cause: error,
+        });
       }
       throw error;
     }
@@ -124,14 +132,20 @@ async function refused(response: HttpClientResponse): Promise<ApiError> {
   try {
     return fromStatus(JSON.parse(text) as Partial<Status>, response.status);
   } catch (cause) {
-    return new ApiError(response.status >= 500 ? 'InternalError' : 'Unknown', text.slice(0, 1024), { code: response.status, cause });
+    return new ApiError(response.status >= 500 ? 'InternalError' : 'Unknown', text.slice(0, 1024), {
+      code: response.status,
+      cause,
+    });
   }
 }
 
 /** Items of a list carry no kind of their own on upstream's wire: give it to them, as direct callers see it. */
 function typedItems(list: { items: AnyObject[] | null; metadata: object }, { kind }: ApiCall): unknown {
   const apiVersion = apiVersionOf(kind);
-  return { ...list, items: (list.items ?? []).map((item) => (item.kind ? item : { ...item, apiVersion, kind: kind.kind })) };
+  return {
+    ...list,
+    items: (list.items ?? []).map((item) => (item.kind ? item : { ...item, apiVersion, kind: kind.kind })),
+  };
 }
 
 /** Newline-delimited JSON; a line is bounded. */
@@ -150,7 +164,8 @@ async function* lines(body: Readable): AsyncGenerator<string> {
     if (start < chunk.length) {
       parts.push(chunk.subarray(start));
       size += chunk.length - start;
-      if (size > lineBytesMax) throw new ApiError('InternalError', `a watch event is longer than ${lineBytesMax} bytes`);
+      if (size > lineBytesMax)
+        throw new ApiError('InternalError', `a watch event is longer than ${lineBytesMax} bytes`);
     }
   }
 }
