@@ -31,9 +31,19 @@ export const clusterRoleAggregation = controller({
     for (const rule of sources.flatMap((source) => source.rules ?? [])) rules.set(canonical(rule), rule);
     const wanted = [...rules.values()];
     if (deepEqual(role.rules ?? [], wanted)) return;
-    yield patch(ClusterRole, role, {
-      type: 'apply',
-      body: { apiVersion: 'rbac.authorization.k8s.io/v1', kind: 'ClusterRole', metadata: { name: role.metadata.name }, rules: wanted },
-    }, { force: true });
+    yield patch(
+      ClusterRole,
+      role,
+      {
+        type: 'apply',
+        body: {
+          apiVersion: 'rbac.authorization.k8s.io/v1',
+          kind: 'ClusterRole',
+          metadata: { name: role.metadata.name },
+          rules: wanted,
+        },
+      },
+      { force: true },
+    );
   },
 });

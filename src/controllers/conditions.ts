@@ -14,9 +14,14 @@ export function withCondition<C extends ConditionBase>(conditions: readonly C[] 
   const old = present.find((condition) => condition.type === next.type);
   if (!old) return [...present, next];
   if (old.status === next.status && old.reason === next.reason && old.message === next.message) return present;
-  const kept = old.status === next.status && old.lastTransitionTime !== undefined ? { ...next, lastTransitionTime: old.lastTransitionTime } : next;
+  const kept =
+    old.status === next.status && old.lastTransitionTime !== undefined
+      ? { ...next, lastTransitionTime: old.lastTransitionTime }
+      : next;
   return present.map((condition) => (condition === old ? kept : condition));
 }
 
-export const withoutCondition = <C extends ConditionBase>(conditions: readonly C[] | undefined, type: string): readonly C[] =>
-  (conditions ?? []).filter((condition) => condition.type !== type);
+export const withoutCondition = <C extends ConditionBase>(
+  conditions: readonly C[] | undefined,
+  type: string,
+): readonly C[] => (conditions ?? []).filter((condition) => condition.type !== type);

@@ -38,10 +38,14 @@ const phaseRank: Readonly<Record<string, number>> = { Pending: 0, Unknown: 1, Ru
  */
 export function cheapestFirst(pods: readonly Pod[], related: readonly Pod[], now: Millis): readonly Pod[] {
   const crowd = new Map<string, number>();
-  for (const pod of related) if (pod.spec.nodeName && isActive(pod)) crowd.set(pod.spec.nodeName, (crowd.get(pod.spec.nodeName) ?? 0) + 1);
-  const cost = (pod: Pod): number => Number(pod.metadata.annotations?.['controller.kubernetes.io/pod-deletion-cost'] ?? 0) || 0;
-  const readySince = (pod: Pod): number => (isReady(pod) ? (parseTime(readyCondition(pod)?.lastTransitionTime ?? '') ?? 0) : 0);
-  const restarts = (pod: Pod): number => Math.max(0, ...(pod.status?.containerStatuses ?? []).map((status) => status.restartCount));
+  for (const pod of related)
+    if (pod.spec.nodeName && isActive(pod)) crowd.set(pod.spec.nodeName, (crowd.get(pod.spec.nodeName) ?? 0) + 1);
+  const cost = (pod: Pod): number =>
+    Number(pod.metadata.annotations?.['controller.kubernetes.io/pod-deletion-cost'] ?? 0) || 0;
+  const readySince = (pod: Pod): number =>
+    isReady(pod) ? (parseTime(readyCondition(pod)?.lastTransitionTime ?? '') ?? 0) : 0;
+  const restarts = (pod: Pod): number =>
+    Math.max(0, ...(pod.status?.containerStatuses ?? []).map((status) => status.restartCount));
   // Ages are compared by powers of two, so that the choice among old pods is not always the same one.
   const bucket = (since: number): number => (since > 0 ? Math.floor(Math.log2(Math.max(1, (now - since) / 1000))) : -1);
   const created = (pod: Pod): number => parseTime(pod.metadata.creationTimestamp) ?? 0;
@@ -60,7 +64,11 @@ export function cheapestFirst(pods: readonly Pod[], related: readonly Pod[], now
 }
 
 /** A pod of a template, controlled by `owner`. */
-export function podOf(template: PodTemplateSpec, owner: OwnerReference, place: { readonly namespace: string; readonly generateName?: string; readonly name?: string }) {
+export function podOf(
+  template: PodTemplateSpec,
+  owner: OwnerReference,
+  place: { readonly namespace: string; readonly generateName?: string; readonly name?: string },
+) {
   const { labels, annotations, finalizers } = template.metadata ?? {};
   return {
     metadata: {

@@ -10,10 +10,29 @@ import type { Millis } from '#world/world.ts';
 export type Action =
   | CreateAction
   | { readonly do: 'update'; readonly kind: AnyKind; readonly object: AnyObject; readonly subresource?: string }
-  | { readonly do: 'patch'; readonly kind: AnyKind; readonly target: Named; readonly patch: Patch; readonly subresource?: string; readonly force?: boolean }
-  | { readonly do: 'remove'; readonly kind: AnyKind; readonly target: Named; readonly options: DeleteOptions; readonly announce?: Announcement }
+  | {
+      readonly do: 'patch';
+      readonly kind: AnyKind;
+      readonly target: Named;
+      readonly patch: Patch;
+      readonly subresource?: string;
+      readonly force?: boolean;
+    }
+  | {
+      readonly do: 'remove';
+      readonly kind: AnyKind;
+      readonly target: Named;
+      readonly options: DeleteOptions;
+      readonly announce?: Announcement;
+    }
   | { readonly do: 'status'; readonly kind: AnyKind; readonly object: AnyObject; readonly status: unknown }
-  | { readonly do: 'event'; readonly about: AnyObject; readonly type: 'Normal' | 'Warning'; readonly reason: string; readonly message: string }
+  | {
+      readonly do: 'event';
+      readonly about: AnyObject;
+      readonly type: 'Normal' | 'Warning';
+      readonly reason: string;
+      readonly message: string;
+    }
   /** Reconcile this key again after a while, even if nothing changes. */
   | { readonly do: 'wake'; readonly afterMs: Millis };
 
@@ -35,7 +54,12 @@ export interface Announcement {
 }
 
 export interface Named {
-  readonly metadata: { readonly name: string; readonly namespace?: string; readonly uid?: string; readonly resourceVersion?: string };
+  readonly metadata: {
+    readonly name: string;
+    readonly namespace?: string;
+    readonly uid?: string;
+    readonly resourceVersion?: string;
+  };
 }
 
 /** A new object; in the namespace of its metadata. */
@@ -46,9 +70,18 @@ export const create = <K extends AnyKind>(
 ): Action => ({ do: 'create', kind, namespace: object.metadata.namespace, object, ...options });
 
 /** Replaces an object; refused when somebody wrote since it was read. */
-export const update = <K extends AnyKind>(kind: K, object: ObjectOf<K>): Action => ({ do: 'update', kind, object: object as AnyObject });
+export const update = <K extends AnyKind>(kind: K, object: ObjectOf<K>): Action => ({
+  do: 'update',
+  kind,
+  object: object as AnyObject,
+});
 
-export const patch = (kind: AnyKind, target: Named, body: Patch, options: { subresource?: string; force?: boolean } = {}): Action => ({
+export const patch = (
+  kind: AnyKind,
+  target: Named,
+  body: Patch,
+  options: { subresource?: string; force?: boolean } = {},
+): Action => ({
   do: 'patch',
   kind,
   target,
@@ -57,7 +90,11 @@ export const patch = (kind: AnyKind, target: Named, body: Patch, options: { subr
 });
 
 /** Deletes exactly this object: its UID is a precondition. */
-export const remove = (kind: AnyKind, target: Named, options: DeleteOptions & { announce?: Announcement } = {}): Action => {
+export const remove = (
+  kind: AnyKind,
+  target: Named,
+  options: DeleteOptions & { announce?: Announcement } = {},
+): Action => {
   const { announce, ...rest } = options;
   return { do: 'remove', kind, target, options: rest, ...(announce ? { announce } : {}) };
 };
@@ -70,7 +107,12 @@ export const status = <K extends AnyKind>(kind: K, object: ObjectOf<K>, value: u
   status: value,
 });
 
-export const event = (about: { readonly metadata: object }, type: 'Normal' | 'Warning', reason: string, message: string): Action => ({
+export const event = (
+  about: { readonly metadata: object },
+  type: 'Normal' | 'Warning',
+  reason: string,
+  message: string,
+): Action => ({
   do: 'event',
   about: about as AnyObject,
   type,

@@ -10,7 +10,10 @@ import type { Millis } from '#world/world.ts';
 import type { Action } from './action.ts';
 
 /** A labelSelector object, as specs have it. */
-export type SelectorSpec = { readonly matchLabels?: Readonly<Record<string, string>>; readonly matchExpressions?: readonly unknown[] };
+export type SelectorSpec = {
+  readonly matchLabels?: Readonly<Record<string, string>>;
+  readonly matchExpressions?: readonly unknown[];
+};
 
 export interface Claim<Owner> {
   readonly kind: AnyKind;

@@ -31,7 +31,11 @@ const burst = 25;
 const refillMs = 5 * 60 * 1000;
 const messageMax = 1024;
 
-export function eventRecorder(world: World, client: Client, source: { readonly component: string; readonly host?: string }): EventRecorder {
+export function eventRecorder(
+  world: World,
+  client: Client,
+  source: { readonly component: string; readonly host?: string },
+): EventRecorder {
   const known = new Lru<string, { name: string; count: number }>({ limit: rememberedMax });
   const buckets = new Lru<string, { tokens: number; at: number }>({ limit: rememberedMax });
   let tail = Promise.resolve();
@@ -47,7 +51,9 @@ export function eventRecorder(world: World, client: Client, source: { readonly c
   const write = async (reference: ObjectRef, type: string, reason: string, message: string): Promise<void> => {
     const namespace = reference.namespace ?? 'default';
     const now = formatTime(world.clock.now());
-    const id = [reference.uid ?? reference.name, namespace, reference.fieldPath ?? '', type, reason, message].join('\0');
+    const id = [reference.uid ?? reference.name, namespace, reference.fieldPath ?? '', type, reason, message].join(
+      '\0',
+    );
     const before = known.get(id);
     if (before) {
       try {

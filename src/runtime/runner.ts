@@ -83,12 +83,26 @@ class ControllerRunner implements Runner {
 
   async #run(): Promise<void> {
     const { claims = [], watches = [], reads = [], workers = defaultWorkers } = this.#controller;
-    const needed = [this.#controller.for, ...claims.map(({ kind }) => kind), ...watches.map(({ kind }) => kind), ...reads];
-    const stopped = new Promise<void>((resolve) => this.#stop.signal.addEventListener('abort', () => resolve(), { once: true }));
+    const needed = [
+      this.#controller.for,
+      ...claims.map(({ kind }) => kind),
+      ...watches.map(({ kind }) => kind),
+      ...reads,
+    ];
+    const stopped = new Promise<void>((resolve) =>
+      this.#stop.signal.addEventListener('abort', () => resolve(), { once: true }),
+    );
     await Promise.race([Promise.all(needed.map((kind) => this.#views.of(kind).synced)), stopped]);
     if (this.#stop.signal.aborted) return;
     this.#subscribe();
     for (const object of this.#own.all()) this.#queue.add(keyOf(object));
+    // Owners may have gone while nobody looked.
+    for (const claim of claims) {
+      for (const object of (this.#views.of(claim.kind) as unknown as View<AnyObject>).all()) {
+        const owner = controllerOf(object);
+        if (owner) for (const key of this.#ownersOf(object, claim)) this.#queue.add(key);
+      }
+    }
     await Promise.all(Array.from({ length: workers }, () => this.#work()));
   }
 
@@ -156,7 +170,11 @@ class ControllerRunner implements Runner {
       } catch (error) {
         if (this.#stop.signal.aborted) return;
         if (!isApiError(error, 'Conflict', 'NotFound', 'AlreadyExists')) {
-          this.#world.log.info('a reconcile failed and is tried again', { controller: this.name, key, error: String(error) });
+          this.#world.log.info('a reconcile failed and is tried again', {
+            controller: this.name,
+            key,
+            error: String(error),
+          });
         }
         this.#queue.retry(key);
       } finally {
@@ -220,14 +238,18 @@ class ControllerRunner implements Runner {
         wrote = true;
       }
       if (owner.metadata.deletionTimestamp !== undefined) continue;
-      const orphans = view.by('owner', orphansIn(owner.metadata.namespace)).filter((object) => adoptable(object) && selects(wanted, object));
+      const orphans = view
+        .by('owner', orphansIn(owner.metadata.namespace))
+        .filter((object) => adoptable(object) && selects(wanted, object));
       if (orphans.length === 0) continue;
       // The view may be behind: only a live owner may adopt.
       const live = await this.#client.get(this.#controller.for, owner.metadata.name, { ...placeOf(owner) });
       if (live.metadata.uid !== owner.metadata.uid || live.metadata.deletionTimestamp !== undefined) continue;
       for (const object of orphans) {
         await this.#write(key, kind, () =>
-          this.#client.patch(kind, object.metadata.name, adoptPatch(this.#controller.for, object, owner), { ...placeOf(object) }),
+          this.#client.patch(kind, object.metadata.name, adoptPatch(this.#controller.for, object, owner), {
+            ...placeOf(object),
+          }),
         );
         wrote = true;
       }
@@ -244,7 +266,9 @@ class ControllerRunner implements Runner {
       batch = [];
       for (let start = 0, size = 1; start < all.length; start += size, size = Math.min(size * 2, batchMax)) {
         if (start > 0) size = Math.min(size, all.length - start);
-        const results = await Promise.allSettled(all.slice(start, start + size).map((action) => this.#act(key, action, touched)));
+        const results = await Promise.allSettled(
+          all.slice(start, start + size).map((action) => this.#act(key, action, touched)),
+        );
         const failed = results.find((result) => result.status === 'rejected');
         if (failed) throw failed.reason;
       }
@@ -266,14 +290,27 @@ class ControllerRunner implements Runner {
       case 'create': {
         const { kind, object, namespace, announce } = action;
         try {
-          const made = await this.#write(key, kind, () => this.#client.create(kind, object as never, namespace === undefined ? {} : { namespace }));
-          if (announce?.done) this.#events.record(announce.about, 'Normal', announce.done.reason, announce.done.message(made as AnyObject));
+          const made = await this.#write(key, kind, () =>
+            this.#client.create(kind, object as never, namespace === undefined ? {} : { namespace }),
+          );
+          if (announce?.done)
+            this.#events.record(
+              announce.about,
+              'Normal',
+              announce.done.reason,
+              announce.done.message(made as AnyObject),
+            );
         } catch (error) {
           if (action.unlessExists && isApiError(error, 'AlreadyExists')) return;
           this.#failures.set(key, { during: 'create', message: (error as Error).message });
           // A namespace that ends refuses everything: not worth an event.
           if (announce?.failed && !isNamespaceEnding(error)) {
-            this.#events.record(announce.about, 'Warning', announce.failed.reason, announce.failed.message(error as Error));
+            this.#events.record(
+              announce.about,
+              'Warning',
+              announce.failed.reason,
+              announce.failed.message(error as Error),
+            );
           }
           throw error;
         }
@@ -282,7 +319,9 @@ class ControllerRunner implements Runner {
       case 'update': {
         const { kind, object, subresource } = action;
         touched.add(object.metadata.uid);
-        await this.#write(key, kind, () => this.#client.update(kind, object as never, { ...placeOf(object), ...(subresource ? { subresource } : {}) }));
+        await this.#write(key, kind, () =>
+          this.#client.update(kind, object as never, { ...placeOf(object), ...(subresource ? { subresource } : {}) }),
+        );
         return;
       }
       case 'patch': {
@@ -305,7 +344,9 @@ class ControllerRunner implements Runner {
         const metadata = touched.has(object.metadata.uid) ? meta : { ...meta, resourceVersion };
         const changed = { ...object, metadata, status };
         touched.add(object.metadata.uid);
-        await this.#write(key, kind, () => this.#client.update(kind, changed as never, { ...placeOf(object), subresource: 'status' }));
+        await this.#write(key, kind, () =>
+          this.#client.update(kind, changed as never, { ...placeOf(object), subresource: 'status' }),
+        );
         return;
       }
       case 'remove':
@@ -331,11 +372,18 @@ class ControllerRunner implements Runner {
         ...options,
         preconditions: { ...(uid === undefined ? {} : { uid }), ...options.preconditions },
       });
-      if (announce?.done) this.#events.record(announce.about, 'Normal', announce.done.reason, announce.done.message(target as AnyObject));
+      if (announce?.done)
+        this.#events.record(announce.about, 'Normal', announce.done.reason, announce.done.message(target as AnyObject));
     } catch (error) {
       if (!isApiError(error, 'NotFound')) {
         this.#failures.set(key, { during: 'remove', message: (error as Error).message });
-        if (announce?.failed) this.#events.record(announce.about, 'Warning', announce.failed.reason, announce.failed.message(error as Error));
+        if (announce?.failed)
+          this.#events.record(
+            announce.about,
+            'Warning',
+            announce.failed.reason,
+            announce.failed.message(error as Error),
+          );
         if (!isApiError(error)) await this.#lookAgain(key, kind);
         throw error;
       }
@@ -347,13 +395,18 @@ class ControllerRunner implements Runner {
   }
 
   /** Carries out a write and closes the gate of `key` until its result is in the view. */
-  async #write<T extends { readonly metadata: { readonly resourceVersion: string } }>(key: ObjectKey, kind: AnyKind, send: () => Promise<T>): Promise<T> {
+  async #write<T extends { readonly metadata: { readonly resourceVersion: string } }>(
+    key: ObjectKey,
+    kind: AnyKind,
+    send: () => Promise<T>,
+  ): Promise<T> {
     let written: T;
     try {
       written = await send();
     } catch (error) {
       // The server said no, and why: nothing was written. Anything else may have been.
-      if (!isApiError(error) || isApiError(error, 'ServiceUnavailable', 'Timeout', 'InternalError')) await this.#lookAgain(key, kind);
+      if (!isApiError(error) || isApiError(error, 'ServiceUnavailable', 'Timeout', 'InternalError'))
+        await this.#lookAgain(key, kind);
       throw error;
     }
     const revision = Number(written.metadata.resourceVersion);
@@ -371,7 +424,7 @@ class ControllerRunner implements Runner {
 
   /** After an ambiguous failure: whatever the server has now must be seen first. */
   async #lookAgain(key: ObjectKey, kind: AnyKind): Promise<void> {
-    const { metadata } = await this.#client.list(kind, { limit: 1 });
+    const { metadata } = await this.#views.client.list(kind, { limit: 1 });
     const revision = Number(metadata.resourceVersion);
     const view = this.#views.of(kind) as unknown as View<AnyObject>;
     this.#close(key, view, () => view.revision >= revision);
@@ -390,10 +443,14 @@ const selects = (selector: unknown, object: AnyObject): boolean =>
 const adoptable = (object: AnyObject): boolean => object.metadata.deletionTimestamp === undefined;
 
 const isNamespaceEnding = (error: unknown): boolean =>
-  isApiError(error, 'Forbidden') && (error.details?.causes ?? []).some((cause) => (cause.reason as string) === 'NamespaceTerminating');
+  isApiError(error, 'Forbidden') &&
+  (error.details?.causes ?? []).some((cause) => (cause.reason as string) === 'NamespaceTerminating');
 
 /** The reference that makes `owner` the controller. */
-export const controllerReference = (kind: AnyKind, owner: { readonly metadata: { readonly name: string; readonly uid: string } }): OwnerReference => ({
+export const controllerReference = (
+  kind: AnyKind,
+  owner: { readonly metadata: { readonly name: string; readonly uid: string } },
+): OwnerReference => ({
   apiVersion: apiVersionOf(kind),
   kind: kind.kind,
   name: owner.metadata.name,

@@ -10,6 +10,8 @@ import type { World } from '#world/world.ts';
 
 export interface Views extends AsyncDisposable {
   of<K extends AnyKind>(kind: K): View<ObjectOf<K>>;
+  /** What the views read with: it may list every kind they hold. */
+  readonly client: Client;
   /** Resolves when every view asked for so far has its first list. */
   synced(): Promise<void>;
 }
@@ -20,6 +22,7 @@ export const orphansIn = (namespace: string | undefined): string => `orphan:${na
 export function viewsOf(world: World, client: Client): Views {
   const views = new Map<string, View<AnyObject>>();
   return {
+    client,
     of<K extends AnyKind>(kind: K): View<ObjectOf<K>> {
       const id = `${kind.group}/${kind.version}/${kind.plural}`;
       let view = views.get(id);
@@ -29,7 +32,11 @@ export function viewsOf(world: World, client: Client): Views {
             namespace: (object: AnyObject) => [object.metadata.namespace ?? ''],
             owner: (object: AnyObject) => [controllerOf(object)?.uid ?? orphansIn(object.metadata.namespace)],
             ...(kind.plural === 'pods' && kind.group === ''
-              ? { node: (object: AnyObject) => [(object as AnyObject & { spec: { nodeName?: string } }).spec.nodeName ?? ''] }
+              ? {
+                  node: (object: AnyObject) => [
+                    (object as AnyObject & { spec: { nodeName?: string } }).spec.nodeName ?? '',
+                  ],
+                }
               : {}),
           },
         } as never) as unknown as View<AnyObject>;

@@ -9,7 +9,16 @@ import { create, event, patch, remove, status, update, wake, type Action } from 
 import { controller, type Picture } from '#runtime/controller.ts';
 import { isFinished } from '../pod-facts.ts';
 import { deadlineIn, statusOf } from './progress.ts';
-import { byAge, carried, draftReplicaSet, newReplicaSet, revisionAnnotation, revisionOf, totalReplicas, actualReplicas } from './replica-sets.ts';
+import {
+  byAge,
+  carried,
+  draftReplicaSet,
+  newReplicaSet,
+  revisionAnnotation,
+  revisionOf,
+  totalReplicas,
+  actualReplicas,
+} from './replica-sets.ts';
 import { isScaling, newReplicas, rollingStep, scaleInProportion, type Sizes } from './rollout.ts';
 
 export const deployments = controller({
@@ -39,7 +48,12 @@ export const deployments = controller({
       return;
     }
     if (selectsEverything(deployment)) {
-      yield event(deployment, 'Warning', 'SelectingAll', 'This deployment is selecting all pods. A non-empty selector is required.');
+      yield event(
+        deployment,
+        'Warning',
+        'SelectingAll',
+        'This deployment is selecting all pods. A non-empty selector is required.',
+      );
       return;
     }
     if (deployment.spec.paused || isScaling(deployment, sets)) {
@@ -58,7 +72,12 @@ const selectsEverything = ({ spec }: Deployment): boolean => {
   return Object.keys(selector.matchLabels ?? {}).length === 0 && (selector.matchExpressions?.length ?? 0) === 0;
 };
 
-function* roll(deployment: Deployment, now: ReplicaSet | undefined, old: readonly ReplicaSet[], picture: Picture): Iterable<Action> {
+function* roll(
+  deployment: Deployment,
+  now: ReplicaSet | undefined,
+  old: readonly ReplicaSet[],
+  picture: Picture,
+): Iterable<Action> {
   if (!now) {
     yield* start(deployment, old, picture, newReplicas(deployment, old));
     return;
@@ -69,7 +88,12 @@ function* roll(deployment: Deployment, now: ReplicaSet | undefined, old: readonl
   if (sizes.size === 0 && isComplete(deployment, now, old)) yield* prune(deployment, old);
 }
 
-function* recreate(deployment: Deployment, now: ReplicaSet | undefined, old: readonly ReplicaSet[], picture: Picture): Iterable<Action> {
+function* recreate(
+  deployment: Deployment,
+  now: ReplicaSet | undefined,
+  old: readonly ReplicaSet[],
+  picture: Picture,
+): Iterable<Action> {
   const running = old.filter((rs) => rs.spec.replicas > 0);
   if (running.length > 0) {
     yield* resize(deployment, new Map(running.map((rs) => [rs, 0])));
@@ -82,12 +106,18 @@ function* recreate(deployment: Deployment, now: ReplicaSet | undefined, old: rea
     return;
   }
   yield* bringUpToDate(deployment, now, old);
-  if (now.spec.replicas !== deployment.spec.replicas) yield* resize(deployment, new Map([[now, deployment.spec.replicas]]));
+  if (now.spec.replicas !== deployment.spec.replicas)
+    yield* resize(deployment, new Map([[now, deployment.spec.replicas]]));
   else if (isComplete(deployment, now, old)) yield* prune(deployment, old);
 }
 
 /** A new template: its ReplicaSet, one revision above all others. */
-function* start(deployment: Deployment, old: readonly ReplicaSet[], picture: Picture, replicas: number): Iterable<Action> {
+function* start(
+  deployment: Deployment,
+  old: readonly ReplicaSet[],
+  picture: Picture,
+  replicas: number,
+): Iterable<Action> {
   const revision = Math.max(0, ...old.map(revisionOf)) + 1;
   const draft = draftReplicaSet(deployment, revision, replicas);
   const taken = picture.of(ReplicaSet).get(`${draft.metadata.namespace}/${draft.metadata.name}`);
@@ -99,7 +129,12 @@ function* start(deployment: Deployment, old: readonly ReplicaSet[], picture: Pic
   }
   yield* mark(deployment, revision);
   yield create(ReplicaSet, draft as never, { unlessExists: true });
-  yield event(deployment, 'Normal', 'ScalingReplicaSet', `Scaled up replica set ${draft.metadata.name} from 0 to ${replicas}`);
+  yield event(
+    deployment,
+    'Normal',
+    'ScalingReplicaSet',
+    `Scaled up replica set ${draft.metadata.name} from 0 to ${replicas}`,
+  );
 }
 
 /** A template that comes back gets the highest revision again, and the Deployment's annotations. */
@@ -110,8 +145,10 @@ function* bringUpToDate(deployment: Deployment, now: ReplicaSet, old: readonly R
   const annotations = carried(deployment, now.metadata.annotations ?? {}, revision);
   const minReadySeconds = deployment.spec.minReadySeconds ?? 0;
   const same =
-    Object.entries(annotations).every(([key, value]) => now.metadata.annotations?.[key] === value) && (now.spec.minReadySeconds ?? 0) === minReadySeconds;
-  if (!same) yield patch(ReplicaSet, now, { type: 'merge', body: { metadata: { annotations }, spec: { minReadySeconds } } });
+    Object.entries(annotations).every(([key, value]) => now.metadata.annotations?.[key] === value) &&
+    (now.spec.minReadySeconds ?? 0) === minReadySeconds;
+  if (!same)
+    yield patch(ReplicaSet, now, { type: 'merge', body: { metadata: { annotations }, spec: { minReadySeconds } } });
 }
 
 function* mark(deployment: Deployment, revision: number): Iterable<Action> {
@@ -123,9 +160,18 @@ function* mark(deployment: Deployment, revision: number): Iterable<Action> {
 function* resize(deployment: Deployment, sizes: Sizes): Iterable<Action> {
   for (const [rs, replicas] of sizes) {
     const annotations = carried(deployment, rs.metadata.annotations ?? {}, revisionOf(rs));
-    yield update(ReplicaSet, { ...rs, metadata: { ...rs.metadata, annotations }, spec: { ...rs.spec, replicas } } as never);
+    yield update(ReplicaSet, {
+      ...rs,
+      metadata: { ...rs.metadata, annotations },
+      spec: { ...rs.spec, replicas },
+    } as never);
     const direction = replicas > rs.spec.replicas ? 'up' : 'down';
-    yield event(deployment, 'Normal', 'ScalingReplicaSet', `Scaled ${direction} replica set ${rs.metadata.name} from ${rs.spec.replicas} to ${replicas}`);
+    yield event(
+      deployment,
+      'Normal',
+      'ScalingReplicaSet',
+      `Scaled ${direction} replica set ${rs.metadata.name} from ${rs.spec.replicas} to ${replicas}`,
+    );
   }
 }
 
@@ -136,10 +182,13 @@ function* prune(deployment: Deployment, old: readonly ReplicaSet[]): Iterable<Ac
   const order = byAge(old).toSorted((a, b) => revisionOf(a) - revisionOf(b));
   for (const rs of order.slice(0, surplus)) {
     const empty = (rs.status?.replicas ?? 0) === 0 && rs.spec.replicas === 0;
-    const settled = rs.metadata.generation === undefined || (rs.status?.observedGeneration ?? 0) >= rs.metadata.generation;
+    const settled =
+      rs.metadata.generation === undefined || (rs.status?.observedGeneration ?? 0) >= rs.metadata.generation;
     if (empty && settled && rs.metadata.deletionTimestamp === undefined) yield remove(ReplicaSet, rs);
   }
 }
 
 const isComplete = (deployment: Deployment, now: ReplicaSet, old: readonly ReplicaSet[]): boolean =>
-  (now.status?.availableReplicas ?? 0) >= deployment.spec.replicas && totalReplicas(old) === 0 && actualReplicas(old) === 0;
+  (now.status?.availableReplicas ?? 0) >= deployment.spec.replicas &&
+  totalReplicas(old) === 0 &&
+  actualReplicas(old) === 0;

@@ -20,7 +20,11 @@ type Condition = NonNullable<Status['conditions']>[number];
 
 export function statusOf(deployment: Deployment, parts: Parts): unknown {
   const counts = countsOf(deployment, parts);
-  return { ...counts, ...(deployment.status?.collisionCount === undefined ? {} : { collisionCount: deployment.status.collisionCount }), conditions: conditionsOf(deployment, parts) };
+  return {
+    ...counts,
+    ...(deployment.status?.collisionCount === undefined ? {} : { collisionCount: deployment.status.collisionCount }),
+    conditions: conditionsOf(deployment, parts),
+  };
 }
 
 function countsOf(deployment: Deployment, { now, old }: Parts) {
@@ -65,28 +69,52 @@ function conditionsOf(deployment: Deployment, parts: Parts): readonly Condition[
 
 const hasDeadline = ({ spec }: Deployment): boolean => (spec.progressDeadlineSeconds ?? 2 ** 31 - 1) < 2 ** 31 - 1;
 
-function progressing(deployment: Deployment, { now, old, picture }: Parts, conditions: readonly Condition[], counts: Counts): readonly Condition[] {
+function progressing(
+  deployment: Deployment,
+  { now, old, picture }: Parts,
+  conditions: readonly Condition[],
+  counts: Counts,
+): readonly Condition[] {
   if (!hasDeadline(deployment)) return withoutCondition(conditions, 'Progressing');
   const at = formatTime(picture.now);
   const present = conditions.find((condition) => condition.type === 'Progressing');
   const set = (status: 'True' | 'False' | 'Unknown', reason: string, message: string): readonly Condition[] => {
-    const kept = present?.status === status && present.lastTransitionTime !== undefined ? present.lastTransitionTime : at;
-    const next = { type: 'Progressing', status, reason, message, lastUpdateTime: at, lastTransitionTime: kept } as Condition;
+    const kept =
+      present?.status === status && present.lastTransitionTime !== undefined ? present.lastTransitionTime : at;
+    const next = {
+      type: 'Progressing',
+      status,
+      reason,
+      message,
+      lastUpdateTime: at,
+      lastTransitionTime: kept,
+    } as Condition;
     return [...withoutCondition(conditions, 'Progressing'), next];
   };
   const called = now ? `ReplicaSet "${now.metadata.name}"` : `Deployment "${deployment.metadata.name}"`;
   if (deployment.spec.paused) {
-    return present?.reason === 'DeploymentPaused' ? conditions : set('Unknown', 'DeploymentPaused', 'Deployment is paused');
+    return present?.reason === 'DeploymentPaused'
+      ? conditions
+      : set('Unknown', 'DeploymentPaused', 'Deployment is paused');
   }
   if (present?.reason === 'DeploymentPaused') return set('Unknown', 'DeploymentResumed', 'Deployment is resumed');
-  if (!now) return present ? conditions : set('True', 'NewReplicaSetCreated', `Created new replica set "${deployment.metadata.name}"`);
+  if (!now)
+    return present
+      ? conditions
+      : set('True', 'NewReplicaSetCreated', `Created new replica set "${deployment.metadata.name}"`);
   const complete =
     counts.updatedReplicas === deployment.spec.replicas || deployment.spec.replicas === 0
-      ? (counts.replicas ?? 0) === deployment.spec.replicas && (counts.availableReplicas ?? 0) === deployment.spec.replicas
+      ? (counts.replicas ?? 0) === deployment.spec.replicas &&
+        (counts.availableReplicas ?? 0) === deployment.spec.replicas
       : false;
   const observed = (deployment.status?.observedGeneration ?? 0) >= (deployment.metadata.generation ?? 0);
   if (complete && actualReplicas(old) === 0) {
-    if (present?.reason === 'NewReplicaSetAvailable' && observed && present.message === `${called} has successfully progressed.`) return conditions;
+    if (
+      present?.reason === 'NewReplicaSetAvailable' &&
+      observed &&
+      present.message === `${called} has successfully progressed.`
+    )
+      return conditions;
     return set('True', 'NewReplicaSetAvailable', `${called} has successfully progressed.`);
   }
   const was = deployment.status;
@@ -96,7 +124,8 @@ function progressing(deployment: Deployment, { now, old, picture }: Parts, condi
     (counts.availableReplicas ?? 0) > (was?.availableReplicas ?? 0) ||
     (counts.replicas ?? 0) - (counts.updatedReplicas ?? 0) < (was?.replicas ?? 0) - (was?.updatedReplicas ?? 0);
   if (!present) return set('True', 'NewReplicaSetCreated', `Created new replica set "${now.metadata.name}"`);
-  if (moved || !observed || present.reason === 'NewReplicaSetAvailable') return set('True', 'ReplicaSetUpdated', `${called} is progressing.`);
+  if (moved || !observed || present.reason === 'NewReplicaSetAvailable')
+    return set('True', 'ReplicaSetUpdated', `${called} is progressing.`);
   if (present.reason !== 'ProgressDeadlineExceeded' && timeLeft(deployment, present, picture.now) <= 0) {
     return set('False', 'ProgressDeadlineExceeded', `${called} has timed out progressing.`);
   }
@@ -111,7 +140,7 @@ function timeLeft({ spec }: Deployment, { lastUpdateTime }: Condition, now: Mill
 export function deadlineIn(deployment: Deployment, parts: Parts): Millis | undefined {
   if (!hasDeadline(deployment) || deployment.spec.paused) return undefined;
   const present = conditionsOf(deployment, parts).find((condition) => condition.type === 'Progressing');
-  if (!present || present.reason === 'NewReplicaSetAvailable' || present.reason === 'ProgressDeadlineExceeded') return undefined;
+  if (!present || present.reason === 'NewReplicaSetAvailable' || present.reason === 'ProgressDeadlineExceeded')
+    return undefined;
   return Math.max(1000, timeLeft(deployment, present, parts.picture.now) + 1000);
 }
-

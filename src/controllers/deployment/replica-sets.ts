@@ -30,7 +30,8 @@ interface Template {
   readonly spec?: unknown;
 }
 
-const templateOf = (owner: { readonly spec: { readonly template: unknown } }): Template => owner.spec.template as Template;
+const templateOf = (owner: { readonly spec: { readonly template: unknown } }): Template =>
+  owner.spec.template as Template;
 
 /** The template without the label that the controller added. */
 function bare(template: Template): unknown {
@@ -47,11 +48,13 @@ export function newReplicaSet(deployment: Deployment, sets: readonly ReplicaSet[
 export const byAge = (sets: readonly ReplicaSet[]): readonly ReplicaSet[] =>
   sets.toSorted(
     (a, b) =>
-      (parseTime(a.metadata.creationTimestamp) ?? 0) - (parseTime(b.metadata.creationTimestamp) ?? 0) || (a.metadata.name < b.metadata.name ? -1 : 1),
+      (parseTime(a.metadata.creationTimestamp) ?? 0) - (parseTime(b.metadata.creationTimestamp) ?? 0) ||
+      (a.metadata.name < b.metadata.name ? -1 : 1),
   );
 
-export const revisionOf = (object: { readonly metadata: { readonly annotations?: Readonly<Record<string, string>> } }): number =>
-  Number(object.metadata.annotations?.[revisionAnnotation] ?? 0) || 0;
+export const revisionOf = (object: {
+  readonly metadata: { readonly annotations?: Readonly<Record<string, string>> };
+}): number => Number(object.metadata.annotations?.[revisionAnnotation] ?? 0) || 0;
 
 /** The ReplicaSet that the present template needs, with `replicas`. */
 export function draftReplicaSet(deployment: Deployment, revision: number, replicas: number) {
@@ -77,9 +80,14 @@ export function draftReplicaSet(deployment: Deployment, revision: number, replic
 }
 
 /** Annotations of a ReplicaSet: the Deployment's own, its revision and the sizes that scaling in proportion needs. */
-export function carried(deployment: Deployment, present: Readonly<Record<string, string>>, revision: number): Record<string, string> {
+export function carried(
+  deployment: Deployment,
+  present: Readonly<Record<string, string>>,
+  revision: number,
+): Record<string, string> {
   const annotations: Record<string, string> = { ...present };
-  for (const [key, value] of Object.entries(deployment.metadata.annotations ?? {})) if (!notCopied.has(key)) annotations[key] = value;
+  for (const [key, value] of Object.entries(deployment.metadata.annotations ?? {}))
+    if (!notCopied.has(key)) annotations[key] = value;
   const before = annotations[revisionAnnotation];
   if (before === undefined || Number(before) < revision) {
     annotations[revisionAnnotation] = String(revision);
@@ -120,7 +128,11 @@ export function maxUnavailable(deployment: Deployment): number {
   return Math.min(fenceposts(deployment).unavailable, deployment.spec.replicas);
 }
 
-export const totalReplicas = (sets: readonly ReplicaSet[]): number => sets.reduce((sum, rs) => sum + rs.spec.replicas, 0);
-export const actualReplicas = (sets: readonly ReplicaSet[]): number => sets.reduce((sum, rs) => sum + (rs.status?.replicas ?? 0), 0);
-export const availableReplicas = (sets: readonly ReplicaSet[]): number => sets.reduce((sum, rs) => sum + (rs.status?.availableReplicas ?? 0), 0);
-export const readyReplicas = (sets: readonly ReplicaSet[]): number => sets.reduce((sum, rs) => sum + (rs.status?.readyReplicas ?? 0), 0);
+export const totalReplicas = (sets: readonly ReplicaSet[]): number =>
+  sets.reduce((sum, rs) => sum + rs.spec.replicas, 0);
+export const actualReplicas = (sets: readonly ReplicaSet[]): number =>
+  sets.reduce((sum, rs) => sum + (rs.status?.replicas ?? 0), 0);
+export const availableReplicas = (sets: readonly ReplicaSet[]): number =>
+  sets.reduce((sum, rs) => sum + (rs.status?.availableReplicas ?? 0), 0);
+export const readyReplicas = (sets: readonly ReplicaSet[]): number =>
+  sets.reduce((sum, rs) => sum + (rs.status?.readyReplicas ?? 0), 0);

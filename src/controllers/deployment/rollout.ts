@@ -29,7 +29,10 @@ export function newReplicas(deployment: Deployment, others: readonly ReplicaSet[
 
 /** One step of a rolling update: the new one up as far as surge allows, else old ones down as far as availability allows. */
 export function rollingStep(deployment: Deployment, now: ReplicaSet, old: readonly ReplicaSet[]): Sizes {
-  const wanted = now.spec.replicas > deployment.spec.replicas ? deployment.spec.replicas : newReplicas(deployment, old, now.spec.replicas);
+  const wanted =
+    now.spec.replicas > deployment.spec.replicas
+      ? deployment.spec.replicas
+      : newReplicas(deployment, old, now.spec.replicas);
   if (wanted !== now.spec.replicas) return new Map([[now, wanted]]);
   return shrinkOld(deployment, now, old);
 }
@@ -63,7 +66,11 @@ function shrinkOld(deployment: Deployment, now: ReplicaSet, old: readonly Replic
 }
 
 /** The size changed while it was not rolling: one active ReplicaSet takes it all, several share it in proportion. */
-export function scaleInProportion(deployment: Deployment, now: ReplicaSet | undefined, old: readonly ReplicaSet[]): Sizes {
+export function scaleInProportion(
+  deployment: Deployment,
+  now: ReplicaSet | undefined,
+  old: readonly ReplicaSet[],
+): Sizes {
   const { replicas, strategy } = deployment.spec;
   const all = now ? [now, ...old] : [...old];
   const active = all.filter((rs) => rs.spec.replicas > 0);
@@ -92,9 +99,15 @@ export function scaleInProportion(deployment: Deployment, now: ReplicaSet | unde
   return sizes;
 }
 
-function shareOf(rs: ReplicaSet, deployment: Deployment, allowed: number, { toAdd, added }: { toAdd: number; added: number }): number {
+function shareOf(
+  rs: ReplicaSet,
+  deployment: Deployment,
+  allowed: number,
+  { toAdd, added }: { toAdd: number; added: number },
+): number {
   if (rs.spec.replicas === 0) return 0;
-  const before = Number(rs.metadata.annotations?.[maxAnnotation]) || (deployment.status?.replicas ?? allowed) || allowed;
+  const before =
+    Number(rs.metadata.annotations?.[maxAnnotation]) || (deployment.status?.replicas ?? allowed) || allowed;
   const fraction = Math.round((rs.spec.replicas * allowed) / before) - rs.spec.replicas;
   const open = toAdd - added;
   return toAdd > 0 ? Math.min(fraction, open) : Math.max(fraction, open);

@@ -31,7 +31,13 @@ export function backendsOf(service: Service, pods: readonly Pod[]): readonly Bac
     .map((pod) => {
       const terminating = pod.metadata.deletionTimestamp !== undefined;
       const serving = isReady(pod);
-      return { pod, address: pod.status?.podIP ?? '', serving, terminating, ready: publishAll || (serving && !terminating) };
+      return {
+        pod,
+        address: pod.status?.podIP ?? '',
+        serving,
+        terminating,
+        ready: publishAll || (serving && !terminating),
+      };
     });
 }
 
@@ -55,7 +61,8 @@ function targetPort(target: number | string, protocol: string, pod: Pod): number
   if (typeof target === 'number') return target;
   const sidecars = (pod.spec.initContainers ?? []).filter((container) => container.restartPolicy === 'Always');
   for (const container of [...pod.spec.containers, ...sidecars]) {
-    for (const port of container.ports ?? []) if (port.name === target && (port.protocol ?? 'TCP') === protocol) return port.containerPort;
+    for (const port of container.ports ?? [])
+      if (port.name === target && (port.protocol ?? 'TCP') === protocol) return port.containerPort;
   }
   return undefined;
 }

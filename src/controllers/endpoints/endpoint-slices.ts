@@ -28,7 +28,9 @@ export const endpointSlices = controller({
   watches: [{ kind: Pod, wakes: (change, read) => servicesOf(change as Change<Pod>, read) }],
   reads: [Node],
   *reconcile(service: Service, picture: Picture): Iterable<Action> {
-    const slices = picture.claimed(EndpointSlice).filter((slice) => slice.metadata.labels?.[managedBy] === manager && !slice.metadata.deletionTimestamp);
+    const slices = picture
+      .claimed(EndpointSlice)
+      .filter((slice) => slice.metadata.labels?.[managedBy] === manager && !slice.metadata.deletionTimestamp);
     const { selector, type } = service.spec;
     if (service.metadata.deletionTimestamp !== undefined) return;
     if (type === 'ExternalName' || !selector || Object.keys(selector).length === 0) {
@@ -56,7 +58,8 @@ export function* servicesOf({ old, now }: Change<Pod>, read: Reader): Generator<
     const { selector } = service.spec;
     if (!selector || Object.keys(selector).length === 0) continue;
     const found = Object.entries(selector);
-    const hits = (pod: Pod | undefined): boolean => pod !== undefined && found.every(([key, value]) => pod.metadata.labels?.[key] === value);
+    const hits = (pod: Pod | undefined): boolean =>
+      pod !== undefined && found.every(([key, value]) => pod.metadata.labels?.[key] === value);
     if (hits(old) || hits(now)) yield `${namespace}/${service.metadata.name}`;
   }
 }
@@ -79,7 +82,11 @@ function groupByPorts(service: Service, pods: readonly Pod[], read: Reader): Rea
   return groups;
 }
 
-function endpointOf(service: Service, { pod, address, ready, serving, terminating }: Backend, read: Reader): EndpointSlice['endpoints'][number] {
+function endpointOf(
+  service: Service,
+  { pod, address, ready, serving, terminating }: Backend,
+  read: Reader,
+): EndpointSlice['endpoints'][number] {
   const nodeName = pod.spec.nodeName;
   const zone = nodeName ? read.of(Node).get(nodeName)?.metadata.labels?.['topology.kubernetes.io/zone'] : undefined;
   const hostname = pod.spec.hostname && pod.spec.subdomain === service.metadata.name ? pod.spec.hostname : undefined;
@@ -93,7 +100,11 @@ function endpointOf(service: Service, { pod, address, ready, serving, terminatin
   } as EndpointSlice['endpoints'][number];
 }
 
-function* reconcilePorts(service: Service, slices: readonly EndpointSlice[], groups: ReadonlyMap<string, Group>): Iterable<Action> {
+function* reconcilePorts(
+  service: Service,
+  slices: readonly EndpointSlice[],
+  groups: ReadonlyMap<string, Group>,
+): Iterable<Action> {
   const labels = labelsOf(service);
   const unused = new Set(slices);
   // A Service without any pod still has one empty slice, so that readers see it has been looked at.
@@ -102,7 +113,8 @@ function* reconcilePorts(service: Service, slices: readonly EndpointSlice[], gro
     const present = slices.filter((slice) => unused.has(slice) && deepEqual(portKeys(slice.ports), portKeys(ports)));
     const reusable = present.length > 0 ? present : [...unused].slice(0, 1);
     const chunks: EndpointSlice['endpoints'][number][][] = [];
-    for (let start = 0; start < endpoints.length || start === 0; start += endpointsMax) chunks.push(endpoints.slice(start, start + endpointsMax));
+    for (let start = 0; start < endpoints.length || start === 0; start += endpointsMax)
+      chunks.push(endpoints.slice(start, start + endpointsMax));
     for (const [index, chunk] of chunks.entries()) {
       const slice = reusable[index];
       const content = { addressType: 'IPv4' as const, endpoints: chunk, ports };
@@ -119,8 +131,12 @@ function* reconcilePorts(service: Service, slices: readonly EndpointSlice[], gro
         continue;
       }
       unused.delete(slice);
-      const same = deepEqual(slice.endpoints, chunk) && deepEqual(portKeys(slice.ports), portKeys(ports)) && deepEqual(slice.metadata.labels, labels);
-      if (!same) yield update(EndpointSlice, { ...slice, metadata: { ...slice.metadata, labels }, ...content } as never);
+      const same =
+        deepEqual(slice.endpoints, chunk) &&
+        deepEqual(portKeys(slice.ports), portKeys(ports)) &&
+        deepEqual(slice.metadata.labels, labels);
+      if (!same)
+        yield update(EndpointSlice, { ...slice, metadata: { ...slice.metadata, labels }, ...content } as never);
     }
   }
   for (const slice of unused) yield remove(EndpointSlice, slice);
@@ -135,5 +151,10 @@ const portKeys = (ports: readonly unknown[] | undefined) =>
 function labelsOf(service: Service): Record<string, string> {
   const own = { ...service.metadata.labels };
   for (const key of [serviceName, managedBy, headless]) delete (own as Record<string, string>)[key];
-  return { ...own, [serviceName]: service.metadata.name, [managedBy]: manager, ...(service.spec.clusterIP === 'None' ? { [headless]: '' } : {}) };
+  return {
+    ...own,
+    [serviceName]: service.metadata.name,
+    [managedBy]: manager,
+    ...(service.spec.clusterIP === 'None' ? { [headless]: '' } : {}),
+  };
 }

@@ -23,7 +23,10 @@ export const endpoints = controller({
   for: Service,
   watches: [
     { kind: Pod, wakes: (change, read) => servicesOf(change as Change<Pod>, read) },
-    { kind: Endpoints, wakes: ({ old, now }) => [`${(now ?? old)?.metadata.namespace}/${(now ?? old)?.metadata.name}`] },
+    {
+      kind: Endpoints,
+      wakes: ({ old, now }) => [`${(now ?? old)?.metadata.namespace}/${(now ?? old)?.metadata.name}`],
+    },
   ],
   *reconcile(service: Service, picture: Picture): Iterable<Action> {
     const { selector, type } = service.spec;
@@ -31,15 +34,27 @@ export const endpoints = controller({
     const { name, namespace = '' } = service.metadata;
     const present = picture.of(Endpoints).get(`${namespace}/${name}`);
     const { subsets, over } = subsetsOf(service, selected(service, picture));
-    const labels = { ...service.metadata.labels, [managedBy]: manager, ...(service.spec.clusterIP === 'None' ? { 'service.kubernetes.io/headless': '' } : {}) };
+    const labels = {
+      ...service.metadata.labels,
+      [managedBy]: manager,
+      ...(service.spec.clusterIP === 'None' ? { 'service.kubernetes.io/headless': '' } : {}),
+    };
     if (!present) {
       const annotations = over ? { annotations: { [overCapacity]: 'truncated' } } : {};
-      yield create(Endpoints, { metadata: { name, namespace, labels, ...annotations }, ...(subsets.length > 0 ? { subsets } : {}) } as never, { unlessExists: true });
+      yield create(
+        Endpoints,
+        { metadata: { name, namespace, labels, ...annotations }, ...(subsets.length > 0 ? { subsets } : {}) } as never,
+        { unlessExists: true },
+      );
       return;
     }
     if (deepEqual(present.subsets ?? [], subsets) && deepEqual(present.metadata.labels ?? {}, labels)) return;
     const { subsets: _old, ...rest } = present;
-    yield update(Endpoints, { ...rest, metadata: { ...present.metadata, labels }, ...(subsets.length > 0 ? { subsets } : {}) } as never);
+    yield update(Endpoints, {
+      ...rest,
+      metadata: { ...present.metadata, labels },
+      ...(subsets.length > 0 ? { subsets } : {}),
+    } as never);
   },
   *gone(key, picture) {
     const orphan = picture.of(Endpoints).get(key);
@@ -55,7 +70,10 @@ interface Address {
 }
 
 function subsetsOf(service: Service, pods: readonly Pod[]): { subsets: readonly unknown[]; over: boolean } {
-  const groups = new Map<string, { ports: readonly BackendPort[]; addresses: Address[]; notReadyAddresses: Address[] }>();
+  const groups = new Map<
+    string,
+    { ports: readonly BackendPort[]; addresses: Address[]; notReadyAddresses: Address[] }
+  >();
   let count = 0;
   let over = false;
   for (const { pod, address, ready, terminating } of backendsOf(service, pods)) {
@@ -68,12 +86,18 @@ function subsetsOf(service: Service, pods: readonly Pod[]): { subsets: readonly 
     const key = canonical(ports);
     const group = groups.get(key) ?? { ports, addresses: [], notReadyAddresses: [] };
     groups.set(key, group);
-    const hostname = pod.spec.hostname && pod.spec.subdomain === service.metadata.name ? { hostname: pod.spec.hostname } : {};
+    const hostname =
+      pod.spec.hostname && pod.spec.subdomain === service.metadata.name ? { hostname: pod.spec.hostname } : {};
     (ready ? group.addresses : group.notReadyAddresses).push({
       ip: address,
       ...hostname,
       ...(pod.spec.nodeName === undefined ? {} : { nodeName: pod.spec.nodeName }),
-      targetRef: { kind: 'Pod', namespace: pod.metadata.namespace ?? '', name: pod.metadata.name, uid: pod.metadata.uid },
+      targetRef: {
+        kind: 'Pod',
+        namespace: pod.metadata.namespace ?? '',
+        name: pod.metadata.name,
+        uid: pod.metadata.uid,
+      },
     });
   }
   const subsets = [...groups.values()].map(({ ports, addresses, notReadyAddresses }) => ({

@@ -39,4 +39,6 @@ export function judge(object: AnyObject, owners: readonly OwnerState[], hasDepen
 
 /** Dependents whose end a foreground deletion of their owner waits for. */
 export const blocking = (dependents: readonly AnyObject[], owner: { readonly uid: string }): readonly AnyObject[] =>
-  dependents.filter((object) => object.metadata.ownerReferences?.some(({ uid, blockOwnerDeletion }) => uid === owner.uid && blockOwnerDeletion));
+  dependents.filter((object) =>
+    object.metadata.ownerReferences?.some(({ uid, blockOwnerDeletion }) => uid === owner.uid && blockOwnerDeletion),
+  );

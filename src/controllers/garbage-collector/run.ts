@@ -23,8 +23,19 @@ interface Vertex {
 }
 
 /** Starts it over all deletable kinds. */
-export function startGarbageCollector(world: World, { views, client }: { views: Views; client: Client }, kinds: readonly AnyKind[]): AsyncDisposable & { readonly idle: boolean } {
-  return new Collector(world, views, client, kinds.filter((kind) => !kind.storedAs && kind.verbs.includes('delete') && !ignored.has(`${kind.group}/${kind.plural}`)));
+export function startGarbageCollector(
+  world: World,
+  { views, client }: { views: Views; client: Client },
+  kinds: readonly AnyKind[],
+): AsyncDisposable & { readonly idle: boolean } {
+  return new Collector(
+    world,
+    views,
+    client,
+    kinds.filter(
+      (kind) => !kind.storedAs && kind.verbs.includes('delete') && !ignored.has(`${kind.group}/${kind.plural}`),
+    ),
+  );
 }
 
 class Collector {
@@ -62,11 +73,18 @@ class Collector {
   async #run(views: Views): Promise<void> {
     for (const kind of this.#kinds) {
       const view = views.of(kind);
-      this.#subscriptions.use(view.onChange(({ old, now }) => this.#observe(kind, old as AnyObject | undefined, now as AnyObject | undefined)));
+      this.#subscriptions.use(
+        view.onChange(({ old, now }) =>
+          this.#observe(kind, old as AnyObject | undefined, now as AnyObject | undefined),
+        ),
+      );
       for (const object of view.all()) this.#observe(kind, undefined, object as AnyObject);
     }
     // Judging with half a graph would take everything for orphaned.
-    await Promise.race([Promise.all(this.#kinds.map((kind) => views.of(kind).synced)), this.#world.clock.yield().then(() => new Promise<void>((resolve) => this.#onStop(resolve)))]);
+    await Promise.race([
+      Promise.all(this.#kinds.map((kind) => views.of(kind).synced)),
+      this.#world.clock.yield().then(() => new Promise<void>((resolve) => this.#onStop(resolve))),
+    ]);
     await Promise.all(Array.from({ length: workers }, () => this.#work()));
   }
 
@@ -91,7 +109,8 @@ class Collector {
     }
     const started = now.metadata.deletionTimestamp !== undefined && before?.metadata.deletionTimestamp === undefined;
     if (started) for (const dependent of this.#dependents.get(uid) ?? []) this.#queue.add(dependent);
-    if (now.metadata.deletionTimestamp !== undefined || (now.metadata.ownerReferences?.length ?? 0) > 0) this.#queue.add(uid);
+    if (now.metadata.deletionTimestamp !== undefined || (now.metadata.ownerReferences?.length ?? 0) > 0)
+      this.#queue.add(uid);
   }
 
   #forget(object: AnyObject): void {
@@ -113,7 +132,8 @@ class Collector {
         this.#queue.forget(uid);
       } catch (error) {
         if (this.#stopped) return;
-        if (!isApiError(error, 'Conflict', 'NotFound')) this.#world.log.info('garbage collection is tried again', { uid, error: String(error) });
+        if (!isApiError(error, 'Conflict', 'NotFound'))
+          this.#world.log.info('garbage collection is tried again', { uid, error: String(error) });
         if (!isApiError(error, 'NotFound')) this.#queue.retry(uid);
       } finally {
         this.#queue.done(uid);
@@ -131,7 +151,9 @@ class Collector {
       else if (finalizers.includes(foreground)) await this.#deleteDependents(vertex);
       return;
     }
-    const owners = await Promise.all((object.metadata.ownerReferences ?? []).map((reference) => this.#stateOf(reference, object)));
+    const owners = await Promise.all(
+      (object.metadata.ownerReferences ?? []).map((reference) => this.#stateOf(reference, object)),
+    );
     const verdict = judge(object, owners, this.#dependentsOf(uid).length > 0);
     if (verdict.do === 'delete') await this.#delete(vertex, verdict.policy);
     else if (verdict.do === 'drop references') await this.#dropReferences(vertex, verdict.uids);
@@ -145,14 +167,20 @@ class Collector {
     const known = this.#vertices.get(reference.uid);
     if (known) {
       const { deletionTimestamp, finalizers = [] } = known.object.metadata;
-      return { reference, state: deletionTimestamp !== undefined && finalizers.includes(foreground) ? 'deletingDependents' : 'present' };
+      return {
+        reference,
+        state: deletionTimestamp !== undefined && finalizers.includes(foreground) ? 'deletingDependents' : 'present',
+      };
     }
     if (this.#absent.has(reference.uid)) return { reference, state: 'gone' };
     // A kind we do not watch cannot be judged: its objects count as there.
     const group = reference.apiVersion.includes('/') ? reference.apiVersion.split('/')[0] : '';
     const kind = this.#kinds.find((each) => each.group === group && each.kind === reference.kind);
     if (!kind) return { reference, state: 'present' };
-    const place = kind.scope === 'Namespaced' && dependent.metadata.namespace !== undefined ? { namespace: dependent.metadata.namespace } : {};
+    const place =
+      kind.scope === 'Namespaced' && dependent.metadata.namespace !== undefined
+        ? { namespace: dependent.metadata.namespace }
+        : {};
     try {
       const live = await this.#client.get(kind, reference.name, place);
       if (live.metadata.uid === reference.uid) return { reference, state: 'present' };
@@ -165,11 +193,17 @@ class Collector {
 
   async #delete({ kind, object }: Vertex, propagationPolicy: 'Background' | 'Foreground' | 'Orphan'): Promise<void> {
     const { name, uid, resourceVersion } = object.metadata;
-    await this.#client.delete(kind, name, { ...placeOf(object), propagationPolicy, preconditions: { uid, resourceVersion } });
+    await this.#client.delete(kind, name, {
+      ...placeOf(object),
+      propagationPolicy,
+      preconditions: { uid, resourceVersion },
+    });
   }
 
   async #dropReferences({ kind, object }: Vertex, uids: readonly string[]): Promise<void> {
-    const ownerReferences = (object.metadata.ownerReferences ?? []).filter((reference) => !uids.includes(reference.uid));
+    const ownerReferences = (object.metadata.ownerReferences ?? []).filter(
+      (reference) => !uids.includes(reference.uid),
+    );
     await this.#client.patch(kind, object.metadata.name, mergePatch(object, { ownerReferences }), placeOf(object));
   }
 
@@ -209,5 +243,5 @@ const mergePatch = (object: AnyObject, metadata: object) => ({
   body: { metadata: { uid: object.metadata.uid, resourceVersion: object.metadata.resourceVersion, ...metadata } },
 });
 
-const placeOf = (object: AnyObject): { namespace?: string } => (object.metadata.namespace === undefined ? {} : { namespace: object.metadata.namespace });
-
+const placeOf = (object: AnyObject): { namespace?: string } =>
+  object.metadata.namespace === undefined ? {} : { namespace: object.metadata.namespace };

@@ -30,8 +30,14 @@ interface Remains {
 }
 
 /** Starts it. `kinds` are all kinds of this API; those in namespaces that can be deleted are its business. */
-export function startNamespaceController(world: World, { views, client }: { views: Views; client: Client }, kinds: readonly AnyKind[]): AsyncDisposable & { readonly idle: boolean } {
-  const contents = kinds.filter((kind) => kind.scope === 'Namespaced' && !kind.storedAs && kind.verbs.includes('deletecollection'));
+export function startNamespaceController(
+  world: World,
+  { views, client }: { views: Views; client: Client },
+  kinds: readonly AnyKind[],
+): AsyncDisposable & { readonly idle: boolean } {
+  const contents = kinds.filter(
+    (kind) => kind.scope === 'Namespaced' && !kind.storedAs && kind.verbs.includes('deletecollection'),
+  );
   const queue = new WorkQueue(world.clock);
   const view = views.of(Namespace) as View<Namespace>;
   const stop = new AbortController();
@@ -42,7 +48,8 @@ export function startNamespaceController(world: World, { views, client }: { view
 
   const work = async (): Promise<void> => {
     await view.synced;
-    for (const namespace of view.all()) if (namespace.metadata.deletionTimestamp !== undefined) queue.add(namespace.metadata.name);
+    for (const namespace of view.all())
+      if (namespace.metadata.deletionTimestamp !== undefined) queue.add(namespace.metadata.name);
     for (let name = await queue.take(); name !== undefined; name = await queue.take()) {
       try {
         const namespace = view.get(name);
@@ -58,7 +65,8 @@ export function startNamespaceController(world: World, { views, client }: { view
         queue.forget(name);
       } catch (error) {
         if (stop.signal.aborted) return;
-        if (!isApiError(error, 'Conflict', 'NotFound')) world.log.warn('a namespace could not be emptied', { namespace: name, error: String(error) });
+        if (!isApiError(error, 'Conflict', 'NotFound'))
+          world.log.warn('a namespace could not be emptied', { namespace: name, error: String(error) });
         queue.retry(name);
       } finally {
         queue.done(name);
@@ -85,13 +93,20 @@ async function empty(world: World, client: Client, namespace: Namespace, kinds: 
   const pods = kinds.filter((kind) => kind === Pod);
   let remains = await sweep(client, namespace.metadata.name, pods);
   // Secrets, accounts and the like go only after the pods that use them.
-  if (remains.counts.size === 0) remains = await sweep(client, namespace.metadata.name, kinds.filter((kind) => kind !== Pod));
+  if (remains.counts.size === 0)
+    remains = await sweep(
+      client,
+      namespace.metadata.name,
+      kinds.filter((kind) => kind !== Pod),
+    );
   if (remains.counts.size > 0 || remains.failures.length > 0) {
     await tell(world, client, namespace, remains);
     return false;
   }
   const finalizers = (namespace.spec?.finalizers ?? []).filter((name) => name !== finalizer);
-  await client.update(Namespace, { ...namespace, spec: { ...namespace.spec, finalizers } } as never, { subresource: 'finalize' });
+  await client.update(Namespace, { ...namespace, spec: { ...namespace.spec, finalizers } } as never, {
+    subresource: 'finalize',
+  });
   return true;
 }
 
@@ -107,7 +122,8 @@ async function sweep(client: Client, namespace: string, kinds: readonly AnyKind[
       await client.deleteCollection(kind, { namespace, propagationPolicy: 'Background' });
       const after = await client.list(kind, { namespace });
       if (after.items.length > 0) counts.set(id, after.items.length);
-      for (const object of after.items) for (const name of object.metadata.finalizers ?? []) finalizers.set(name, (finalizers.get(name) ?? 0) + 1);
+      for (const object of after.items)
+        for (const name of object.metadata.finalizers ?? []) finalizers.set(name, (finalizers.get(name) ?? 0) + 1);
     } catch (error) {
       failures.push(`${id}: ${(error as Error).message}`);
     }
@@ -118,22 +134,47 @@ async function sweep(client: Client, namespace: string, kinds: readonly AnyKind[
 async function tell(world: World, client: Client, namespace: Namespace, remains: Remains): Promise<void> {
   const at = formatTime(world.clock.now());
   let conditions: readonly Condition[] = namespace.status?.conditions ?? [];
-  const set = (type: string, holds: boolean, words: readonly [reason: string, message: string, otherReason: string, otherMessage: string]): void => {
+  const set = (
+    type: string,
+    holds: boolean,
+    words: readonly [reason: string, message: string, otherReason: string, otherMessage: string],
+  ): void => {
     const [reason, message, otherReason, otherMessage] = words;
-    const next = { type, status: holds ? 'True' : 'False', reason: holds ? reason : otherReason, message: holds ? message : otherMessage, lastTransitionTime: at };
+    const next = {
+      type,
+      status: holds ? 'True' : 'False',
+      reason: holds ? reason : otherReason,
+      message: holds ? message : otherMessage,
+      lastTransitionTime: at,
+    };
     conditions = withCondition(conditions, next as Condition);
   };
   const left = [...remains.counts].map(([id, count]) => `${id} has ${count} resource instances`).join(', ');
   const waiting = [...remains.finalizers].map(([name, count]) => `${name} in ${count} resource instances`).join(', ');
-  set('NamespaceDeletionDiscoveryFailure', false, ['', '', 'ResourcesDiscovered', 'All resources successfully discovered']);
-  set('NamespaceDeletionGroupVersionParsingFailure', false, ['', '', 'ParsedGroupVersions', 'All legacy kube types successfully parsed']);
+  set('NamespaceDeletionDiscoveryFailure', false, [
+    '',
+    '',
+    'ResourcesDiscovered',
+    'All resources successfully discovered',
+  ]);
+  set('NamespaceDeletionGroupVersionParsingFailure', false, [
+    '',
+    '',
+    'ParsedGroupVersions',
+    'All legacy kube types successfully parsed',
+  ]);
   set('NamespaceDeletionContentFailure', remains.failures.length > 0, [
     'ContentDeletionFailed',
     `Failed to delete all resource types, ${remains.failures.length} remaining: ${remains.failures.join('; ')}`,
     'ContentDeleted',
     'All content successfully deleted, may be waiting on finalization',
   ]);
-  set('NamespaceContentRemaining', remains.counts.size > 0, ['SomeResourcesRemain', `Some resources are remaining: ${left}`, 'ContentRemoved', 'All content successfully removed']);
+  set('NamespaceContentRemaining', remains.counts.size > 0, [
+    'SomeResourcesRemain',
+    `Some resources are remaining: ${left}`,
+    'ContentRemoved',
+    'All content successfully removed',
+  ]);
   set('NamespaceFinalizersRemaining', remains.finalizers.size > 0, [
     'SomeFinalizersRemain',
     `Some content in the namespace has finalizers remaining: ${waiting}`,
@@ -141,5 +182,9 @@ async function tell(world: World, client: Client, namespace: Namespace, remains:
     'All content-preserving finalizers finished',
   ]);
   if (conditions === namespace.status?.conditions) return;
-  await client.update(Namespace, { ...namespace, status: { ...namespace.status, phase: 'Terminating', conditions } } as never, { subresource: 'status' });
+  await client.update(
+    Namespace,
+    { ...namespace, status: { ...namespace.status, phase: 'Terminating', conditions } } as never,
+    { subresource: 'status' },
+  );
 }

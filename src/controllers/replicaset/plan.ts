@@ -26,20 +26,29 @@ export const replicaSets = controller({
       for (let i = 0; i < Math.min(missing, burstMax); i++) yield newPod(rs);
       if (missing < 0) yield* surplus(rs, pods, Math.min(-missing, burstMax), picture);
     }
-    const settling = pods.map((pod) => availableIn(pod, rs.spec.minReadySeconds ?? 0, picture.now)).filter((ms) => ms > 0 && ms < Infinity);
+    const settling = pods
+      .map((pod) => availableIn(pod, rs.spec.minReadySeconds ?? 0, picture.now))
+      .filter((ms) => ms > 0 && ms < Infinity);
     if (settling.length > 0) yield wake(Math.min(...settling));
   },
 });
 
 function newPod(rs: ReplicaSet): Action {
   const { name, namespace = '' } = rs.metadata;
-  return create(Pod, podOf(rs.spec.template as never, controllerReference(ReplicaSet, rs), { namespace, generateName: `${name}-` }) as never, {
-    announce: {
-      about: rs,
-      done: { reason: 'SuccessfulCreate', message: (pod) => `Created pod: ${pod.metadata.name}` },
-      failed: { reason: 'FailedCreate', message: (error) => `Error creating: ${error.message}` },
+  return create(
+    Pod,
+    podOf(rs.spec.template as never, controllerReference(ReplicaSet, rs), {
+      namespace,
+      generateName: `${name}-`,
+    }) as never,
+    {
+      announce: {
+        about: rs,
+        done: { reason: 'SuccessfulCreate', message: (pod) => `Created pod: ${pod.metadata.name}` },
+        failed: { reason: 'FailedCreate', message: (error) => `Error creating: ${error.message}` },
+      },
     },
-  });
+  );
 }
 
 function* surplus(rs: ReplicaSet, pods: readonly Pod[], count: number, picture: Picture): Iterable<Action> {
@@ -59,7 +68,9 @@ function* surplus(rs: ReplicaSet, pods: readonly Pod[], count: number, picture: 
 }
 
 function* statusOf(rs: ReplicaSet, pods: readonly Pod[], { now, failure }: Picture): Iterable<Action> {
-  const labels = Object.entries((rs.spec.template as { metadata?: { labels?: Record<string, string> } }).metadata?.labels ?? {});
+  const labels = Object.entries(
+    (rs.spec.template as { metadata?: { labels?: Record<string, string> } }).metadata?.labels ?? {},
+  );
   const ready = pods.filter(isReady).length;
   const available = pods.filter((pod) => isAvailable(pod, rs.spec.minReadySeconds ?? 0, now)).length;
   const labelled = pods.filter((pod) => labels.every(([key, value]) => pod.metadata.labels?.[key] === value)).length;

@@ -53,7 +53,11 @@ export const rootCaPublisher = (ca: string): Controller<typeof Namespace> =>
       const present = of(ConfigMap).get(`${name}/${bundleName}`);
       const data = { 'ca.crt': ca };
       if (!present) {
-        yield create(ConfigMap, { metadata: { name: bundleName, namespace: name, annotations: bundleNote }, data }, { unlessExists: true });
+        yield create(
+          ConfigMap,
+          { metadata: { name: bundleName, namespace: name, annotations: bundleNote }, data },
+          { unlessExists: true },
+        );
       } else if (present.data?.['ca.crt'] !== ca) yield update(ConfigMap, { ...present, data });
     },
   });

@@ -1,28 +1,13 @@
 /**
  * Plugins that look at the node object alone: its name, cordon, taints, labels, images.
  */
-import { matches, type LabelSelector } from '#meta/selector.ts';
 import type { Node } from '#api/core/node.ts';
-import type { NodeSelectorTerm } from '#api/core/node-selector.ts';
-import type { Taint, Toleration } from '#api/core/tolerations.ts';
+import { termMatches, tolerates, wantsNode } from '#api/core/node-fit.ts';
 import { fewestFirst, relativeToMost, scoreMax, type Plugin, type Refusal } from '../framework.ts';
-import type { PodDemand } from '../pod-demand.ts';
 
 const refusal = (reason: string, final = true): Refusal => Object.freeze({ reasons: Object.freeze([reason]), final });
 const onNodes = (event: { readonly type: string }): boolean =>
   event.type === 'node-added' || event.type === 'node-changed';
-
-export function tolerates(
-  tolerations: readonly Toleration[] | undefined,
-  taint: Pick<Taint, 'key' | 'value' | 'effect'>,
-): boolean {
-  return (tolerations ?? []).some((toleration) => {
-    if (toleration.effect && toleration.effect !== taint.effect) return false;
-    if (toleration.key && toleration.key !== taint.key) return false;
-    if (toleration.operator === 'Exists') return true;
-    return Boolean(toleration.key) && (toleration.value ?? '') === (taint.value ?? '');
-  });
-}
 
 const unschedulableTaint = { key: 'node.kubernetes.io/unschedulable', effect: 'NoSchedule' as const };
 const cordoned = refusal('node(s) were unschedulable');
@@ -73,37 +58,6 @@ export const taintToleration: Plugin = {
   hint: onNodes,
 };
 
-const operators = { In: 'in', NotIn: 'notin', Exists: 'exists', DoesNotExist: '!', Gt: 'gt', Lt: 'lt' } as const;
-const compiled = new WeakMap<object, { readonly labels: LabelSelector; readonly fields: LabelSelector } | 'nothing'>();
-
-/** Whether a node satisfies one term: all its expressions and fields; an empty term matches nothing. */
-export function termMatches(term: NodeSelectorTerm, node: Node): boolean {
-  let known = compiled.get(term);
-  if (!known) {
-    const parse = (list: NodeSelectorTerm['matchExpressions']): LabelSelector => ({
-      requirements: (list ?? []).map(({ key, operator, values }) => ({
-        key,
-        operator: operators[operator],
-        values: values ?? [],
-      })),
-    });
-    const empty = !term.matchExpressions?.length && !term.matchFields?.length;
-    known = empty ? 'nothing' : { labels: parse(term.matchExpressions), fields: parse(term.matchFields) };
-    compiled.set(term, known);
-  }
-  if (known === 'nothing') return false;
-  return matches(known.labels, node.metadata.labels) && matches(known.fields, { 'metadata.name': node.metadata.name });
-}
-
-/** nodeSelector and required node affinity together. */
-export function wantsNode({ pod }: PodDemand, node: Node): boolean {
-  for (const [key, value] of Object.entries(pod.spec.nodeSelector ?? {})) {
-    if (node.metadata.labels?.[key] !== value) return false;
-  }
-  const required = pod.spec.affinity?.nodeAffinity?.requiredDuringSchedulingIgnoredDuringExecution;
-  return !required || required.nodeSelectorTerms.some((term) => termMatches(term, node));
-}
-
 const unwanted = refusal("node(s) didn't match Pod's node affinity/selector");
 
 export const nodeAffinity: Plugin = {
@@ -123,7 +77,7 @@ export const nodeAffinity: Plugin = {
   filter(demand, { table }) {
     const { nodeSelector, affinity } = demand.pod.spec;
     if (!nodeSelector && !affinity?.nodeAffinity?.requiredDuringSchedulingIgnoredDuringExecution) return undefined;
-    return (row) => (wantsNode(demand, table.nodes[row] as Node) ? undefined : unwanted);
+    return (row) => (wantsNode(demand.pod.spec, table.nodes[row] as Node) ? undefined : unwanted);
   },
   score({ pod }, { table }) {
     const preferred = pod.spec.affinity?.nodeAffinity?.preferredDuringSchedulingIgnoredDuringExecution;

@@ -4,9 +4,9 @@
  */
 import { matches, selectorFrom, type LabelSelector } from '#meta/selector.ts';
 import type { Node } from '#api/core/node.ts';
+import { tolerates, wantsNode } from '#api/core/node-fit.ts';
 import { scoreMax, type Cluster, type Plugin, type Refusal } from '../framework.ts';
 import type { PodDemand } from '../pod-demand.ts';
-import { tolerates, wantsNode } from './node-facts.ts';
 
 const uneven: Refusal = { reasons: ["node(s) didn't match pod topology spread constraints"], final: false };
 const unlabelled: Refusal = {
@@ -37,7 +37,7 @@ function constraintsOf(pod: PodDemand, when: 'DoNotSchedule' | 'ScheduleAnyway')
           other.pod.metadata.deletionTimestamp === undefined &&
           matches(selector, other.pod.metadata.labels),
         includes: (node) =>
-          (constraint.nodeAffinityPolicy === 'Ignore' || wantsNode(pod, node)) &&
+          (constraint.nodeAffinityPolicy === 'Ignore' || wantsNode(pod.pod.spec, node)) &&
           (constraint.nodeTaintsPolicy !== 'Honor' ||
             (node.spec.taints ?? []).every(
               (taint) => taint.effect === 'PreferNoSchedule' || tolerates(pod.pod.spec.tolerations, taint),
