@@ -24,14 +24,18 @@ export function podStatusOf(picture: PodPicture, context: StatusContext): PodSta
   const inits = (pod.spec.initContainers ?? []).map((container) => statusOf(picture, container, context, isSidecar(container) ? 'sidecar' : 'init'));
   const mains = pod.spec.containers.map((container) => statusOf(picture, container, context, 'main'));
   const ephemerals = (pod.spec.ephemeralContainers ?? []).map((container) => statusOf(picture, container as unknown as ContainerSpec, context, 'ephemeral'));
-  const phase = phaseOf(picture, inits, mains);
+  // As long as anything of it runs a pod has not ended: others would give its name, its volumes or its place away.
+  const worked = phaseOf(picture, inits, mains);
+  const ended = worked === 'Succeeded' || worked === 'Failed';
+  const held = ended && pod.status?.phase !== worked && picture.containers.some(({ state }) => state === 'running' || state === 'created');
+  const phase = held ? (pod.status?.phase ?? 'Running') : worked;
   const qosClass = pod.status?.qosClass;
   return {
     ...(pod.metadata.generation === undefined ? {} : { observedGeneration: pod.metadata.generation }),
     phase,
     conditions: conditionsOf(picture, { phase, inits, mains }),
-    ...(picture.ending?.reason === undefined ? {} : { reason: picture.ending.reason }),
-    ...(picture.ending?.message === undefined ? {} : { message: picture.ending.message }),
+    ...(held || picture.ending?.reason === undefined ? {} : { reason: picture.ending.reason }),
+    ...(held || picture.ending?.message === undefined ? {} : { message: picture.ending.message }),
     hostIP: context.hostIp,
     hostIPs: [{ ip: context.hostIp }],
     ...(ips[0] === undefined ? {} : { podIP: ips[0], podIPs: ips.map((ip) => ({ ip })) }),
