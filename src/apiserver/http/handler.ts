@@ -133,7 +133,10 @@ async function serve(
   if (!way.resource) return serveDocument(edge, exchange, way);
   const { resource } = way;
   const kind = kinds.get(idOf(resource));
-  if (!kind) throw new ApiError('NotFound', 'the server could not find the requested resource');
+  if (!kind) {
+    if (way.verb === 'list' && idOf(resource) === customResources) return serveNoCustomResources(edge, exchange);
+    throw new ApiError('NotFound', 'the server could not find the requested resource');
+  }
   const seen = { verb: way.verb.toUpperCase(), resource: resource.plural, code: 200 };
   if (kind.plural === 'pods' && kind.group === '' && resource.subresource === 'log') {
     await podLog(edge.kubelets, exchange, {
@@ -180,6 +183,18 @@ interface ReadCall {
   readonly subresource: string | undefined;
   readonly options: ApiCall['options'];
   readonly duplicates: readonly string[];
+}
+
+/**
+ * There are no custom resources yet, and their list says so: kubectl asks for it to tell an unknown kind from one whose definition is young.
+ */
+const customResources = 'apiextensions.k8s.io/v1/customresourcedefinitions';
+
+function serveNoCustomResources({ api }: Edge, exchange: HttpExchange): Seen {
+  const metadata = { resourceVersion: String(api.store.revision()) };
+  const list = { kind: 'CustomResourceDefinitionList', apiVersion: 'apiextensions.k8s.io/v1', metadata, items: [] };
+  send(exchange, 200, {}, JSON.stringify(list));
+  return { verb: 'LIST', resource: 'customresourcedefinitions', code: 200 };
 }
 
 /** Throws for a path that names a namespace where there is none, or none where there must be one. */
