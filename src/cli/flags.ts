@@ -11,17 +11,38 @@ export class UsageError extends Error {
 }
 
 export type Flag =
-  | { readonly type: 'string'; readonly short?: string; readonly value?: string; readonly doc: string; readonly choices?: readonly string[]; readonly placeholder?: string }
-  | { readonly type: 'integer'; readonly short?: string; readonly min: number; readonly max: number; readonly doc: string; readonly placeholder?: string }
+  | {
+      readonly type: 'string';
+      readonly short?: string;
+      readonly value?: string;
+      readonly doc: string;
+      readonly choices?: readonly string[];
+      readonly placeholder?: string;
+    }
+  | {
+      readonly type: 'integer';
+      readonly short?: string;
+      readonly min: number;
+      readonly max: number;
+      readonly doc: string;
+      readonly placeholder?: string;
+    }
   | { readonly type: 'boolean'; readonly short?: string; readonly doc: string };
 
 export type Flags = Readonly<Record<string, Flag>>;
 
-type ValueOf<F extends Flag> = F extends { type: 'boolean' } ? boolean : F extends { type: 'integer' } ? number | undefined : string | undefined;
+type ValueOf<F extends Flag> = F extends { type: 'boolean' }
+  ? boolean
+  : F extends { type: 'integer' }
+    ? number | undefined
+    : string | undefined;
 export type Values<F extends Flags> = { readonly [K in keyof F]: ValueOf<F[K]> };
 
 /** Flags and the words between them. Every flag is known by its long name. */
-export function parseFlags<const F extends Flags>(flags: F, words: readonly string[]): { values: Values<F>; rest: readonly string[] } {
+export function parseFlags<const F extends Flags>(
+  flags: F,
+  words: readonly string[],
+): { values: Values<F>; rest: readonly string[] } {
   const values: Record<string, unknown> = {};
   for (const [name, flag] of Object.entries(flags)) values[name] = flag.type === 'boolean' ? false : undefined;
   const rest: string[] = [];
@@ -71,13 +92,16 @@ function truth(name: string, text: string): boolean {
 function integer(name: string, { min, max }: { min: number; max: number }, text: string): number {
   const value = Number(text);
   if (!/^-?\d+$/.test(text) || value < min || value > max) {
-    throw new UsageError(`invalid argument "${text}" for "--${name}" flag: must be a whole number from ${min} to ${max}`);
+    throw new UsageError(
+      `invalid argument "${text}" for "--${name}" flag: must be a whole number from ${min} to ${max}`,
+    );
   }
   return value;
 }
 
 function choice(name: string, { choices }: { choices?: readonly string[] }, text: string): string {
-  if (choices && !choices.includes(text)) throw new UsageError(`invalid argument "${text}" for "--${name}" flag: must be one of ${choices.join(', ')}`);
+  if (choices && !choices.includes(text))
+    throw new UsageError(`invalid argument "${text}" for "--${name}" flag: must be one of ${choices.join(', ')}`);
   return text;
 }
 

@@ -42,7 +42,15 @@ function entriesOf({ name, server, ca, identity }: Access): { cluster: Named; us
 /** A file with only this cluster in it, mode 0600. */
 export async function writeKubeconfig(world: World, path: string, access: Access): Promise<void> {
   const { cluster, user, context } = entriesOf(access);
-  const file = { apiVersion: 'v1', kind: 'Config', clusters: [cluster], users: [user], contexts: [context], 'current-context': access.name, preferences: {} };
+  const file = {
+    apiVersion: 'v1',
+    kind: 'Config',
+    clusters: [cluster],
+    users: [user],
+    contexts: [context],
+    'current-context': access.name,
+    preferences: {},
+  };
   await world.disk.write(path, formatYaml(file), { mode: 0o600 });
 }
 
@@ -71,12 +79,19 @@ export async function mergeKubeconfig(world: World, path: string, access: Access
 }
 
 /** Takes the entries of `name` out, if they point at `server`; leaves a file of others alone. */
-export async function unmergeKubeconfig(world: World, path: string, { name, server }: { name: string; server: string }): Promise<void> {
+export async function unmergeKubeconfig(
+  world: World,
+  path: string,
+  { name, server }: { name: string; server: string },
+): Promise<void> {
   if ((await world.disk.readText(path)) === undefined) return;
   await change(world, path, (present) => {
-    const ours = present.clusters?.find((entry) => entry.name === name) as { cluster?: { server?: string } } | undefined;
+    const ours = present.clusters?.find((entry) => entry.name === name) as
+      | { cluster?: { server?: string } }
+      | undefined;
     if (ours?.cluster?.server !== server) return undefined;
-    const without = (entries: readonly Named[] | null | undefined): readonly Named[] => (entries ?? []).filter((entry) => entry.name !== name);
+    const without = (entries: readonly Named[] | null | undefined): readonly Named[] =>
+      (entries ?? []).filter((entry) => entry.name !== name);
     return {
       ...present,
       clusters: without(present.clusters),
@@ -87,13 +102,20 @@ export async function unmergeKubeconfig(world: World, path: string, { name, serv
   });
 }
 
-const put = (entries: readonly Named[] | null | undefined, entry: Named): readonly Named[] => [...(entries ?? []).filter((other) => other.name !== entry.name), entry];
+const put = (entries: readonly Named[] | null | undefined, entry: Named): readonly Named[] => [
+  ...(entries ?? []).filter((other) => other.name !== entry.name),
+  entry,
+];
 
 const lockTries = 50;
 const lockWaitMs = 100;
 
 /** Reads, changes and replaces the file while holding `<path>.lock`, as kubectl does. Undefined from `edit` leaves it as it is. */
-async function change(world: World, path: string, edit: (present: Kubeconfig) => Kubeconfig | undefined): Promise<void> {
+async function change(
+  world: World,
+  path: string,
+  edit: (present: Kubeconfig) => Kubeconfig | undefined,
+): Promise<void> {
   await world.disk.makeDirectory(dirname(path), { mode: 0o700 });
   const lock = `${path}.lock`;
   const token = `${path}.${world.random.suffix(8)}`;
@@ -103,7 +125,8 @@ async function change(world: World, path: string, edit: (present: Kubeconfig) =>
     try {
       const text = await world.disk.readText(path);
       const present = (text === undefined ? {} : (parseYaml(text)[0] ?? {})) as Kubeconfig;
-      if (typeof present !== 'object' || Array.isArray(present)) throw new Error(`${path} is not a kubeconfig: leave it alone with --no-merge`);
+      if (typeof present !== 'object' || Array.isArray(present))
+        throw new Error(`${path} is not a kubeconfig: leave it alone with --no-merge`);
       const next = edit(present);
       if (next) await world.disk.write(path, formatYaml(next), { mode: 0o600 });
     } finally {
@@ -121,7 +144,8 @@ async function acquire(world: World, token: string, lock: string): Promise<void>
       await world.disk.link(token, lock);
       return;
     } catch (cause) {
-      if (tries >= lockTries) throw new Error(`${lock} is held by another program; remove it if none is running`, { cause });
+      if (tries >= lockTries)
+        throw new Error(`${lock} is held by another program; remove it if none is running`, { cause });
       await world.clock.sleep(lockWaitMs);
     }
   }

@@ -67,14 +67,23 @@ export async function openAuthority(world: World, directory: string): Promise<Au
           ...(names.length > 0 ? [new x509.SubjectAlternativeNameExtension(names)] : []),
         ],
       });
-      return writePair(world, directory, name, { cert: `${leaf.toString('pem')}\n`, key: await exportKey(keys.privateKey) });
+      return writePair(world, directory, name, {
+        cert: `${leaf.toString('pem')}\n`,
+        key: await exportKey(keys.privateKey),
+      });
     },
   };
 }
 
 /** The key that signs ServiceAccount tokens. */
-export async function openTokenKey(world: World, directory: string): Promise<{ privateKey: string; publicKey: string }> {
-  const [privateKey, publicKey] = await Promise.all([world.disk.readText(join(directory, 'sa.key')), world.disk.readText(join(directory, 'sa.pub'))]);
+export async function openTokenKey(
+  world: World,
+  directory: string,
+): Promise<{ privateKey: string; publicKey: string }> {
+  const [privateKey, publicKey] = await Promise.all([
+    world.disk.readText(join(directory, 'sa.key')),
+    world.disk.readText(join(directory, 'sa.pub')),
+  ]);
   if (privateKey && publicKey) return { privateKey, publicKey };
   const keys = (await webcrypto.subtle.generateKey(algorithm, true, ['sign', 'verify'])) as webcrypto.CryptoKeyPair;
   const made = {
@@ -98,11 +107,17 @@ async function makeAuthority(world: World, directory: string): Promise<TlsIdenti
     signingAlgorithm: algorithm,
     extensions: [
       new x509.BasicConstraintsExtension(true, undefined, true),
-      new x509.KeyUsagesExtension(x509.KeyUsageFlags.keyCertSign | x509.KeyUsageFlags.digitalSignature | x509.KeyUsageFlags.cRLSign, true),
+      new x509.KeyUsagesExtension(
+        x509.KeyUsageFlags.keyCertSign | x509.KeyUsageFlags.digitalSignature | x509.KeyUsageFlags.cRLSign,
+        true,
+      ),
       await x509.SubjectKeyIdentifierExtension.create(keys.publicKey as never),
     ],
   });
-  return writePair(world, directory, 'ca', { cert: `${certificate.toString('pem')}\n`, key: await exportKey(keys.privateKey) });
+  return writePair(world, directory, 'ca', {
+    cert: `${certificate.toString('pem')}\n`,
+    key: await exportKey(keys.privateKey),
+  });
 }
 
 /** A certificate that still has time and names the same things. */
@@ -112,7 +127,10 @@ function isCurrent(world: World, pemText: string, request: CertificateRequest): 
   if (certificate.subject !== new x509.Name(subjectOf(request)).toString()) return false;
   const names = certificate.getExtension(x509.SubjectAlternativeNameExtension)?.names.toJSON() ?? [];
   const present = names.map(({ type, value }) => `${type}:${value}`).toSorted();
-  const wanted = [...(request.dnsNames ?? []).map((name) => `dns:${name}`), ...(request.ipAddresses ?? []).map((ip) => `ip:${ip}`)].toSorted();
+  const wanted = [
+    ...(request.dnsNames ?? []).map((name) => `dns:${name}`),
+    ...(request.ipAddresses ?? []).map((ip) => `ip:${ip}`),
+  ].toSorted();
   return present.join() === wanted.join();
 }
 
@@ -138,7 +156,10 @@ function importKey(text: string): Promise<webcrypto.CryptoKey> {
 }
 
 const pem = (label: string, der: ArrayBuffer): string =>
-  `-----BEGIN ${label}-----\n${Buffer.from(der).toString('base64').replaceAll(/(.{64})/g, '$1\n').trimEnd()}\n-----END ${label}-----\n`;
+  `-----BEGIN ${label}-----\n${Buffer.from(der)
+    .toString('base64')
+    .replaceAll(/(.{64})/g, '$1\n')
+    .trimEnd()}\n-----END ${label}-----\n`;
 
 async function readPair(world: World, directory: string, name: string): Promise<TlsIdentity | undefined> {
   const [cert, key] = await Promise.all([

@@ -1,0 +1,305 @@
+/**
+ * `k8ts up`: starts the cluster, or what is missing of it, and shows each stage as it happens. It returns when the API answers and every node is Ready.
+ */
+import { dirname } from 'node:path';
+import { clientOf } from '#client/client-of.ts';
+import { httpTransport } from '#client/http/transport.ts';
+import type { Client } from '#client/client.ts';
+import { Node } from '#api/core/node.ts';
+import {
+  defaults,
+  hostAddress,
+  nodesOf,
+  readConfiguration,
+  writeConfiguration,
+  type Configuration,
+} from '#cluster/configuration.ts';
+import { openIdentities, type Identities } from '#cluster/identities.ts';
+import { mergeKubeconfig, userKubeconfig, writeKubeconfig } from '#cluster/kubeconfig.ts';
+import type { Layout } from '#cluster/layout.ts';
+import { readState, runningState } from '#cluster/process-state.ts';
+import { isApiError } from '#meta/status.ts';
+import { formatTime } from '#meta/time.ts';
+import { chooseNodeSubnet, machineCommand, startMachines } from '#network/machines.ts';
+import type { Program } from '#world/node/program.ts';
+import type { Millis, World } from '#world/world.ts';
+import { command } from './command.ts';
+import { dataDirectoryFlag, layoutFor } from './data-directory.ts';
+import { UsageError } from './flags.ts';
+import { runForeground } from './foreground.ts';
+
+const pollMs: Millis = 10;
+const startTimeoutMs: Millis = 60_000;
+const nodesMax = 50;
+
+export const up = command({
+  name: 'up',
+  usage: 'k8ts up [--nodes N] [--data-dir DIR] [--port P] [--foreground] [--no-merge]',
+  summary: 'Start the cluster, or resume it after a crash or `down`.',
+  details:
+    'As root on Linux every node is a machine of its own: a network namespace with real containers. Otherwise nodes are simulated, and `up` says so.\n' +
+    'Several clusters live side by side with different data directories and ports.',
+  flags: {
+    nodes: {
+      type: 'integer',
+      min: 1,
+      max: nodesMax,
+      doc: `how many nodes a new cluster gets, 1 to ${nodesMax} (default 1)`,
+    },
+    'data-dir': dataDirectoryFlag,
+    port: {
+      type: 'integer',
+      min: 1,
+      max: 65_535,
+      placeholder: 'P',
+      doc: `the API's port on 127.0.0.1 (default ${defaults.port})`,
+    },
+    foreground: { type: 'boolean', doc: 'stay until ^C, which stops the cluster' },
+    'no-merge': { type: 'boolean', doc: "leave the user's kubeconfig alone" },
+    'no-install': { type: 'boolean', doc: 'only print how to install missing programs (read by the launcher)' },
+    simulated: { type: 'boolean', doc: 'simulated nodes, even where real ones are possible' },
+  },
+  async run({ values }, { world, program }) {
+    const layout = layoutFor(world, values['data-dir']);
+    const began = world.clock.monotonic();
+    const present = await readConfiguration(world, layout);
+    if (present) refuseChanges(present, { nodes: values.nodes, port: values.port, simulated: values.simulated });
+    const running = await runningState(world, layout.serverState);
+    const configuration =
+      present ??
+      (await newConfiguration(world, program, layout, {
+        nodes: values.nodes ?? 1,
+        port: values.port,
+        simulated: values.simulated,
+      }));
+    const missing = await missingAgents(world, layout, configuration);
+    if (running?.ready && missing.length === 0) {
+      program.out(
+        `The cluster in ${layout.root} is running already: https://127.0.0.1:${configuration.port}, ${plural(configuration.nodes.length, 'node')}. Nothing was changed.\n`,
+      );
+      return 0;
+    }
+    const identities = await openIdentities(world, layout, configuration);
+    show(program, 'certificates', world.clock.monotonic() - began);
+    const server = running ? undefined : startServer(world, program, layout);
+    if (configuration.nodeKind === 'containers') {
+      const at = world.clock.monotonic();
+      await startMachines(world, { ...configuration, hostAddress: hostAddress(configuration) });
+      show(program, plural(configuration.nodes.length, 'machine'), world.clock.monotonic() - at);
+      for (const { name } of missing) startAgent(world, program, layout, { configuration, name });
+    }
+    void server;
+    await ready(world, program, layout.serverState, layout.serverLog, '');
+    if (configuration.nodeKind === 'containers') {
+      for (const { name } of missing)
+        await ready(world, program, layout.node(name).state, layout.node(name).log, `${name}: `);
+    }
+    const client = adminClient(world, configuration, identities);
+    await nodesReady(world, client, configuration);
+    const access = {
+      name: 'k8ts',
+      server: `https://127.0.0.1:${configuration.port}`,
+      ca: identities.ca,
+      identity: identities.admin,
+    };
+    await writeKubeconfig(world, layout.kubeconfig, access);
+    const merged = values['no-merge'] ? undefined : await merge(world, program, access);
+    const seconds = ((world.clock.monotonic() - began) / 1000).toFixed(2);
+    program.out(
+      `\nThe cluster is up after ${seconds} s: ${access.server}, ${plural(configuration.nodes.length, configuration.nodeKind === 'simulated' ? 'simulated node' : 'node')} Ready.\n`,
+    );
+    program.out(
+      merged
+        ? `kubectl uses it now (context k8ts in ${merged}).\n`
+        : `Use it with: k8ts kubectl …   or: export KUBECONFIG=${layout.kubeconfig}\n`,
+    );
+    if (values.foreground) return runForeground(world, program, layout, configuration);
+    return 0;
+  },
+});
+
+const plural = (count: number, what: string): string => `${count} ${what}${count === 1 ? '' : 's'}`;
+
+const show = (program: Program, stage: string, ms: Millis): void =>
+  program.out(`  ${stage.padEnd(28)} ${Math.round(ms).toString().padStart(6)} ms\n`);
+
+function refuseChanges(
+  present: Configuration,
+  asked: { nodes: number | undefined; port: number | undefined; simulated: boolean },
+): void {
+  if (asked.nodes !== undefined && asked.nodes !== present.nodes.length) {
+    throw new UsageError(
+      `this cluster has ${plural(present.nodes.length, 'node')}: to change that, delete it with "k8ts down --delete", or make another one with --data-dir`,
+    );
+  }
+  if (asked.port !== undefined && asked.port !== present.port) {
+    throw new UsageError(
+      `this cluster has port ${present.port}: to change that, delete it with "k8ts down --delete", or make another one with --data-dir`,
+    );
+  }
+  if (asked.simulated && present.nodeKind !== 'simulated')
+    throw new UsageError('this cluster has real nodes: make another one with --data-dir');
+}
+
+async function newConfiguration(
+  world: World,
+  program: Program,
+  layout: Layout,
+  asked: { nodes: number; port: number | undefined; simulated: boolean },
+): Promise<Configuration> {
+  const { self } = world.processes;
+  const possible = self.platform === 'linux' && self.uid === 0;
+  const nodeKind = possible && !asked.simulated ? 'containers' : 'simulated';
+  if (nodeKind === 'simulated' && !asked.simulated) {
+    program.out(
+      `${self.platform === 'linux' ? 'Without root' : `On ${self.platform}`} there are no containers: the nodes are simulated. Everything else is real.\n`,
+    );
+  }
+  const port = asked.port ?? defaults.port;
+  await refuseBusyPort(world, port);
+  const nodeSubnet = nodeKind === 'containers' ? await chooseNodeSubnet(world) : '127.0.0.0/8';
+  const nodes = nodesOf(asked.nodes, nodeSubnet).map((node) =>
+    nodeKind === 'simulated' ? { ...node, address: '127.0.0.1' } : node,
+  );
+  const configuration: Configuration = {
+    id: Buffer.from(world.random.bytes(3)).toString('hex'),
+    port,
+    nodeKind,
+    nodes,
+    nodeSubnet,
+    podSubnet: defaults.podSubnet,
+    serviceSubnet: defaults.serviceSubnet,
+    nodePorts: defaults.nodePorts,
+    clusterDomain: defaults.clusterDomain,
+    createdAt: formatTime(world.clock.now()),
+  };
+  await world.disk.makeDirectory(layout.root, { mode: 0o700 });
+  await world.disk.makeDirectory(dirname(layout.serverState), { mode: 0o700 });
+  await world.disk.makeDirectory(dirname(layout.serverLog), { mode: 0o700 });
+  await writeConfiguration(world, layout, configuration);
+  return configuration;
+}
+
+async function refuseBusyPort(world: World, port: number): Promise<void> {
+  try {
+    const listener = await world.network.listenTcp({ host: '127.0.0.1', port }, (socket) => socket.destroy());
+    await listener[Symbol.asyncDispose]();
+  } catch (cause) {
+    throw new UsageError(
+      `port ${port} on 127.0.0.1 cannot be used (${(cause as Error).message}): choose another one with --port`,
+    );
+  }
+}
+
+async function missingAgents(
+  world: World,
+  layout: Layout,
+  { nodeKind, nodes }: Configuration,
+): Promise<Configuration['nodes']> {
+  if (nodeKind === 'simulated') return [];
+  const states = await Promise.all(nodes.map(({ name }) => runningState(world, layout.node(name).state)));
+  return nodes.filter((_node, index) => states[index] === undefined);
+}
+
+const main = new URL('main.ts', import.meta.url).pathname;
+
+function startServer(world: World, program: Program, layout: Layout): void {
+  void world.disk.remove(layout.serverState);
+  world.processes.spawn([program.node, ...nodeFlags, main, 'server', '--data-dir', layout.root], {
+    detached: true,
+    stdio: { appendTo: layout.serverLog },
+  });
+}
+
+function startAgent(
+  world: World,
+  program: Program,
+  layout: Layout,
+  { configuration, name }: { configuration: Configuration; name: string },
+): void {
+  const node = layout.node(name);
+  world.processes.spawn(
+    [
+      ...machineCommand(configuration.id, name),
+      program.node,
+      ...nodeFlags,
+      main,
+      'agent',
+      '--data-dir',
+      layout.root,
+      '--node',
+      name,
+    ],
+    {
+      detached: true,
+      stdio: { appendTo: node.log },
+    },
+  );
+}
+
+/** node:sqlite still announces itself as experimental. */
+const nodeFlags = ['--disable-warning=ExperimentalWarning'];
+
+/** Shows the stages of a process until it is ready. Throws what it failed with, and where its log is. */
+async function ready(
+  world: World,
+  program: Program,
+  statePath: string,
+  logPath: string,
+  prefix: string,
+): Promise<void> {
+  const deadline = world.clock.monotonic() + startTimeoutMs;
+  let shown = 0;
+  for (;;) {
+    const state = await readState(world, statePath);
+    for (const { name, tookMs } of state?.stages.slice(shown) ?? []) show(program, prefix + name, tookMs);
+    shown = Math.max(shown, state?.stages.length ?? 0);
+    if (state?.failure !== undefined) throw new Error(`${prefix}${state.failure}\nIts log: ${logPath}`);
+    if (state?.ready) return;
+    if (world.clock.monotonic() > deadline)
+      throw new Error(`${prefix}it did not start within ${startTimeoutMs / 1000} s. Its log: ${logPath}`);
+    await world.clock.sleep(pollMs);
+  }
+}
+
+/** The API as the administrator. */
+export function adminClient(world: World, { port }: Configuration, { ca, admin }: Identities): Client {
+  return clientOf(httpTransport(world, { url: `https://127.0.0.1:${port}`, ca, identity: admin, userAgent: 'k8ts' }));
+}
+
+async function nodesReady(world: World, client: Client, { nodes }: Configuration): Promise<void> {
+  const deadline = world.clock.monotonic() + startTimeoutMs;
+  for (;;) {
+    try {
+      const list = await client.list(Node);
+      const isReady = (node: Node): boolean =>
+        node.status?.conditions?.find(({ type }) => type === 'Ready')?.status === 'True' &&
+        !node.spec?.taints?.some(({ key }) => key === 'node.kubernetes.io/not-ready');
+      const names = new Set(list.items.filter(isReady).map(({ metadata }) => metadata.name));
+      if (nodes.every(({ name }) => names.has(name))) return;
+    } catch (error) {
+      if (!isApiError(error, 'ServiceUnavailable')) throw error;
+    }
+    if (world.clock.monotonic() > deadline)
+      throw new Error(
+        `not every node became Ready within ${startTimeoutMs / 1000} s: see "k8ts kubectl describe nodes"`,
+      );
+    await world.clock.sleep(pollMs);
+  }
+}
+
+async function merge(
+  world: World,
+  program: Program,
+  access: Parameters<typeof mergeKubeconfig>[2],
+): Promise<string | undefined> {
+  const path = userKubeconfig(world);
+  if (path === undefined) return undefined;
+  try {
+    await mergeKubeconfig(world, path, access);
+    return path;
+  } catch (error) {
+    program.err(`The context could not be added to ${path}: ${(error as Error).message}\n`);
+    return undefined;
+  }
+}

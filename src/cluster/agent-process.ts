@@ -1,0 +1,105 @@
+/**
+ * The agent of one node: kubelet, service proxy and DNS, each with its own certificate, in the node's network namespace. It reaches the API through the server's unix
+ * socket, and brings that socket to the node's pods.
+ */
+import { dirname } from 'node:path';
+import { clientOf } from '#client/client-of.ts';
+import { httpTransport } from '#client/http/transport.ts';
+import type { Client } from '#client/client.ts';
+import { openImageStore } from '#images/image-store.ts';
+import { ensureDemoImages } from '#images/demo.ts';
+import { openOciRuntime } from '#kubelet/oci/runtime.ts';
+import { parseResolvConf } from '#kubelet/pod-files.ts';
+import { startKubelet } from '#kubelet/run.ts';
+import { startApiForward } from '#network/api-forward.ts';
+import { openPodNetwork } from '#network/pod-network.ts';
+import { addServiceAddress } from '#network/service-address.ts';
+import type { TlsIdentity, World } from '#world/world.ts';
+import { defaults, dnsServiceIp, type Configuration, type NodeConfiguration } from './configuration.ts';
+import { openIdentities } from './identities.ts';
+import type { Layout } from './layout.ts';
+import { startState } from './process-state.ts';
+
+/** Cgroups of a cluster's node. */
+export const cgroupRootOf = (configuration: Configuration, node: string): string => `k8ts-${configuration.id}/${node}`;
+
+/** Starts all of it; on disposal the node's containers run on. */
+export async function startAgentProcess(
+  world: World,
+  layout: Layout,
+  { configuration, node }: { configuration: Configuration; node: NodeConfiguration },
+): Promise<AsyncDisposable> {
+  const place = layout.node(node.name);
+  const state = await startState(world, place.state);
+  try {
+    await using stack = new AsyncDisposableStack();
+    stack.defer(() => state.clear());
+    await world.disk.makeDirectory(place.root, { mode: 0o700 });
+    await world.disk.makeDirectory(dirname(place.log), { mode: 0o700 });
+    const identities = await openIdentities(world, layout, configuration);
+    const own = identities.node(node.name);
+    const clientAs = (identity: TlsIdentity, userAgent: string): Client =>
+      clientOf(
+        httpTransport(world, {
+          url: `https://localhost:${configuration.port}`,
+          socketPath: layout.apiSocket,
+          ca: identities.ca,
+          identity,
+          userAgent,
+        }),
+      );
+
+    stack.use(
+      await startApiForward(world, {
+        listen: { host: node.address, port: defaults.apiPort },
+        socketPath: layout.apiSocket,
+      }),
+    );
+    const images = stack.use(await openImageStore(world, { directory: layout.images }));
+    await ensureDemoImages(world, images);
+    await state.stage('images');
+    const network = await openPodNetwork(world, {
+      podCidr: node.podCidr,
+      podSubnet: configuration.podSubnet,
+      directory: `${place.root}/network`,
+    });
+    const runtime = stack.use(
+      await openOciRuntime(world, {
+        directory: place.runtime,
+        images,
+        cgroupRoot: cgroupRootOf(configuration, node.name),
+        network,
+        nodeName: node.name,
+      }),
+    );
+    await state.stage('container runtime');
+
+    const dnsIp = dnsServiceIp(configuration);
+    await addServiceAddress(world, dnsIp);
+    const kubelet = stack.use(
+      await startKubelet(
+        world,
+        { client: clientAs(own.kubelet, 'kubelet'), runtime },
+        {
+          nodeName: node.name,
+          nodeAddress: node.address,
+          podCidr: node.podCidr,
+          clusterDns: dnsIp,
+          clusterDomain: configuration.clusterDomain,
+          podsDirectory: place.pods,
+          logDirectory: place.podLogs,
+          serve: { host: node.address, port: defaults.kubeletPort, tls: own.kubelet, clientCa: identities.ca },
+        },
+      ),
+    );
+    await state.stage('proxy and DNS');
+    await kubelet.registered;
+    await state.stage('kubelet');
+    await state.ready();
+    const owned = stack.move();
+    return { [Symbol.asyncDispose]: () => owned.disposeAsync() };
+  } catch (error) {
+    await state.failed(error as Error);
+    throw error;
+  }
+}

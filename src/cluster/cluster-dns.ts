@@ -1,0 +1,57 @@
+/**
+ * The Service `kube-dns` and what belongs to it: every node's agent answers on its address, so it has no pods behind it; its endpoints are the nodes themselves.
+ */
+import { deepEqual } from '#base/deep-equal.ts';
+import { isApiError } from '#meta/status.ts';
+import { Service } from '#api/core/service.ts';
+import { ServiceAccount } from '#api/core/serviceaccount.ts';
+import { EndpointSlice } from '#api/discovery/endpointslice.ts';
+import type { ApiServer } from '#apiserver/server.ts';
+import { loopback } from '#apiserver/user.ts';
+import { dnsServiceIp, type Configuration } from './configuration.ts';
+
+const namespace = 'kube-system';
+const ports = [
+  { name: 'dns', port: 53, protocol: 'UDP' as const },
+  { name: 'dns-tcp', port: 53, protocol: 'TCP' as const },
+];
+
+export async function publishClusterDns(server: ApiServer, configuration: Configuration): Promise<void> {
+  const client = server.client(loopback, 'k8ts');
+  const labels = { 'k8s-app': 'kube-dns', 'kubernetes.io/cluster-service': 'true', 'kubernetes.io/name': 'CoreDNS' };
+  const ensure = async (make: () => Promise<unknown>): Promise<void> => {
+    try {
+      await make();
+    } catch (error) {
+      if (!isApiError(error, 'AlreadyExists')) throw error;
+    }
+  };
+  const service = {
+    metadata: { name: 'kube-dns', namespace, labels },
+    spec: { clusterIP: dnsServiceIp(configuration), ports: ports.map((port) => ({ ...port, targetPort: 53 })) },
+  };
+  await ensure(() => client.create(ServiceAccount, { metadata: { name: 'coredns', namespace } }));
+  await ensure(() => client.create(Service, service as never));
+  const slice = {
+    metadata: {
+      name: 'kube-dns',
+      namespace,
+      labels: { 'kubernetes.io/service-name': 'kube-dns', 'endpointslice.kubernetes.io/managed-by': 'k8ts.dev' },
+    },
+    addressType: 'IPv4',
+    endpoints: configuration.nodes.map(({ name, address }) => ({
+      addresses: [address],
+      nodeName: name,
+      conditions: { ready: true, serving: true, terminating: false },
+    })),
+    ports,
+  };
+  try {
+    const present = await client.get(EndpointSlice, 'kube-dns', { namespace });
+    if (!deepEqual(present.endpoints, slice.endpoints))
+      await client.update(EndpointSlice, { ...present, endpoints: slice.endpoints } as never);
+  } catch (error) {
+    if (!isApiError(error, 'NotFound')) throw error;
+    await client.create(EndpointSlice, slice as never);
+  }
+}

@@ -1,0 +1,90 @@
+/**
+ * The server process: store, API server, scheduler and controllers in one, joined by the direct client. It serves the API on loopback and on a unix socket; the nodes'
+ * agents bring the socket to their pods.
+ */
+import { dirname } from 'node:path';
+import { allKinds } from '#api/kinds.ts';
+import { startApiServer } from '#apiserver/server.ts';
+import { serviceAccountUser, userOf } from '#apiserver/user.ts';
+import { startControllers } from '#controllers/all.ts';
+import { startHostPorts } from '#network/host-ports.ts';
+import { startScheduler } from '#scheduler/run.ts';
+import { openSqliteStore } from '#store/sqlite/sqlite-store.ts';
+import type { World } from '#world/world.ts';
+import { apiServiceIp, defaults, type Configuration } from './configuration.ts';
+import { openIdentities } from './identities.ts';
+import type { Layout } from './layout.ts';
+import { publishClusterDns } from './cluster-dns.ts';
+import { startState } from './process-state.ts';
+import { versionInfo } from './version.ts';
+
+export interface ServerProcess extends AsyncDisposable {
+  /** Resolves when the store can no longer be trusted: the process must end. */
+  readonly failed: Promise<Error>;
+}
+
+/** Starts everything; resolves when the API answers and the controllers run. */
+export async function startServerProcess(
+  world: World,
+  layout: Layout,
+  configuration: Configuration,
+): Promise<ServerProcess> {
+  const state = await startState(world, layout.serverState);
+  try {
+    await using stack = new AsyncDisposableStack();
+    stack.defer(() => state.clear());
+    await world.disk.makeDirectory(dirname(layout.database), { mode: 0o700 });
+    const identities = await openIdentities(world, layout, configuration);
+    const store = stack.use(await openSqliteStore(world, { path: layout.database }));
+    await state.stage('store');
+
+    const server = stack.use(
+      await startApiServer(world, {
+        kinds: allKinds,
+        store,
+        ranges: { clusterIps: configuration.serviceSubnet, nodePorts: configuration.nodePorts },
+        tokenKey: { ...identities.tokenKey, issuer: `https://kubernetes.default.svc.${configuration.clusterDomain}` },
+        kubeletAccess: { identity: identities.kubeletClient, ca: identities.ca },
+        version: versionInfo(world.processes.self.platform, world.processes.self.arch),
+      }),
+    );
+    const tls = { ...identities.server, clientCa: identities.ca };
+    await server.serve({ host: '127.0.0.1', port: configuration.port }, tls);
+    await world.disk.remove(layout.apiSocket);
+    await server.serve({ path: layout.apiSocket }, tls);
+    await server.publish({
+      clusterIp: apiServiceIp(configuration),
+      endpoints:
+        configuration.nodeKind === 'containers'
+          ? configuration.nodes.map(({ address }) => ({ ip: address, port: defaults.apiPort }))
+          : [{ ip: '127.0.0.1', port: configuration.port }],
+    });
+    await publishClusterDns(server, configuration);
+    await state.stage('API server');
+
+    stack.use(
+      startControllers(
+        world,
+        {
+          read: server.client(userOf('system:kube-controller-manager'), 'kube-controller-manager'),
+          as: (name) => server.client(serviceAccountUser('kube-system', name), name),
+        },
+        { kinds: allKinds, rootCa: identities.ca },
+      ),
+    );
+    await state.stage('controllers');
+    stack.use(await startScheduler(world, server.client(userOf('system:kube-scheduler'), 'kube-scheduler')));
+    await state.stage('scheduler');
+    stack.use(
+      await startHostPorts(world, server.client(userOf('system:kube-proxy'), 'k8ts-host-ports'), {
+        nodePorts: configuration.nodePorts,
+      }),
+    );
+    await state.ready();
+    const owned = stack.move();
+    return { failed: store.failed, [Symbol.asyncDispose]: () => owned.disposeAsync() };
+  } catch (error) {
+    await state.failed(error as Error);
+    throw error;
+  }
+}
