@@ -57,7 +57,10 @@ const runMsMax = 60_000;
 
 /** Starts it. The ServiceAccount `default` stands in the namespace default, as its controller would make it. */
 export async function wireCluster(
-  options: { readonly store?: 'memory' | 'sqlite'; readonly controllers?: (world: World, client: Client) => AsyncDisposable } = {},
+  options: {
+    readonly store?: 'memory' | 'sqlite';
+    readonly controllers?: (world: World, client: Client) => AsyncDisposable;
+  } = {},
 ): Promise<WireCluster> {
   await using stack = new AsyncDisposableStack();
   const world = nodeWorld();
@@ -99,7 +102,11 @@ export async function wireCluster(
   if (options.controllers) stack.use(options.controllers(world, client));
   else await client.create(ServiceAccount, { metadata: { name: 'default', namespace: 'default' } });
 
-  const run = (program: string, args: string | readonly string[], { stdin, env, timeoutMs }: RunOptions = {}): Promise<RunResult> =>
+  const run = (
+    program: string,
+    args: string | readonly string[],
+    { stdin, env, timeoutMs }: RunOptions = {},
+  ): Promise<RunResult> =>
     world.processes.run([program, ...(typeof args === 'string' ? args.split(' ') : args)], {
       env: {
         KUBECONFIG: kubeconfig,

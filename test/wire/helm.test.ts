@@ -21,7 +21,11 @@ test('a chart is installed, upgraded, rolled back and uninstalled', async () => 
   assert.equal(await image(), 'example.com/web:2');
   assert.equal(await cluster.ok('get deploy shop -o jsonpath={.spec.replicas}'), '3');
   const managers = JSON.parse(await cluster.ok('get deploy shop -o json --show-managed-fields')).metadata.managedFields;
-  assert.ok(managers.some((entry: { manager: string; operation: string }) => entry.manager === 'helm' && entry.operation === 'Apply'));
+  assert.ok(
+    managers.some(
+      (entry: { manager: string; operation: string }) => entry.manager === 'helm' && entry.operation === 'Apply',
+    ),
+  );
   await helm('rollback', 'shop', '1');
   assert.equal(await image(), 'example.com/web:1');
   assert.equal(JSON.parse(await helm('list', '-o', 'json'))[0].revision, '3');

@@ -14,8 +14,14 @@ before(async () => {
 after(() => cluster[Symbol.asyncDispose]());
 
 test('get prints the table that the server makes', async () => {
-  assert.match(await cluster.ok('get deployments'), /^NAME +READY +UP-TO-DATE +AVAILABLE +AGE\nweb +0\/2 +0 +0 +\d+s\n$/);
-  assert.match(await cluster.ok('get deploy web -o wide'), /CONTAINERS +IMAGES +SELECTOR\nweb .* web +example.com\/web:1 +app=web\n$/);
+  assert.match(
+    await cluster.ok('get deployments'),
+    /^NAME +READY +UP-TO-DATE +AVAILABLE +AGE\nweb +0\/2 +0 +0 +\d+s\n$/,
+  );
+  assert.match(
+    await cluster.ok('get deploy web -o wide'),
+    /CONTAINERS +IMAGES +SELECTOR\nweb .* web +example.com\/web:1 +app=web\n$/,
+  );
   assert.match(await cluster.ok('get cm settings'), /NAME +DATA +AGE\nsettings +2 /);
   assert.match(await cluster.ok('get svc -A'), /default +kubernetes +ClusterIP +10.96.0.1 +<none> +443\/TCP/);
 });
@@ -28,7 +34,10 @@ test('get prints YAML, JSON, names, JSONPath, custom columns and templates', asy
   assert.equal(list.items[0].kind, 'Deployment');
   assert.equal(await cluster.ok('get deploy -o name'), 'deployment.apps/web\n');
   assert.equal(await cluster.ok('get deploy web -o jsonpath={.spec.replicas}'), '2');
-  assert.equal(await cluster.ok('get deploy -o custom-columns=N:.metadata.name,R:.spec.replicas'), 'N     R\nweb   2\n');
+  assert.equal(
+    await cluster.ok('get deploy -o custom-columns=N:.metadata.name,R:.spec.replicas'),
+    'N     R\nweb   2\n',
+  );
   assert.equal(await cluster.ok('get deploy web -o go-template={{.spec.replicas}}'), '2');
 });
 
@@ -46,7 +55,9 @@ test('get selects by label and field', async () => {
 
 test('get pages through a list in chunks', async () => {
   const names = Array.from({ length: 23 }, (_, i) => `page-${String(i).padStart(2, '0')}`);
-  const documents = names.map((name) => `apiVersion: v1\nkind: ConfigMap\nmetadata: {name: ${name}, labels: {page: "1"}}\n`);
+  const documents = names.map(
+    (name) => `apiVersion: v1\nkind: ConfigMap\nmetadata: {name: ${name}, labels: {page: "1"}}\n`,
+  );
   await cluster.ok('create -f -', documents.join('---\n'));
   const all = await cluster.ok('get cm -o name --chunk-size=5');
   assert.deepEqual(
@@ -65,7 +76,10 @@ test('get --watch shows what happens', async () => {
   await cluster.ok('delete cm watched');
   const { stdout } = await collection;
   assert.deepEqual(
-    stdout.split('\n').filter((line) => line.includes('watched')).map((line) => line.split(/ +/)[0]),
+    stdout
+      .split('\n')
+      .filter((line) => line.includes('watched'))
+      .map((line) => line.split(/ +/)[0]),
     ['ADDED', 'MODIFIED', 'DELETED'],
   );
 });
@@ -93,7 +107,8 @@ test('describe works on every kind', async () => {
 
 test('discovery: api-resources, api-versions, cluster-info, version', async () => {
   const resources = await cluster.ok('api-resources --no-headers -o name');
-  for (const name of ['pods', 'deployments.apps', 'leases.coordination.k8s.io', 'jobs.batch']) assert.ok(resources.split('\n').includes(name), name);
+  for (const name of ['pods', 'deployments.apps', 'leases.coordination.k8s.io', 'jobs.batch'])
+    assert.ok(resources.split('\n').includes(name), name);
   assert.match(await cluster.ok('api-resources --cached=false'), /deployments +deploy +apps\/v1 +true +Deployment/);
   assert.match(await cluster.ok('api-versions'), /^apps\/v1$/m);
   assert.match(await cluster.ok('cluster-info'), /control plane.* is running at/);

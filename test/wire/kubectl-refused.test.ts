@@ -17,12 +17,18 @@ async function refused(args: string | readonly string[], stdin?: string): Promis
 
 test('a wrong type is a bad request that names the field', async () => {
   const stderr = await refused('create -f - --validate=ignore', webManifest.replace('replicas: 2', 'replicas: many'));
-  assert.match(stderr, /Error from server \(BadRequest\).*Deployment in version "v1" cannot be handled as a Deployment.*spec\.replicas/);
+  assert.match(
+    stderr,
+    /Error from server \(BadRequest\).*Deployment in version "v1" cannot be handled as a Deployment.*spec\.replicas/,
+  );
 });
 
 test('unknown fields are refused, warned of or passed over, as --validate says', async () => {
   const manifest = webManifest.replace('  replicas: 2', '  replicas: 2\n  replicaz: 3');
-  assert.match(await refused('create -f - --validate=strict', manifest), /strict decoding error: unknown field "spec.replicaz"/);
+  assert.match(
+    await refused('create -f - --validate=strict', manifest),
+    /strict decoding error: unknown field "spec.replicaz"/,
+  );
   const warned = await cluster.kubectl('create -f - --validate=warn', { stdin: manifest });
   assert.equal(warned.code, 0);
   assert.match(warned.stderr, /^Warning: unknown field "spec.replicaz"/);
@@ -41,14 +47,22 @@ test('warnings are printed even when the request then fails', async () => {
 });
 
 test('an invalid object is told every cause at once', async () => {
-  const stderr = await refused('create -f -', 'apiVersion: v1\nkind: Pod\nmetadata: {name: Bad_Name}\nspec: {restartPolicy: Sometimes, containers: [{name: "", image: ""}]}\n');
-  for (const field of ['metadata.name', 'spec.restartPolicy', 'spec.containers[0].name', 'spec.containers[0].image']) assert.ok(stderr.includes(field), `${field}: ${stderr}`);
+  const stderr = await refused(
+    'create -f -',
+    'apiVersion: v1\nkind: Pod\nmetadata: {name: Bad_Name}\nspec: {restartPolicy: Sometimes, containers: [{name: "", image: ""}]}\n',
+  );
+  for (const field of ['metadata.name', 'spec.restartPolicy', 'spec.containers[0].name', 'spec.containers[0].image'])
+    assert.ok(stderr.includes(field), `${field}: ${stderr}`);
   const list = await refused('create -f -', 'apiVersion: apps/v1\nkind: Deployment\nmetadata: {name: x}\nspec: {}\n');
-  for (const field of ['spec.selector: Required value', 'spec.template']) assert.ok(list.includes(field), `${field}: ${list}`);
+  for (const field of ['spec.selector: Required value', 'spec.template'])
+    assert.ok(list.includes(field), `${field}: ${list}`);
 });
 
 test('an object that is too large is refused', async () => {
-  const stderr = await refused('create -f -', `apiVersion: v1\nkind: ConfigMap\nmetadata: {name: big}\ndata: {a: "${'x'.repeat(4 * 1024 * 1024)}"}\n`);
+  const stderr = await refused(
+    'create -f -',
+    `apiVersion: v1\nkind: ConfigMap\nmetadata: {name: big}\ndata: {a: "${'x'.repeat(4 * 1024 * 1024)}"}\n`,
+  );
   assert.match(stderr, /Request entity too large|RequestEntityTooLarge/);
 });
 
@@ -58,8 +72,14 @@ test('a namespace that does not exist is not found, for pods too', async () => {
 });
 
 test('an unknown kind and an unknown resource', async () => {
-  assert.match(await refused('create -f -', 'apiVersion: v1\nkind: Gadget\nmetadata: {name: x}\n'), /no matches for kind "Gadget"/);
-  assert.match(await refused(['get', '--raw', '/apis/gadgets.example.com/v1/gadgets']), /could not find the requested resource|404/);
+  assert.match(
+    await refused('create -f -', 'apiVersion: v1\nkind: Gadget\nmetadata: {name: x}\n'),
+    /no matches for kind "Gadget"/,
+  );
+  assert.match(
+    await refused(['get', '--raw', '/apis/gadgets.example.com/v1/gadgets']),
+    /could not find the requested resource|404/,
+  );
 });
 
 test('auth: can-i, whoami, reconcile and impersonation', async () => {
@@ -79,7 +99,10 @@ test('auth: can-i, whoami, reconcile and impersonation', async () => {
     'Error from server (Forbidden): secrets is forbidden: User "jane" cannot list resource "secrets" in API group "" in the namespace "default"\n',
   );
   assert.match(await refused('get pods -A --as=jane'), /at the cluster scope/);
-  const out = await cluster.ok('auth reconcile -f -', 'apiVersion: rbac.authorization.k8s.io/v1\nkind: Role\nmetadata: {name: made, namespace: default}\nrules: [{apiGroups: [""], resources: [pods], verbs: [get]}]\n');
+  const out = await cluster.ok(
+    'auth reconcile -f -',
+    'apiVersion: rbac.authorization.k8s.io/v1\nkind: Role\nmetadata: {name: made, namespace: default}\nrules: [{apiGroups: [""], resources: [pods], verbs: [get]}]\n',
+  );
   assert.match(out, /reconciled/);
 });
 
@@ -88,7 +111,10 @@ test('nobody grants more than they hold', async () => {
   await cluster.ok('create rolebinding maker --role=maker --user=mallory');
   const stderr = await refused('create role more --verb=get --resource=secrets --as=mallory');
   assert.match(stderr, /user "mallory" .*is attempting to grant RBAC permissions not currently held/);
-  assert.match(await refused('create rolebinding more --clusterrole=admin --user=mallory --as=mallory'), /attempting to grant/);
+  assert.match(
+    await refused('create rolebinding more --clusterrole=admin --user=mallory --as=mallory'),
+    /attempting to grant/,
+  );
 });
 
 test('a deletion with the wrong precondition is a conflict', async () => {

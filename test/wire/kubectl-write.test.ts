@@ -21,7 +21,10 @@ test('client-side apply creates, leaves alone, changes and removes fields', asyn
 
 test('apply --prune removes what left the set', async () => {
   await cluster.ok('apply -f -', `${settings('a: "1"', 'one')}---\n${settings('a: "1"', 'two')}`);
-  const out = await cluster.ok('apply --prune -l set=x --prune-allowlist=core/v1/ConfigMap -f -', settings('a: "1"', 'one'));
+  const out = await cluster.ok(
+    'apply --prune -l set=x --prune-allowlist=core/v1/ConfigMap -f -',
+    settings('a: "1"', 'one'),
+  );
   assert.match(out, /configmap\/two pruned/);
   assert.equal((await cluster.kubectl('get cm two')).code, 1);
 });
@@ -37,7 +40,8 @@ test('diff tells what apply would change, by exit code 1', async () => {
 });
 
 test('server-side apply owns fields, refuses conflicts and takes over by force', async () => {
-  const manifest = (value: string): string => `apiVersion: v1\nkind: ConfigMap\nmetadata: {name: owned}\ndata: {a: "${value}"}\n`;
+  const manifest = (value: string): string =>
+    `apiVersion: v1\nkind: ConfigMap\nmetadata: {name: owned}\ndata: {a: "${value}"}\n`;
   assert.equal(await cluster.ok('apply --server-side -f -', manifest('1')), 'configmap/owned serverside-applied\n');
   const conflict = await cluster.kubectl('apply --server-side --field-manager=other -f -', { stdin: manifest('2') });
   assert.equal(conflict.code, 1);
@@ -45,7 +49,9 @@ test('server-side apply owns fields, refuses conflicts and takes over by force',
   await cluster.ok('apply --server-side --field-manager=other --force-conflicts -f -', manifest('2'));
   const managers = JSON.parse(await cluster.ok('get cm owned -o json --show-managed-fields')).metadata.managedFields;
   assert.deepEqual(
-    managers.filter((entry: { fieldsV1: object }) => JSON.stringify(entry.fieldsV1).includes('f:a')).map((entry: { manager: string }) => entry.manager),
+    managers
+      .filter((entry: { fieldsV1: object }) => JSON.stringify(entry.fieldsV1).includes('f:a'))
+      .map((entry: { manager: string }) => entry.manager),
     ['other'],
   );
   assert.equal(managers[0].operation, 'Apply');
@@ -84,7 +90,10 @@ test('create makes every kind that it has a generator for', async () => {
 });
 
 test('run, expose, label, annotate, set image, scale', async () => {
-  assert.equal(await cluster.ok('run single --image=example.com/single:1 --port=80 --labels=run=single'), 'pod/single created\n');
+  assert.equal(
+    await cluster.ok('run single --image=example.com/single:1 --port=80 --labels=run=single'),
+    'pod/single created\n',
+  );
   assert.equal(await cluster.ok('expose pod single --port=80 --name=single'), 'service/single exposed\n');
   assert.equal(await cluster.ok('get svc single -o jsonpath={.spec.selector.run}'), 'single');
   assert.equal(await cluster.ok('label pod single tier=front'), 'pod/single labeled\n');
@@ -97,8 +106,14 @@ test('run, expose, label, annotate, set image, scale', async () => {
   assert.equal((await cluster.kubectl('scale deploy web --replicas=6 --current-replicas=1')).code, 1);
   assert.equal(await cluster.ok('get deploy web -o jsonpath={.spec.replicas}'), '5');
   assert.equal(await cluster.ok('set env deploy/web A=1'), 'deployment.apps/web env updated\n');
-  assert.equal(await cluster.ok('set resources deploy/web --limits=cpu=100m'), 'deployment.apps/web resource requirements updated\n');
-  assert.match(await cluster.ok('autoscale deploy web --min=1 --max=2 --dry-run=client -o yaml'), /HorizontalPodAutoscaler/);
+  assert.equal(
+    await cluster.ok('set resources deploy/web --limits=cpu=100m'),
+    'deployment.apps/web resource requirements updated\n',
+  );
+  assert.match(
+    await cluster.ok('autoscale deploy web --min=1 --max=2 --dry-run=client -o yaml'),
+    /HorizontalPodAutoscaler/,
+  );
 });
 
 test('edit writes what the editor saved', async () => {
@@ -112,10 +127,14 @@ test('edit writes what the editor saved', async () => {
 
 test('patch takes all types, on objects and subresources', async () => {
   await cluster.ok('apply -f -', webManifest);
-  const patch = (type: string, body: string, ...more: string[]): Promise<string> => cluster.ok(['patch', 'deploy', 'web', `--type=${type}`, '-p', body, ...more]);
+  const patch = (type: string, body: string, ...more: string[]): Promise<string> =>
+    cluster.ok(['patch', 'deploy', 'web', `--type=${type}`, '-p', body, ...more]);
   await patch('json', '[{"op":"replace","path":"/spec/replicas","value":3}]');
   await patch('merge', '{"metadata":{"labels":{"m":"1"}}}');
-  await patch('strategic', '{"spec":{"template":{"spec":{"containers":[{"name":"web","env":[{"name":"X","value":"1"}]}]}}}}');
+  await patch(
+    'strategic',
+    '{"spec":{"template":{"spec":{"containers":[{"name":"web","env":[{"name":"X","value":"1"}]}]}}}}',
+  );
   const web = JSON.parse(await cluster.ok('get deploy web -o json'));
   assert.equal(web.spec.replicas, 3);
   assert.equal(web.metadata.labels.m, '1');
@@ -125,24 +144,42 @@ test('patch takes all types, on objects and subresources', async () => {
   assert.equal(await cluster.ok('get deploy web -o jsonpath={.status.observedGeneration}'), '9');
   await patch('merge', '{"spec":{"replicas":4}}', '--subresource=scale');
   assert.equal(await cluster.ok('get deploy web -o jsonpath={.spec.replicas}'), '4');
-  const bad = await cluster.kubectl(['patch', 'deploy', 'web', '--type=json', '-p', '[{"op":"remove","path":"/spec/nothing"}]']);
+  const bad = await cluster.kubectl([
+    'patch',
+    'deploy',
+    'web',
+    '--type=json',
+    '-p',
+    '[{"op":"remove","path":"/spec/nothing"}]',
+  ]);
   assert.equal(bad.code, 1);
-  assert.match(bad.stderr, /the server rejected our request due to an error in our request|is invalid|remove operation does not apply/);
+  assert.match(
+    bad.stderr,
+    /the server rejected our request due to an error in our request|is invalid|remove operation does not apply/,
+  );
 });
 
 test('delete: at once, background, foreground, orphan, all, by file, and twice', async () => {
   await cluster.ok('apply -f -', webManifest);
-  assert.equal(await cluster.ok('delete deploy web --cascade=orphan --wait=false'), 'deployment.apps "web" deleted from default namespace\n');
+  assert.equal(
+    await cluster.ok('delete deploy web --cascade=orphan --wait=false'),
+    'deployment.apps "web" deleted from default namespace\n',
+  );
   assert.deepEqual(JSON.parse(await cluster.ok('get deploy web -o jsonpath={.metadata.finalizers}')), ['orphan']);
   await cluster.ok(['patch', 'deploy', 'web', '--type=merge', '-p', '{"metadata":{"finalizers":null}}']);
   assert.equal((await cluster.kubectl('get deploy web')).code, 1);
   await cluster.ok('apply -f -', webManifest);
   await cluster.ok('delete deploy web --cascade=foreground --wait=false');
-  assert.deepEqual(JSON.parse(await cluster.ok('get deploy web -o jsonpath={.metadata.finalizers}')), ['foregroundDeletion']);
+  assert.deepEqual(JSON.parse(await cluster.ok('get deploy web -o jsonpath={.metadata.finalizers}')), [
+    'foregroundDeletion',
+  ]);
   await cluster.ok(['patch', 'deploy', 'web', '--type=json', '-p', '[{"op":"remove","path":"/metadata/finalizers"}]']);
   await cluster.ok('apply -f -', webManifest);
   await cluster.ok('delete -f -', webManifest);
-  assert.equal((await cluster.kubectl('delete deploy web')).stderr, 'Error from server (NotFound): deployments.apps "web" not found\n');
+  assert.equal(
+    (await cluster.kubectl('delete deploy web')).stderr,
+    'Error from server (NotFound): deployments.apps "web" not found\n',
+  );
   assert.equal(await cluster.ok('delete deploy web --ignore-not-found'), '');
   await cluster.ok('create cm gone-1');
   await cluster.ok('delete cm gone-1 --dry-run=server');
@@ -162,7 +199,15 @@ test('dry runs on the server write nothing but allocate and default', async () =
 test('wait ends when the condition holds', async () => {
   await cluster.ok('run waited --image=example.com/x');
   const waiting = cluster.kubectl('wait pod/waited --for=condition=Ready --timeout=20s');
-  await cluster.ok(['patch', 'pod', 'waited', '--subresource=status', '--type=merge', '-p', '{"status":{"conditions":[{"type":"Ready","status":"True"}]}}']);
+  await cluster.ok([
+    'patch',
+    'pod',
+    'waited',
+    '--subresource=status',
+    '--type=merge',
+    '-p',
+    '{"status":{"conditions":[{"type":"Ready","status":"True"}]}}',
+  ]);
   assert.equal((await waiting).stdout, 'pod/waited condition met\n');
   const forDelete = cluster.kubectl('wait pod/waited --for=delete --timeout=20s');
   await cluster.ok('delete pod waited');
@@ -178,7 +223,12 @@ test('cordon, taint and drain a node', async () => {
   assert.equal(await cluster.ok('uncordon n1'), 'node/n1 uncordoned\n');
   assert.equal(await cluster.ok('taint nodes n1 dedicated=db:NoSchedule'), 'node/n1 tainted\n');
   assert.equal(await cluster.ok('taint nodes n1 dedicated-'), 'node/n1 untainted\n');
-  await cluster.ok(['run', 'drained', '--image=example.com/x', '--overrides={"spec":{"nodeName":"n1","terminationGracePeriodSeconds":0}}']);
+  await cluster.ok([
+    'run',
+    'drained',
+    '--image=example.com/x',
+    '--overrides={"spec":{"nodeName":"n1","terminationGracePeriodSeconds":0}}',
+  ]);
   const { code, stdout, stderr } = await cluster.kubectl('drain n1 --force --timeout=10s');
   assert.equal(code, 0, stderr);
   assert.match(stdout, /pod\/drained evicted\nnode\/n1 drained/);

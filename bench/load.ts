@@ -1,0 +1,138 @@
+/**
+ * The load generator, a process of its own so that its cost is not the server's: HTTP/2 over TLS with a client certificate. It is told what to do by one JSON line on
+ * its input and answers by one JSON line on its output.
+ */
+import { readFileSync } from 'node:fs';
+import { connect, type ClientHttp2Session } from 'node:http2';
+import { createInterface } from 'node:readline';
+
+export interface LoadTask {
+  readonly url: string;
+  /** Files: CA, client certificate, its key. */
+  readonly ca: string;
+  readonly cert: string;
+  readonly key: string;
+  readonly connections: number;
+  readonly inFlight: number;
+  readonly does: 'get' | 'create' | 'watch';
+  readonly path: string;
+  readonly count: number;
+  /** For create: `%` in it becomes a number that is never used twice. */
+  readonly body?: string;
+}
+
+export interface LoadResult {
+  readonly seconds: number;
+  readonly done: number;
+  readonly failed: number;
+  readonly bytes: number;
+  readonly p50Ms: number;
+  readonly p99Ms: number;
+}
+
+const sessions: ClientHttp2Session[] = [];
+let serial = 0;
+/** Processes started one after another must not meet. */
+const prefix = `${process.pid.toString(36)}`;
+
+for await (const line of createInterface({ input: process.stdin })) {
+  const task = JSON.parse(line) as LoadTask;
+  while (sessions.length < task.connections) sessions.push(await dial(task));
+  process.stdout.write(`${JSON.stringify(task.does === 'watch' ? await watch(task) : await requests(task))}\n`);
+}
+for (const session of sessions) session.destroy();
+
+function dial({ url, ca, cert, key }: LoadTask): Promise<ClientHttp2Session> {
+  const session = connect(url, {
+    ca: readFileSync(ca),
+    cert: readFileSync(cert),
+    key: readFileSync(key),
+    settings: { initialWindowSize: 4 << 20 },
+  });
+  session.setMaxListeners(0);
+  return new Promise((resolve, reject) => {
+    session.once('error', reject);
+    session.once('connect', () => {
+      session.setLocalWindowSize(16 << 20);
+      resolve(session);
+    });
+  });
+}
+
+function requests(task: LoadTask): Promise<LoadResult> {
+  const times: number[] = [];
+  let started = 0;
+  let failed = 0;
+  let bytes = 0;
+  const began = performance.now();
+  return new Promise((resolve) => {
+    const one = (slot: number): void => {
+      if (started >= task.count) {
+        if (times.length === task.count) {
+          times.sort((a, b) => a - b);
+          resolve({
+            seconds: (performance.now() - began) / 1000,
+            done: times.length,
+            failed,
+            bytes,
+            p50Ms: times[Math.floor(times.length / 2)] as number,
+            p99Ms: times[Math.floor(times.length * 0.99)] as number,
+          });
+        }
+        return;
+      }
+      started++;
+      const at = performance.now();
+      const session = sessions[slot % task.connections] as ClientHttp2Session;
+      const writes = task.does === 'create';
+      const stream = session.request(
+        {
+          ':method': writes ? 'POST' : 'GET',
+          ':path': task.path,
+          accept: 'application/json',
+          'user-agent': 'bench/1',
+          ...(writes ? { 'content-type': 'application/json' } : {}),
+        },
+        { endStream: !writes },
+      );
+      if (writes) stream.end((task.body ?? '').replaceAll('%', `${prefix}-${serial++}`));
+      stream.once('response', (headers) => {
+        if ((headers[':status'] as number) >= 300) failed++;
+      });
+      stream.on('data', (chunk: Buffer) => (bytes += chunk.length));
+      stream.once('error', () => failed++);
+      stream.once('close', () => {
+        times.push(performance.now() - at);
+        one(slot);
+      });
+    };
+    for (let slot = 0; slot < Math.min(task.inFlight, task.count); slot++) one(slot);
+  });
+}
+
+/** Opens `inFlight` watches, says so, and ends when they have seen `count` events together. */
+function watch(task: LoadTask): Promise<LoadResult> {
+  let events = 0;
+  let bytes = 0;
+  let first = 0;
+  let open = 0;
+  return new Promise((resolve) => {
+    for (let i = 0; i < task.inFlight; i++) {
+      const stream = (sessions[i % task.connections] as ClientHttp2Session).request({
+        ':path': task.path.replace('%', String(i)),
+        accept: 'application/json',
+      });
+      stream.once('response', () => {
+        if (++open === task.inFlight) process.stdout.write('{"open":true}\n');
+      });
+      stream.on('data', (chunk: Buffer) => {
+        first ||= performance.now();
+        bytes += chunk.length;
+        for (let at = chunk.indexOf(10); at >= 0; at = chunk.indexOf(10, at + 1)) events++;
+        if (events === task.count)
+          resolve({ seconds: (performance.now() - first) / 1000, done: events, failed: 0, bytes, p50Ms: 0, p99Ms: 0 });
+      });
+      stream.on('error', () => {});
+    }
+  });
+}
