@@ -81,14 +81,13 @@ export const up = command({
     }
     const identities = await openIdentities(world, layout, configuration);
     show(program, 'certificates', world.clock.monotonic() - began);
-    const server = running ? undefined : startServer(world, program, layout);
+    if (!running) startServer(world, program, layout);
     if (configuration.nodeKind === 'containers') {
       const at = world.clock.monotonic();
       await startMachines(world, { ...configuration, hostAddress: hostAddress(configuration) });
       show(program, plural(configuration.nodes.length, 'machine'), world.clock.monotonic() - at);
       for (const { name } of missing) startAgent(world, program, layout, { configuration, name });
     }
-    void server;
     await ready(world, program, layout.serverState, layout.serverLog, '');
     if (configuration.nodeKind === 'containers') {
       for (const { name } of missing)

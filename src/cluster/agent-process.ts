@@ -9,8 +9,8 @@ import type { Client } from '#client/client.ts';
 import { openImageStore } from '#images/image-store.ts';
 import { ensureDemoImages } from '#images/demo.ts';
 import { openOciRuntime } from '#kubelet/oci/runtime.ts';
-import { parseResolvConf } from '#kubelet/pod-files.ts';
 import { startKubelet } from '#kubelet/run.ts';
+import { startProxy } from '#proxy/run.ts';
 import { startApiForward } from '#network/api-forward.ts';
 import { openPodNetwork } from '#network/pod-network.ts';
 import { addServiceAddress } from '#network/service-address.ts';
@@ -92,6 +92,15 @@ export async function startAgentProcess(
         },
       ),
     );
+    const proxy = stack.use(
+      await startProxy(world, clientAs(own.proxy, 'kube-proxy'), {
+        nodeName: node.name,
+        podCidr: node.podCidr,
+        apiAddress: { ip: node.address, port: defaults.apiPort },
+        ownAddresses: [dnsIp],
+      }),
+    );
+    await proxy.synced;
     await state.stage('proxy and DNS');
     await kubelet.registered;
     await state.stage('kubelet');

@@ -17,6 +17,7 @@ const ports = [
 ];
 
 export async function publishClusterDns(server: ApiServer, configuration: Configuration): Promise<void> {
+  if (configuration.nodeKind === 'simulated') return; // Nobody could ask it.
   const client = server.client(loopback, 'k8ts');
   const labels = { 'k8s-app': 'kube-dns', 'kubernetes.io/cluster-service': 'true', 'kubernetes.io/name': 'CoreDNS' };
   const ensure = async (make: () => Promise<unknown>): Promise<void> => {

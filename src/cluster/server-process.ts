@@ -16,6 +16,7 @@ import { openIdentities } from './identities.ts';
 import type { Layout } from './layout.ts';
 import { publishClusterDns } from './cluster-dns.ts';
 import { startState } from './process-state.ts';
+import { startSimulatedNodes } from './simulated-nodes.ts';
 import { versionInfo } from './version.ts';
 
 export interface ServerProcess extends AsyncDisposable {
@@ -57,7 +58,7 @@ export async function startServerProcess(
       endpoints:
         configuration.nodeKind === 'containers'
           ? configuration.nodes.map(({ address }) => ({ ip: address, port: defaults.apiPort }))
-          : [{ ip: '127.0.0.1', port: configuration.port }],
+          : [],
     });
     await publishClusterDns(server, configuration);
     await state.stage('API server');
@@ -75,11 +76,14 @@ export async function startServerProcess(
     await state.stage('controllers');
     stack.use(await startScheduler(world, server.client(userOf('system:kube-scheduler'), 'kube-scheduler')));
     await state.stage('scheduler');
-    stack.use(
-      await startHostPorts(world, server.client(userOf('system:kube-proxy'), 'k8ts-host-ports'), {
-        nodePorts: configuration.nodePorts,
-      }),
-    );
+    if (configuration.nodeKind === 'simulated')
+      stack.use(await startSimulatedNodes(world, server, configuration, layout));
+    else
+      stack.use(
+        await startHostPorts(world, server.client(userOf('system:kube-proxy'), 'k8ts-host-ports'), {
+          nodePorts: configuration.nodePorts,
+        }),
+      );
     await state.ready();
     const owned = stack.move();
     return { failed: store.failed, [Symbol.asyncDispose]: () => owned.disposeAsync() };
