@@ -36,8 +36,8 @@ export interface ControllersOptions {
 export interface ControllerClients {
   /** Acts as system:kube-controller-manager: lists and watches everything, writes nothing. */
   readonly read: Client;
-  /** Acts as the ServiceAccount kube-system/<name>; asked again whenever that controller starts. */
-  readonly as: (name: string) => Client;
+  /** Acts as the ServiceAccount kube-system/<identity>, for the controller of this name; asked again whenever that controller starts. */
+  readonly as: (identity: string, controller: string) => Client;
 }
 
 export interface Controllers extends AsyncDisposable {
@@ -91,7 +91,7 @@ export function startControllers(
   ]);
   const running = new Map<string, Running>();
   const start = (name: string, starter: Starter): void => {
-    running.set(name, starter(world, { views, client: as(identities[name] ?? name) }));
+    running.set(name, starter(world, { views, client: as(identities[name] ?? name, name) }));
   };
   for (const [name, starter] of starters) start(name, starter);
   return {

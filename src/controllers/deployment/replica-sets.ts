@@ -4,7 +4,7 @@
 import { deepEqual } from '#base/deep-equal.ts';
 import { parseTime } from '#meta/time.ts';
 import type { Deployment } from '#api/apps/deployment.ts';
-import { ReplicaSet } from '#api/apps/replicaset.ts';
+import type { ReplicaSet } from '#api/apps/replicaset.ts';
 import { controllerReference } from '#runtime/runner.ts';
 import { Deployment as DeploymentKind } from '#api/apps/deployment.ts';
 import { templateHash } from '../template-hash.ts';

@@ -80,8 +80,9 @@ export function nodeLifecycle(graceMs: Millis = graceMsDefault): Controller<type
       }
       if (conditionOf(node, 'Ready')?.status === 'Unknown') yield* markNotReady(node, picture);
     },
-    *gone(key) {
+    gone(key) {
       signs.delete(key);
+      return [];
     },
   });
 }

@@ -1,0 +1,331 @@
+/**
+ * A whole cluster in one process, from a seed: store, API server, controllers, scheduler, and nodes that run the real kubelet on simulated machines. Time is
+ * virtual: an hour takes seconds, and the same seed gives the same run.
+ */
+import { generateKeyPairSync } from 'node:crypto';
+import { allKinds, kindByPlural } from '#api/kinds.ts';
+import { Node } from '#api/core/node.ts';
+import { startApiServer, type ApiServer } from '#apiserver/server.ts';
+import { loopback, serviceAccountUser, userOf, type User } from '#apiserver/user.ts';
+import type { AnyKind, Client } from '#client/client.ts';
+import { startControllers, type Controllers } from '#controllers/all.ts';
+import type { SimImage } from '#kubelet/sim/behaviour.ts';
+import type { AnyObject } from '#meta/object-meta.ts';
+import { parseYaml } from '#meta/yaml.ts';
+import { apiVersionOf } from '#schema/kind.ts';
+import { tableOf } from '#schema/table.ts';
+import { startScheduler, type Scheduler } from '#scheduler/run.ts';
+import { memoryStore } from '#store/memory.ts';
+import type { Millis } from '#world/world.ts';
+import { faultyClient, type Faults, type Hooks, type Life } from './faults.ts';
+import { invariantsOf, type Invariants } from './invariants.ts';
+import { startSimNode, type SimNode, type SimNodeOptions } from './node.ts';
+import { historyOf, type History } from './trace.ts';
+import { simUniverse, type SimUniverse } from './world/world.ts';
+
+export interface SimClusterOptions {
+  readonly seed?: number | string;
+  /** How many nodes, or what each of them is like. They are called node-1, node-2 … */
+  readonly nodes?: number | readonly Partial<SimNodeOptions>[];
+  /** What the network does to controllers, the scheduler and kubelets. */
+  readonly faults?: Faults;
+  /** Image reference → what it does; any image runs for ever when absent. */
+  readonly images?: Readonly<Record<string, SimImage>>;
+  readonly nodeMonitorGraceMs?: Millis;
+  /** Kills a component at one of its writes: `life.name` is a controller, 'scheduler' or a node; writes are counted from its start. */
+  readonly dies?: NonNullable<Hooks['dies']>;
+}
+
+export interface SimCluster extends AsyncDisposable {
+  readonly seed: number | string;
+  readonly universe: SimUniverse;
+  /** May do everything, and suffers no faults. */
+  readonly client: Client;
+  readonly controllers: Controllers;
+  readonly nodes: readonly SimNode[];
+  readonly invariants: Invariants;
+  readonly history: History;
+  node(name: string): SimNode;
+  /** Server-side apply of every document; answers the objects. */
+  apply(yaml: string): Promise<readonly AnyObject[]>;
+  /** Lets time go on until the promise is settled. */
+  run<T>(promise: Promise<T>): Promise<T>;
+  advance(ms: Millis): Promise<void>;
+  /** Lets time go on until nothing has changed for `quietMs`. Throws when that does not come within `limitMs`, or when a promise was broken. */
+  settle(options?: { quietMs?: Millis; limitMs?: Millis }): Promise<void>;
+  /** Lets time go on; throws if anything but leases and heartbeats is written meanwhile. */
+  rest(ms: Millis): Promise<void>;
+  /** `get pods -n default -o wide`: what kubectl would print. */
+  table(command: string): Promise<string>;
+  /** Everything that was written, in order, with its time. */
+  trace(): readonly string[];
+}
+
+const quietMsDefault: Millis = 20_000;
+const limitMsDefault: Millis = 15 * 60_000;
+
+export async function startSimCluster(options: SimClusterOptions = {}): Promise<SimCluster> {
+  await using stack = new AsyncDisposableStack();
+  const seed = options.seed ?? 1;
+  const universe = simUniverse(seed);
+  const { time } = universe;
+  const world = universe.machine('server');
+  const store = stack.use(memoryStore());
+  const history = stack.use(await historyOf(store, () => time.elapsed));
+  const invariants = invariantsOf(history);
+  const server = stack.use(
+    await time.host(() =>
+      startApiServer(world, {
+        kinds: allKinds,
+        store,
+        ranges: { clusterIps: '10.96.0.0/16', nodePorts: [30_000, 32_767] },
+        tokenKey: tokenKey(),
+        version,
+      }),
+    ),
+  );
+
+  const parts: Parts = { universe, server, invariants, faults: options.faults ?? {}, hooks: {} };
+  const running: { scheduler?: Scheduler } = {};
+  const schedulerOf = async (): Promise<void> => {
+    const life = newLife('scheduler');
+    running.scheduler = await startScheduler(
+      universe.machine('scheduler'),
+      connect(parts, userOf('system:kube-scheduler'), life),
+    );
+  };
+  parts.hooks = {
+    ...(options.dies ? { dies: options.dies } : {}),
+    died: (life) => {
+      if (!life.alive) return;
+      life.alive = false;
+      if (life.name === 'scheduler') void schedulerOf();
+      else if (controllers.names.includes(life.name)) controllers.crash(life.name);
+    },
+    wrote: (life, what, result) => {
+      if (!(result instanceof Error)) invariants.acknowledged(`${life.name}: ${what}`, result);
+    },
+    saw: (stream, kind, event, from) => invariants.saw(stream, kind, event, from),
+    host: (work) => time.host(work),
+  };
+  const controllers = startControllers(
+    universe.machine('controllers'),
+    {
+      read: connect(parts, userOf('system:kube-controller-manager'), newLife('controller-manager')),
+      as: (identity, name) => connect(parts, serviceAccountUser('kube-system', identity), newLife(name), identity),
+    },
+    {
+      kinds: allKinds,
+      rootCa: 'a simulated certificate',
+      ...(options.nodeMonitorGraceMs === undefined ? {} : { nodeMonitorGraceMs: options.nodeMonitorGraceMs }),
+    },
+  );
+  await time.drive(schedulerOf());
+  const nodes: SimNode[] = [];
+  for (const node of nodeOptions(options)) {
+    const user: User = userOf(`system:node:${node.name}`, 'system:nodes');
+    nodes.push(await time.drive(startSimNode(universe, node, (life) => connect(parts, user, life, 'kubelet'))));
+  }
+  const owned = stack.move();
+  const client = server.client(loopback, 'test');
+  const cluster: SimCluster = {
+    seed,
+    universe,
+    client,
+    controllers,
+    nodes,
+    invariants,
+    history,
+    node(name) {
+      const found = nodes.find((node) => node.name === name);
+      if (!found) throw new Error(`there is no node ${name}`);
+      return found;
+    },
+    run: (promise) => time.drive(promise),
+    advance: (ms) => time.advance(ms),
+    apply: (yaml) => time.drive(applyAll(client, yaml)),
+    async settle({ quietMs = quietMsDefault, limitMs = limitMsDefault } = {}) {
+      const end = time.elapsed + limitMs;
+      const began = time.elapsed;
+      for (;;) {
+        await time.advance(500);
+        invariants.check();
+        const quiet = time.elapsed - Math.max(history.movedAt, began) >= quietMs;
+        const idle = controllers.idle && (running.scheduler?.idle ?? false);
+        if (quiet && idle) return;
+        if (time.elapsed > end)
+          throw new Error(
+            `the cluster has not settled in ${limitMs} ms; the last change was ${history.lastMove}${idle ? '' : '; something is still at work'}`,
+          );
+      }
+    },
+    async rest(ms) {
+      const before = history.movedAt;
+      await time.advance(ms);
+      invariants.check();
+      if (history.movedAt !== before) throw new Error(`a settled cluster wrote: ${history.lastMove}`);
+    },
+    table: (command) => time.drive(tableFor(client, command, () => world.clock.now())),
+    trace: () => history.lines,
+    async [Symbol.asyncDispose]() {
+      const end = async (): Promise<void> => {
+        await Promise.all(nodes.map((node) => node[Symbol.asyncDispose]()));
+        await running.scheduler?.[Symbol.asyncDispose]();
+        await controllers[Symbol.asyncDispose]();
+        await owned.disposeAsync();
+      };
+      await time.drive(end());
+    },
+  };
+  await time.drive(Promise.all(nodes.map((node) => untilReady(client, node.name, time.clock.sleep))));
+  return cluster;
+}
+
+interface Parts {
+  readonly universe: SimUniverse;
+  readonly server: ApiServer;
+  readonly invariants: Invariants;
+  readonly faults: Faults;
+  hooks: Hooks;
+}
+
+const newLife = (name: string): Life => ({ name, alive: true, cut: false, writes: 0 });
+
+/** A client of `user` through the simulated network. */
+function connect(parts: Parts, user: User, life: Life, fieldManager = life.name): Client {
+  // The hooks are read at each call: they are set after the first clients exist.
+  const hooks: Hooks = {
+    dies: (each, what) => parts.hooks.dies?.(each, what),
+    died: (each) => parts.hooks.died?.(each),
+    wrote: (each, what, result) => parts.hooks.wrote?.(each, what, result),
+    saw: (stream, kind, event, from) => parts.hooks.saw?.(stream, kind, event, from),
+    host: (work) => parts.universe.time.host(work),
+  };
+  return faultyClient(parts.universe.machine(life.name), parts.server.client(user, fieldManager), {
+    life,
+    faults: parts.faults,
+    hooks,
+  });
+}
+
+function nodeOptions({ nodes = 1, images }: SimClusterOptions): readonly SimNodeOptions[] {
+  const list = typeof nodes === 'number' ? Array.from({ length: nodes }, () => ({})) : nodes;
+  return list.map((node: Partial<SimNodeOptions>, index) => ({
+    name: `node-${index + 1}`,
+    address: `192.0.2.${index + 1}`,
+    podCidr: `10.244.${index + 1}.0/24`,
+    ...(images ? { images } : {}),
+    ...node,
+  }));
+}
+
+function tokenKey() {
+  const pair = generateKeyPairSync('ec', {
+    namedCurve: 'P-256',
+    privateKeyEncoding: { type: 'pkcs8', format: 'pem' },
+    publicKeyEncoding: { type: 'spki', format: 'pem' },
+  });
+  return { ...pair, issuer: 'https://kubernetes.default.svc.cluster.local' };
+}
+
+const version = {
+  major: '1',
+  minor: '37',
+  gitVersion: 'v1.37.0+k8ts',
+  gitCommit: '',
+  gitTreeState: 'clean',
+  buildDate: '1970-01-01T00:00:00Z',
+  goVersion: '',
+  compiler: '',
+  platform: 'linux/amd64',
+};
+
+async function untilReady(client: Client, name: string, sleep: (ms: Millis) => Promise<void>): Promise<void> {
+  for (;;) {
+    const found = (await client.list(Node)).items.find(({ metadata }) => metadata.name === name);
+    const ready = found?.status.conditions?.some(({ type, status }) => type === 'Ready' && status === 'True');
+    if (ready && !found?.spec.taints?.length) return;
+    await sleep(100);
+  }
+}
+
+async function applyAll(client: Client, yaml: string): Promise<readonly AnyObject[]> {
+  const applied: AnyObject[] = [];
+  for (const document of parseYaml(yaml)) {
+    const object = document as { apiVersion: string; kind: string; metadata: { name: string; namespace?: string } };
+    const kind = allKinds.find(
+      (each) => apiVersionOf(each) === object.apiVersion && each.kind === object.kind && !each.storedAs,
+    );
+    if (!kind) throw new Error(`${object.apiVersion} ${object.kind} is not served`);
+    const { name, namespace = 'default' } = object.metadata;
+    const place = kind.scope === 'Namespaced' ? { namespace } : {};
+    const body = kind.scope === 'Namespaced' ? { ...object, metadata: { ...object.metadata, namespace } } : object;
+    applied.push(
+      (await client.patch(
+        kind,
+        name,
+        { type: 'apply', body },
+        { ...place, force: true, fieldManager: 'kubectl' },
+      )) as AnyObject,
+    );
+  }
+  return applied;
+}
+
+function resourceOf(word: string): AnyKind {
+  const wanted = word.toLowerCase();
+  const kind =
+    allKinds.find(
+      (each) => !each.storedAs && [each.plural, each.kind.toLowerCase(), ...(each.shortNames ?? [])].includes(wanted),
+    ) ?? kindByPlural('', 'v1', wanted);
+  if (!kind) throw new Error(`the server doesn't have a resource type "${word}"`);
+  return kind;
+}
+
+/** The part of `kubectl get` that stories need: a resource, a name, -n, -A, -l, -o wide. */
+async function tableFor(client: Client, command: string, now: () => Millis): Promise<string> {
+  const words = command.split(/\s+/).filter(Boolean);
+  if (words[0] === 'kubectl') words.shift();
+  if (words.shift() !== 'get') throw new Error(`${command}: only get is known here`);
+  const flags: { namespace?: string; all?: boolean; selector?: string; wide?: boolean } = { namespace: 'default' };
+  const names: string[] = [];
+  while (words.length > 0) {
+    const word = words.shift() as string;
+    if (word === '-n') flags.namespace = words.shift() ?? 'default';
+    else if (word === '-A') flags.all = true;
+    else if (word === '-l') flags.selector = words.shift() ?? '';
+    else if (word === '-o') flags.wide = words.shift() === 'wide';
+    else names.push(word);
+  }
+  const kind = resourceOf(names.shift() ?? '');
+  const place = kind.scope === 'Namespaced' && !flags.all ? { namespace: flags.namespace ?? 'default' } : {};
+  const { items } = await client.list(kind, {
+    ...place,
+    ...(flags.selector === undefined ? {} : { labelSelector: flags.selector }),
+  });
+  const objects = (items as readonly AnyObject[]).filter(
+    ({ metadata }) => names.length === 0 || names.includes(metadata.name),
+  );
+  if (objects.length === 0) return 'No resources found';
+  const table = tableOf(kind, objects, { now: now(), includeObject: 'None' });
+  const shown = table.columnDefinitions.flatMap(({ priority }, index) => (priority === 0 || flags.wide ? [index] : []));
+  const rows = [
+    [
+      ...(flags.all && kind.scope === 'Namespaced' ? ['NAMESPACE'] : []),
+      ...shown.map((index) => table.columnDefinitions[index]?.name.toUpperCase() ?? ''),
+    ],
+    ...table.rows.map(({ cells }, row) => [
+      ...(flags.all && kind.scope === 'Namespaced' ? [objects[row]?.metadata.namespace ?? ''] : []),
+      ...shown.map((index) => String(cells[index] ?? '<none>')),
+    ]),
+  ];
+  const widths = (rows[0] as string[]).map((_, column) => Math.max(...rows.map((row) => (row[column] ?? '').length)));
+  return rows
+    .map((row) =>
+      row
+        .map((cell, column) => cell.padEnd((widths[column] ?? 0) + 3))
+        .join('')
+        .trimEnd(),
+    )
+    .join('\n');
+}

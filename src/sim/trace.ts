@@ -1,0 +1,81 @@
+/**
+ * The history of a simulated cluster, read from its store: every change in order, who asked for it, and when the last one happened that was more than a heartbeat.
+ */
+import type { AnyObject } from '#meta/object-meta.ts';
+import type { Store, StoreEvent } from '#store/store.ts';
+import type { Millis } from '#world/world.ts';
+
+export interface Written {
+  readonly at: Millis;
+  readonly key: string;
+  readonly revision: number;
+  readonly before: AnyObject | undefined;
+  /** Undefined when it was deleted. */
+  readonly after: AnyObject | undefined;
+}
+
+export interface History extends Disposable {
+  /** `<ms> put|delete <key> @<revision>`. */
+  readonly lines: readonly string[];
+  /** When something other than leases, events and heartbeats was written last. */
+  readonly movedAt: Millis;
+  /** What that was. */
+  readonly lastMove: string;
+  listen(listener: (written: Written) => void): void;
+}
+
+const parse = (entry: { readonly value: Buffer } | undefined): AnyObject | undefined =>
+  entry && entry.value.length > 0 ? (JSON.parse(entry.value.toString('utf8')) as AnyObject) : undefined;
+
+export async function historyOf(store: Store, elapsed: () => Millis): Promise<History> {
+  const lines: string[] = [];
+  const listeners: ((written: Written) => void)[] = [];
+  let movedAt = 0;
+  let lastMove = '';
+  const watch = await store.watch('/', store.revision(), (events, revision) => {
+    for (const event of events) {
+      const written = read(event, revision, elapsed());
+      lines.push(`${written.at} ${event.type} ${written.key} @${revision}`);
+      if (!isHeartbeat(written)) {
+        movedAt = written.at;
+        lastMove = lines.at(-1) as string;
+      }
+      for (const listener of listeners) listener(written);
+    }
+  });
+  return {
+    lines,
+    get movedAt() {
+      return movedAt;
+    },
+    get lastMove() {
+      return lastMove;
+    },
+    listen: (listener) => void listeners.push(listener),
+    [Symbol.dispose]: () => watch[Symbol.dispose](),
+  };
+}
+
+const read = ({ type, entry, previous }: StoreEvent, revision: number, elapsed: Millis): Written => ({
+  at: Math.floor(elapsed),
+  key: entry.key,
+  revision,
+  before: parse(previous),
+  after: type === 'delete' ? undefined : parse(entry),
+});
+
+/** Leases, events, and nodes that say again what they said before. */
+export function isHeartbeat({ key, before, after }: Written): boolean {
+  if (key.startsWith('/registry/leases/') || key.startsWith('/registry/events/')) return true;
+  if (!key.startsWith('/registry/minions/') || !before || !after) return false;
+  return stable(before) === stable(after);
+}
+
+function stable(node: AnyObject): string {
+  const { status, spec } = node as AnyObject & {
+    spec: unknown;
+    status?: { conditions?: readonly { lastHeartbeatTime?: string }[] };
+  };
+  const conditions = status?.conditions?.map(({ lastHeartbeatTime: _h, ...rest }) => rest);
+  return JSON.stringify([spec, { ...status, conditions }]);
+}

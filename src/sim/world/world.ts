@@ -1,0 +1,87 @@
+/**
+ * A simulated machine: a World whose time, chance, disk and network come from a seed. Several machines share one time and one network; each has its own disk.
+ */
+import type { Log, LogFields, Processes, Random, World } from '#world/world.ts';
+import { simDisk, type SimDisk } from './disk.ts';
+import { simNetwork, type SimNetwork } from './network.ts';
+import { seededRandom } from './random.ts';
+import { virtualTime, type VirtualTime } from './time.ts';
+
+export interface SimWorld extends World {
+  readonly disk: SimDisk;
+  readonly network: SimNetwork;
+}
+
+export interface SimUniverse {
+  readonly time: VirtualTime;
+  readonly random: Random;
+  readonly network: SimNetwork;
+  /** A machine of this name. */
+  machine(name: string): SimWorld;
+  /** Everything that was logged, in order: `<ms> <machine> <level> <message> <fields>`. */
+  readonly logged: readonly string[];
+}
+
+const noProcesses = async (): Promise<never> => {
+  throw new Error('a simulated machine has no programs');
+};
+
+const processes: Processes = {
+  // Not root: nothing is mounted for real.
+  self: { pid: 1, uid: 1000, platform: 'linux', arch: 'x64' },
+  env: {},
+  run: noProcesses,
+  spawn: () => {
+    throw new Error('a simulated machine has no programs');
+  },
+  spawnPty: () => {
+    throw new Error('a simulated machine has no programs');
+  },
+  kill: () => false,
+  which: async () => undefined,
+  usage: () => ({ residentBytes: 0, cpuMs: 0 }),
+};
+
+/** Lines kept; the oldest go. */
+const loggedMax = 50_000;
+
+export function simUniverse(seed: number | string): SimUniverse {
+  const random = seededRandom(seed);
+  const time = virtualTime(random);
+  const network = simNetwork((ms, signal) => time.clock.sleep(ms, signal ? { signal } : {}));
+  const logged: string[] = [];
+  const logOf = (machine: string, more: LogFields): Log => {
+    const line =
+      (level: string) =>
+      (message: string, fields?: LogFields): void => {
+        if (logged.length >= loggedMax) logged.splice(0, loggedMax / 2);
+        logged.push(
+          `${Math.floor(time.elapsed)} ${machine} ${level} ${message} ${JSON.stringify({ ...more, ...fields })}`,
+        );
+      };
+    return {
+      debug: line('debug'),
+      info: line('info'),
+      warn: line('warn'),
+      error: line('error'),
+      with: (fields) => logOf(machine, { ...more, ...fields }),
+    };
+  };
+  return {
+    time,
+    random,
+    network,
+    logged,
+    machine: (name) => ({
+      clock: time.clock,
+      random,
+      disk: simDisk(() => time.clock.now(), {
+        '/etc/hosts': '127.0.0.1 localhost\n',
+        '/etc/resolv.conf': 'nameserver 192.0.2.53\n',
+      }),
+      network,
+      processes,
+      log: logOf(name, {}),
+    }),
+  };
+}
