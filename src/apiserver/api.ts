@@ -136,7 +136,8 @@ export class Api {
         version: kind.version,
         plural: kind.plural,
         namespace: call.namespace,
-        name: call.name,
+        // A watch of one object by field selector may be allowed by name, as at the edge.
+        name: call.name ?? /^metadata\.name=([^,=!]+)$/.exec(call.options.fieldSelector ?? '')?.[1],
         subresource: call.subresource,
       },
     };

@@ -28,8 +28,8 @@ export async function environmentSources(
   const secrets = new Map<string, Secret | undefined>();
   await Promise.all([
     node.servicesKnown,
-    ...[...configMapNames].map(async (name) => void configMaps.set(name, await sources.configMap(namespace, name))),
-    ...[...secretNames].map(async (name) => void secrets.set(name, await sources.secret(namespace, name))),
+    ...[...configMapNames].map(async (name) => void configMaps.set(name, await sources.configMap(pod, name))),
+    ...[...secretNames].map(async (name) => void secrets.set(name, await sources.secret(pod, name))),
   ]);
   return {
     pod,

@@ -85,7 +85,7 @@ export function imagePulls(world: World, runtime: ContainerRuntime, sources: Sou
 async function credentials(sources: Sources, pod: Pod): Promise<readonly RegistryAuth[]> {
   const found: RegistryAuth[] = [];
   for (const { name } of pod.spec.imagePullSecrets ?? []) {
-    const secret = name ? await sources.secret(pod.metadata.namespace ?? '', name) : undefined;
+    const secret = name ? await sources.secret(pod, name) : undefined;
     const text = secret?.data?.['.dockerconfigjson'] ?? secret?.data?.['.dockercfg'];
     if (text !== undefined) found.push(...parseDockerConfig(Buffer.from(text, 'base64').toString('utf8')));
   }

@@ -3,6 +3,7 @@
  * runtime, a probe or the clock says that something may have changed. Everything it needs to go on after a restart of the agent is in the runtime.
  */
 import { join } from 'node:path';
+import { deepEqual } from '#base/deep-equal.ts';
 import { isApiError } from '#meta/status.ts';
 import { parseTime } from '#meta/time.ts';
 import type { Container as ContainerSpec } from '#api/core/container.ts';
@@ -103,8 +104,19 @@ export class PodWorker {
 
   /** The pod changed in the API. */
   update(pod: Pod): void {
+    // The downward API shows labels and annotations.
+    if (!deepEqual(pod.metadata.labels, this.#pod.metadata.labels) || !deepEqual(pod.metadata.annotations, this.#pod.metadata.annotations)) this.#refreshAt = 0;
     this.#see(pod);
     if (pod.metadata.deletionTimestamp !== undefined) this.#interrupted.resolve();
+    this.wake();
+  }
+
+  /** An object that the pod's volumes or environment are made of has changed, or exists now. */
+  sourceChanged(): void {
+    this.#refreshAt = 0;
+    for (const [name, { reason }] of this.#failures) {
+      if (reason === 'CreateContainerConfigError' || reason === 'ContainerCreating') this.#backoffs.set(name, { failures: this.#backoffs.get(name)?.failures ?? 0, until: 0 });
+    }
     this.wake();
   }
 
@@ -557,7 +569,7 @@ export class PodWorker {
       this.#parts.world.log.info('a volume could not be refreshed', { pod: this.#label(), error: error.message });
       this.#refreshAt = picture.now + refreshMs / 4;
     }
-    return Math.max(1_000, this.#refreshAt - picture.now);
+    return Math.max(0, this.#refreshAt - picture.now);
   }
 
   /** Everything has ended. A pod that was deleted goes from the API; one that ran to its end stays to be read, with its logs. */

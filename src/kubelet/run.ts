@@ -65,9 +65,9 @@ export async function startKubelet(world: World, parts: { client: Client; runtim
     servicesKnown: services.synced,
     services: (namespace) => [...services.by('namespace', namespace), ...(namespace === 'default' ? [] : services.by('namespace', 'default'))],
   };
-  const sources = apiSources(world, client);
   const events = eventRecorder(world, client, { component: 'kubelet', host: options.nodeName });
   const workers = new Map<string, PodWorker>();
+  const sources = stack.use(apiSources(world, client, (uid) => workers.get(uid)?.sourceChanged()));
   const probes = stack.use(
     probeLoops(world, runtime, {
       changed: ({ pod }) => workers.get(pod.metadata.uid)?.wake(),

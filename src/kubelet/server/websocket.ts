@@ -33,7 +33,9 @@ export async function webSocketStreams(upgrade: HttpUpgrade, options: RemoteOpti
     throw new Error(`unable to upgrade: no supported subprotocol; one of ${protocols.join(', ')} is needed`);
   }
   const stdin = options.stdin ? new PassThrough() : undefined;
-  let resize: (columns: number, rows: number) => void = () => {};
+  // The first size often comes before the command stands.
+  let size: readonly [columns: number, rows: number] | undefined;
+  let resize: (columns: number, rows: number) => void = (...first) => (size = first);
   const output = (channel: number): Writable =>
     new Writable({
       write: (chunk: Buffer, _encoding, done) => {
@@ -68,7 +70,10 @@ export async function webSocketStreams(upgrade: HttpUpgrade, options: RemoteOpti
     stdin,
     stdout,
     stderr,
-    onResize: (listener) => (resize = listener),
+    onResize(listener) {
+      resize = listener;
+      if (size) listener(...size);
+    },
     onClose: (listener) => socket.on('close', listener),
     finish: (status) =>
       new Promise((resolve) => {

@@ -1,19 +1,19 @@
 /**
- * The objects that a pod's environment and volumes are made of, read from the API and kept for a moment, and the tokens of its ServiceAccount, renewed before
- * they expire. Nothing of it is ever logged.
+ * The objects that pods' environments and volumes are made of, each watched as long as a pod uses it, and the tokens of their ServiceAccounts, renewed before
+ * they expire. A kubelet may read single objects by name only, so each has a view of its own. Nothing of it is ever logged.
  */
 import { isApiError } from '#meta/status.ts';
+import type { AnyObject } from '#meta/object-meta.ts';
 import { parseTime } from '#meta/time.ts';
 import { ConfigMap } from '#api/core/configmap.ts';
 import type { Pod } from '#api/core/pod.ts';
 import { Secret } from '#api/core/secret.ts';
 import { ServiceAccount } from '#api/core/serviceaccount.ts';
 import type { AnyKind, Client } from '#client/client.ts';
+import { startView, type View } from '#client/view.ts';
 import type { ObjectOf } from '#schema/kind.ts';
 import type { Millis, World } from '#world/world.ts';
 
-/** How long an object that was read is believed: pods of one Deployment start together. */
-const believedMs: Millis = 1_000;
 /** A token is renewed after this part of its life, or a day. */
 const renewAfter = 0.8;
 const renewAfterMsMax: Millis = 24 * 60 * 60 * 1000;
@@ -23,39 +23,55 @@ interface Token {
   readonly renewAt: Millis;
 }
 
-export interface Sources {
-  configMap(namespace: string, name: string): Promise<ConfigMap | undefined>;
-  secret(namespace: string, name: string): Promise<Secret | undefined>;
+export interface Sources extends AsyncDisposable {
+  /** Undefined when there is none; the pod then hears of it when it comes. */
+  configMap(pod: Pod, name: string): Promise<ConfigMap | undefined>;
+  secret(pod: Pod, name: string): Promise<Secret | undefined>;
   token(pod: Pod, audience: string | undefined, expirationSeconds: number): Promise<string>;
   /** Forgets what belonged to a pod. */
   forget(pod: Pod): void;
 }
 
-export function apiSources(world: World, client: Client): Sources {
-  const objects = new Map<string, { readonly at: Millis; readonly value: Promise<unknown> }>();
+interface Watched {
+  readonly view: View<unknown>;
+  readonly users: Set<string>;
+}
+
+/** `changed` is called with the uid of every pod that uses an object, whenever that object changes. */
+export function apiSources(world: World, client: Client, changed: (podUid: string) => void): Sources {
+  const watched = new Map<string, Watched>();
+  const ending = new Set<Promise<void>>();
   const tokens = new Map<string, Token>();
 
-  const read = async <K extends AnyKind>(kind: K, namespace: string, name: string): Promise<ObjectOf<K> | undefined> => {
+  const read = async <K extends AnyKind>(kind: K, pod: Pod, name: string): Promise<ObjectOf<K> | undefined> => {
+    const { namespace = '', uid } = pod.metadata;
     const key = `${kind.plural}/${namespace}/${name}`;
-    const now = world.clock.monotonic();
-    const known = objects.get(key);
-    if (known && now - known.at < believedMs) return known.value as Promise<ObjectOf<K> | undefined>;
-    const value = client.get(kind, name, { namespace }).catch((error: unknown) => {
-      objects.delete(key);
+    const known = watched.get(key);
+    if (known) {
+      known.users.add(uid);
+      const object = known.view.hasSynced ? known.view.get(`${namespace}/${name}`) : undefined;
+      if (object !== undefined) return object as ObjectOf<K>;
+    }
+    // The first time, or the view has not heard of it yet: the API is asked itself.
+    const object = await client.get(kind, name, { namespace }).catch((error: unknown) => {
       if (isApiError(error, 'NotFound')) return undefined;
       throw error;
     });
-    objects.set(key, { at: now, value });
-    for (const [old, { at }] of objects) {
-      if (now - at < believedMs) break;
-      objects.delete(old);
+    if (!watched.has(key)) {
+      const users = new Set([uid]);
+      const view = startView(world, client, kind, { namespace, fieldSelector: `metadata.name=${name}` });
+      const seen = object?.metadata.resourceVersion;
+      view.onChange(({ now }) => {
+        if (now === undefined || (now as AnyObject).metadata.resourceVersion !== seen) for (const user of users) changed(user);
+      });
+      watched.set(key, { view: view as View<unknown>, users });
     }
-    return value as Promise<ObjectOf<K> | undefined>;
+    return object;
   };
 
   return {
-    configMap: (namespace, name) => read(ConfigMap, namespace, name),
-    secret: (namespace, name) => read(Secret, namespace, name),
+    configMap: (pod, name) => read(ConfigMap, pod, name),
+    secret: (pod, name) => read(Secret, pod, name),
     async token(pod, audience, expirationSeconds) {
       const { uid, namespace = '', name } = pod.metadata;
       const key = `${uid}/${audience ?? ''}/${expirationSeconds}`;
@@ -87,8 +103,17 @@ export function apiSources(world: World, client: Client): Sources {
         throw error;
       }
     },
-    forget(pod) {
-      for (const key of tokens.keys()) if (key.startsWith(`${pod.metadata.uid}/`)) tokens.delete(key);
+    forget({ metadata: { uid } }) {
+      for (const key of tokens.keys()) if (key.startsWith(`${uid}/`)) tokens.delete(key);
+      for (const [key, { view, users }] of watched) {
+        if (!users.delete(uid) || users.size > 0) continue;
+        watched.delete(key);
+        const end: Promise<void> = Promise.resolve(view[Symbol.asyncDispose]()).finally(() => void ending.delete(end));
+        ending.add(end);
+      }
+    },
+    async [Symbol.asyncDispose]() {
+      await Promise.all([...ending, ...[...watched.values()].map(({ view }) => view[Symbol.asyncDispose]())]);
     },
   };
 }

@@ -36,15 +36,18 @@ export type HostPaths = ReadonlyMap<string, string>;
 /** Makes or refreshes all volumes. Throws MountError with upstream's words for what is missing. */
 export async function prepareVolumes(context: VolumeContext, present: HostPaths = new Map()): Promise<HostPaths> {
   const paths = new Map<string, string>(present);
+  let failed: MountError | undefined;
   for (const volume of context.pod.spec.volumes ?? []) {
     // What stands already is only looked at again where its content follows the API.
     if (paths.has(volume.name) && !isLive(volume)) continue;
     try {
       paths.set(volume.name, await prepare(context, volume));
     } catch (cause) {
-      throw new MountError(`MountVolume.SetUp failed for volume "${volume.name}" : ${(cause as Error).message}`, { cause });
+      // The others are none the worse for it.
+      failed ??= new MountError(`MountVolume.SetUp failed for volume "${volume.name}" : ${(cause as Error).message}`, { cause });
     }
   }
+  if (failed) throw failed;
   return paths;
 }
 
@@ -56,18 +59,17 @@ const placeOf = (context: VolumeContext, plugin: string, name: string): string =
 
 async function prepare(context: VolumeContext, volume: Volume): Promise<string> {
   const { pod } = context;
-  const namespace = pod.metadata.namespace ?? '';
   const owner = pod.spec.securityContext?.fsGroup === undefined ? {} : { gid: pod.spec.securityContext.fsGroup };
   if (volume.emptyDir) return emptyDir(context, volume.name, volume.emptyDir);
   if (volume.hostPath) return hostPath(context, volume.hostPath);
   if (volume.configMap) {
     const { name = '', items, optional, defaultMode = 0o644 } = volume.configMap;
-    const files = await configMapFiles(context, namespace, { name, items, optional, mode: defaultMode });
+    const files = await configMapFiles(context, { name, items, optional, mode: defaultMode });
     return written(context, 'configmap', volume.name, files, owner);
   }
   if (volume.secret) {
     const { secretName = '', items, optional, defaultMode = 0o644 } = volume.secret;
-    const files = await secretFiles(context, namespace, { name: secretName, items, optional, mode: defaultMode });
+    const files = await secretFiles(context, { name: secretName, items, optional, mode: defaultMode });
     return written(context, 'secret', volume.name, files, owner);
   }
   if (volume.downwardAPI) {
@@ -170,8 +172,8 @@ interface KeyedSource {
   readonly mode: number;
 }
 
-async function configMapFiles({ sources }: VolumeContext, namespace: string, source: KeyedSource): Promise<Map<string, VolumeFile>> {
-  const object = await sources.configMap(namespace, source.name);
+async function configMapFiles({ sources, pod }: VolumeContext, source: KeyedSource): Promise<Map<string, VolumeFile>> {
+  const object = await sources.configMap(pod, source.name);
   if (!object && !source.optional) throw new Error(`configmap "${source.name}" not found`);
   const contents = new Map<string, Buffer>();
   for (const [key, value] of Object.entries(object?.data ?? {})) contents.set(key, Buffer.from(value));
@@ -179,8 +181,8 @@ async function configMapFiles({ sources }: VolumeContext, namespace: string, sou
   return chosen(contents, source);
 }
 
-async function secretFiles({ sources }: VolumeContext, namespace: string, source: KeyedSource): Promise<Map<string, VolumeFile>> {
-  const object = await sources.secret(namespace, source.name);
+async function secretFiles({ sources, pod }: VolumeContext, source: KeyedSource): Promise<Map<string, VolumeFile>> {
+  const object = await sources.secret(pod, source.name);
   if (!object && !source.optional) throw new Error(`secret "${source.name}" not found`);
   const contents = new Map(Object.entries(object?.data ?? {}).map(([key, value]) => [key, Buffer.from(value, 'base64')]));
   return chosen(contents, source);
@@ -216,17 +218,16 @@ function downwardFiles({ pod, fields, allocatable }: VolumeContext, items: reado
 }
 
 async function projectedFiles(context: VolumeContext, { sources = [], defaultMode = 0o644 }: NonNullable<Volume['projected']>): Promise<Map<string, VolumeFile>> {
-  const namespace = context.pod.metadata.namespace ?? '';
   const files = new Map<string, VolumeFile>();
   const add = (more: ReadonlyMap<string, VolumeFile>): void => more.forEach((file, path) => files.set(path, file));
   for (const source of sources) {
     if (source.configMap) {
       const { name = '', items, optional } = source.configMap;
-      add(await configMapFiles(context, namespace, { name, items, optional, mode: defaultMode }));
+      add(await configMapFiles(context, { name, items, optional, mode: defaultMode }));
     }
     if (source.secret) {
       const { name = '', items, optional } = source.secret;
-      add(await secretFiles(context, namespace, { name, items, optional, mode: defaultMode }));
+      add(await secretFiles(context, { name, items, optional, mode: defaultMode }));
     }
     if (source.downwardAPI) add(downwardFiles(context, source.downwardAPI.items ?? [], defaultMode));
     if (source.serviceAccountToken) {
