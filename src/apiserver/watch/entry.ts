@@ -13,7 +13,8 @@ import type { Revision } from '#store/store.ts';
 /** Decoded objects that are kept over all kinds: 8,192 pods of 10 kB are 80 MB at the very most. */
 const decodedMax = 8_192;
 
-const decoded = new Lru<Entry, AnyObject>({ limit: decodedMax });
+/** Entries that hold a decoded object, oldest first. One that was read since it was last looked at gets a second chance. */
+const holders = new Set<Entry>();
 
 /** Watch frames that are kept: an event goes to all its streams within a few turns. */
 const framesMax = 512;
@@ -30,6 +31,8 @@ export class Entry {
   readonly bytes: Buffer;
   readonly namespace: string | undefined;
   readonly name: string;
+  #object: AnyObject | undefined;
+  #used = false;
   #labels: Readonly<Record<string, string>> | undefined;
 
   constructor(
@@ -49,11 +52,8 @@ export class Entry {
 
   /** Frozen, shared by all readers. */
   get object(): AnyObject {
-    const known = decoded.get(this);
-    if (known) return known;
-    const object = deepFreeze(JSON.parse(this.bytes.toString('utf8')) as AnyObject);
-    decoded.set(this, object);
-    return object;
+    this.#used = true;
+    return this.#object ?? this.remember(deepFreeze(JSON.parse(this.bytes.toString('utf8')) as AnyObject));
   }
 
   get labels(): Readonly<Record<string, string>> {
@@ -75,9 +75,24 @@ export class Entry {
     return Buffer.concat([frameHeads[type], this.bytes, newline]);
   }
 
-  /** Seeds the decoded cache with what a writer already has. */
-  remember(object: AnyObject): void {
-    decoded.set(this, object);
+  /** Keeps the decoded object, which a writer has already. It must be frozen. */
+  remember(object: AnyObject): AnyObject {
+    this.#object = object;
+    holders.add(this);
+    if (holders.size > decodedMax) Entry.#forgetOne();
+    return object;
+  }
+
+  static #forgetOne(): void {
+    for (const holder of holders) {
+      holders.delete(holder);
+      if (!holder.#used) {
+        holder.#object = undefined;
+        return;
+      }
+      holder.#used = false;
+      holders.add(holder);
+    }
   }
 }
 
