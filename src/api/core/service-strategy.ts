@@ -99,9 +99,11 @@ function keepAllocated(spec: ServiceSpec, old: ServiceSpec): ServiceSpec {
 function dropForType(spec: ServiceSpec, old: ServiceSpec): ServiceSpec {
   const out: Writable<ServiceSpec> = { ...spec };
   const kept = (key: keyof ServiceSpec): boolean => deepEqual(spec[key], old[key]);
-  if (needsClusterIP(old) && !needsClusterIP(spec) && kept('clusterIP') && kept('clusterIPs')) {
-    delete out.clusterIP;
-    delete out.clusterIPs;
+  if (needsClusterIP(old) && !needsClusterIP(spec)) {
+    if (kept('clusterIP') && kept('clusterIPs')) {
+      delete out.clusterIP;
+      delete out.clusterIPs;
+    }
     if (kept('ipFamilies')) delete out.ipFamilies;
     if (kept('ipFamilyPolicy')) delete out.ipFamilyPolicy;
   }
