@@ -36,7 +36,8 @@ export async function containerConfig(inputs: ConfigInputs): Promise<ContainerCo
   const hostname = environment.some(({ name }) => name === 'HOSTNAME') ? environment : [...environment, { name: 'HOSTNAME', value: pod.spec.hostNetwork ? inputs.nodeName : hostnameOf(pod) }];
   const terminationFile = join(inputs.podDirectory, 'containers', container.name, `${attempt}.termination`);
   await world.disk.makeDirectory(join(inputs.podDirectory, 'containers', container.name), { mode: 0o755 });
-  await world.disk.write(terminationFile, '', { mode: 0o666 });
+  await world.disk.remove(terminationFile);
+  await world.disk.append(terminationFile, '');
   await world.disk.chmod(terminationFile, 0o666);
   const messagePath = container.terminationMessagePath;
   return {

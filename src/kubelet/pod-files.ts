@@ -90,11 +90,13 @@ export async function writePodFiles(
     ['/etc/resolv.conf', resolvConf(pod, dns)],
     ['/etc/hostname', `${hostnameOf(pod)}\n`],
   ];
-  const paths = new Map<string, string>();
-  for (const [path, content] of files) {
+  const written = files.map(async ([path, content]): Promise<readonly [string, string]> => {
     const file = join(place, path.slice('/etc/'.length));
-    if ((await world.disk.readText(file)) !== content) await world.disk.write(file, content, { mode: 0o644 });
-    paths.set(path, file);
-  }
-  return paths;
+    const present = await world.disk.readText(file);
+    // New ones need not survive a power cut, which the pod would not survive either: no waiting for the disk.
+    if (present === undefined) await world.disk.append(file, content);
+    else if (present !== content) await world.disk.write(file, content, { mode: 0o644 });
+    return [path, file];
+  });
+  return new Map(await Promise.all(written));
 }

@@ -579,6 +579,7 @@ export class PodWorker {
     if (!deleted) {
       if (this.#volumesReleased) return;
       await removeVolumes(world, join(node.podDirectory(this.uid), 'volumes'));
+      sources.forget(this.#pod);
       this.#volumesReleased = true;
       return;
     }

@@ -29,7 +29,9 @@ export async function writeAtomically(world: World, directory: string, files: Re
     const target = join(fresh, path);
     if (!target.startsWith(`${fresh}/`)) throw new Error(`the path ${path} leaves its volume`);
     await disk.makeDirectory(dirname(target), { mode: 0o755 });
-    await disk.write(target, file.content, { mode: owner.gid === undefined ? file.mode : file.mode | 0o440 });
+    // The directory is new and nobody sees it yet; what a power cut leaves of it is written again with the pod.
+    await disk.append(target, file.content);
+    await disk.chmod(target, owner.gid === undefined ? file.mode : file.mode | 0o440);
     if (owner.uid !== undefined || owner.gid !== undefined) await disk.chown(target, owner.uid ?? 0, owner.gid ?? 0);
   }
   const temporary = join(directory, '..data_tmp');
