@@ -90,8 +90,8 @@ export interface Reply {
 }
 
 /** The same with a port on loopback. */
-export async function testWire(): Promise<TestWire> {
-  const api = await testApi();
+export async function testWire(options: { readonly store?: Store } = {}): Promise<TestWire> {
+  const api = await testApi(options);
   const pki = await testPki();
   const http: HttpServer = await api.server.serve(
     { host: '127.0.0.1', port: 0 },
