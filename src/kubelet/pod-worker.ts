@@ -590,7 +590,7 @@ export class PodWorker {
     await removeVolumes(world, node.podDirectory(uid));
     await world.disk.remove(join(node.logDirectory, `${namespace}_${name}_${uid}`), { recursive: true });
     sources.forget(this.#pod);
-    probes.keepOnly(new Set([...probes.results.keys()].filter((id) => !picture.containers.some((container) => container.id === id))));
+    probes.keepOnly(new Set([...probes.watched()].filter((id) => !picture.containers.some((container) => container.id === id))));
     if (!this.#orphaned) {
       try {
         await client.delete(Pod, name, { namespace, gracePeriodSeconds: 0, preconditions: { uid } });

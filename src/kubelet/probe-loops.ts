@@ -24,6 +24,8 @@ export interface ProbeLoops extends AsyncDisposable {
   readonly results: ReadonlyMap<string, ProbeResults>;
   /** Starts the loops of a running container, once. `seed` is what an earlier agent had found. */
   watch(target: ProbeTarget, seed?: ProbeResults): void;
+  /** The containers that have loops now. */
+  watched(): ReadonlySet<string>;
   /** Ends the loops of containers that are not among these. */
   keepOnly(containerIds: ReadonlySet<string>): void;
 }
@@ -111,6 +113,7 @@ export function probeLoops(world: World, runtime: ContainerRuntime, reports: Pro
       });
       running.set(id, { stop, done });
     },
+    watched: () => new Set(running.keys()),
     keepOnly(containerIds) {
       for (const [id, { stop }] of running) {
         if (containerIds.has(id)) continue;

@@ -110,9 +110,13 @@ export async function startKubelet(world: World, parts: { client: Client; runtim
     });
   };
   const keepProbes = (): void => {
-    void runtime.containers().then((containers) =>
-      probes.keepOnly(new Set(containers.filter(({ state }) => state === 'running').map(({ id }) => id))),
-    );
+    const before = probes.watched();
+    void runtime.containers().then((containers) => {
+      // Loops that began while the runtime was asked are of containers its answer does not show yet.
+      const begun = [...probes.watched()].filter((id) => !before.has(id));
+      const alive = containers.filter(({ state }) => state === 'running').map(({ id }) => id);
+      probes.keepOnly(new Set([...alive, ...begun]));
+    });
   };
   stack.use(
     pods.onChange(({ old, now }) => {

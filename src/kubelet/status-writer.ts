@@ -26,6 +26,8 @@ export class StatusWriter {
   readonly #options: StatusWriterOptions;
   #wanted: PodStatus | undefined;
   #running: Promise<void> | undefined;
+  /** Turned off by the writing loop itself as it ends: a status shown a moment later starts a new one. */
+  #busy = false;
 
   constructor(world: World, client: Client, options: StatusWriterOptions) {
     this.#world = world;
@@ -35,14 +37,16 @@ export class StatusWriter {
 
   /** From now on the API is to show this. */
   show(status: PodStatus): void {
-    if (!this.#running && patchOf(this.#options.pod().status, status) === undefined) return;
+    if (!this.#busy && patchOf(this.#options.pod().status, status) === undefined) return;
     this.#wanted = status;
-    this.#running ??= this.#write().finally(() => (this.#running = undefined));
+    if (this.#busy) return;
+    this.#busy = true;
+    this.#running = this.#write();
   }
 
   /** Resolves when everything shown so far is written, or when the writer was stopped. */
   async flushed(): Promise<void> {
-    while (this.#running && !this.#options.signal.aborted) await this.#running;
+    while (this.#busy && !this.#options.signal.aborted) await this.#running;
   }
 
   async #write(): Promise<void> {
@@ -67,6 +71,7 @@ export class StatusWriter {
         delayMs = Math.min(delayMs * 2, retryMsMax);
       }
     }
+    this.#busy = false;
   }
 }
 
