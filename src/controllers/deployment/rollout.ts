@@ -5,7 +5,6 @@
 import type { Deployment } from '#api/apps/deployment.ts';
 import type { ReplicaSet } from '#api/apps/replicaset.ts';
 import {
-  availableReplicas,
   byAge,
   desiredAnnotation,
   fenceposts,
@@ -54,7 +53,9 @@ function shrinkOld(deployment: Deployment, now: ReplicaSet, old: readonly Replic
     left.set(rs, rs.spec.replicas - drop);
     spare -= drop;
   }
-  let healthy = availableReplicas([...old, now]) - least;
+  // A status may still count pods that an earlier step has given up: they are no reserve.
+  const serving = (rs: ReplicaSet): number => Math.min(rs.spec.replicas, rs.status?.availableReplicas ?? 0);
+  let healthy = [...old, now].reduce((sum, rs) => sum + Math.min(left.get(rs) ?? Infinity, serving(rs)), 0) - least;
   for (const rs of byAge(old)) {
     if (healthy <= 0) break;
     const drop = Math.min(left.get(rs) ?? 0, healthy);
