@@ -78,6 +78,8 @@ class ObjectView<T extends AnyObject> implements View<T> {
   readonly #stop = new AbortController();
   readonly #running: Promise<void>;
   #revision = 0;
+  /** Where a broken watch goes on; an older place would show the past again. Undefined: list anew. */
+  #from: string | undefined;
   #markSynced: () => void = () => {};
   hasSynced = false;
   readonly synced: Promise<void>;
@@ -127,22 +129,24 @@ class ObjectView<T extends AnyObject> implements View<T> {
   async #run(): Promise<void> {
     const { signal } = this.#stop;
     let backoffMs = backoffMsMin;
-    let from: string | undefined;
     while (!signal.aborted) {
+      const before = this.#from;
       try {
-        if (from === undefined) {
-          from = await this.#list(signal);
+        if (this.#from === undefined) {
+          this.#from = await this.#list(signal);
           this.hasSynced = true;
           this.#markSynced();
         }
         const started = this.#world.clock.monotonic();
-        from = await this.#watch(from, signal);
+        await this.#watch(this.#from, signal);
         backoffMs = backoffMsMin;
         // A stream that ends at once, again and again, must not become a busy loop.
         if (this.#world.clock.monotonic() - started > backoffMs) continue;
       } catch (error) {
         if (signal.aborted) return;
-        if (isApiError(error, 'Expired', 'Gone')) from = undefined;
+        // A stream that brought something was a good one.
+        if (this.#from !== before) backoffMs = backoffMsMin;
+        if (isApiError(error, 'Expired', 'Gone')) this.#from = undefined;
         else if (!isApiError(error, 'ServiceUnavailable')) {
           this.#world.log.warn('a view lost its watch', { resource: this.#kind.plural, error: String(error) });
         }
@@ -187,8 +191,7 @@ class ObjectView<T extends AnyObject> implements View<T> {
     return revision;
   }
 
-  async #watch(from: string, signal: AbortSignal): Promise<string> {
-    let last = from;
+  async #watch(from: string, signal: AbortSignal): Promise<void> {
     const events = this.#client.watch(this.#kind, { ...this.#scope(), resourceVersion: from, bookmarks: true, signal });
     for await (const event of events) {
       if (event.type === 'ERROR') {
@@ -197,14 +200,14 @@ class ObjectView<T extends AnyObject> implements View<T> {
           event.object.message ?? 'the watch failed',
         );
       }
-      last = event.object.metadata.resourceVersion;
+      const revision = event.object.metadata.resourceVersion;
       if (event.type !== 'BOOKMARK') {
         const object = event.object as T;
         this.#set(keyOf(object), event.type === 'DELETED' ? undefined : object);
       }
-      this.#reach(last);
+      this.#from = revision;
+      this.#reach(revision);
     }
-    return last;
   }
 
   #reach(revision: string): void {
