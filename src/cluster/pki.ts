@@ -2,10 +2,8 @@
  * The cluster's own certificate authority and every identity it gives out: ECDSA P-256, one key pair for each component and node, files of mode 0600.
  * Who is who follows https://kubernetes.io/docs/setup/best-practices/certificates/.
  */
-import 'reflect-metadata';
-import { webcrypto } from 'node:crypto';
+import { webcrypto, X509Certificate } from 'node:crypto';
 import { join } from 'node:path';
-import * as x509 from '@peculiar/x509';
 import type { TlsIdentity, World } from '#world/world.ts';
 
 const algorithm = { name: 'ECDSA', namedCurve: 'P-256', hash: 'SHA-256' } as const;
@@ -15,7 +13,13 @@ const leafDays = 365;
 /** A leaf with less than this left is made anew at the next start. */
 const renewDays = 30;
 
-x509.cryptoProvider.set(webcrypto as unknown as Parameters<typeof x509.cryptoProvider.set>[0]);
+/** Loaded only when something is to be signed: a start that finds everything in place does without it. */
+async function signing() {
+  await import('reflect-metadata');
+  const x509 = await import('@peculiar/x509');
+  x509.cryptoProvider.set(webcrypto as unknown as Parameters<typeof x509.cryptoProvider.set>[0]);
+  return x509;
+}
 
 export interface Authority extends TlsIdentity {
   /** Makes an identity, or answers the one on disk while it is valid and says the same. */
@@ -35,19 +39,20 @@ export async function openAuthority(world: World, directory: string): Promise<Au
   await world.disk.makeDirectory(directory, { mode: 0o700 });
   const kept = await readPair(world, directory, 'ca');
   const pair = kept ?? (await makeAuthority(world, directory));
-  const certificate = new x509.X509Certificate(pair.cert);
-  const key = await importKey(pair.key);
   return {
     ...pair,
     issue: async (name, request) => {
       const present = await readPair(world, directory, name);
       if (present && isCurrent(world, present.cert, request)) return present;
+      const x509 = await signing();
+      const certificate = new x509.X509Certificate(pair.cert);
+      const key = await importKey(pair.key);
       const keys = (await webcrypto.subtle.generateKey(algorithm, true, ['sign', 'verify'])) as webcrypto.CryptoKeyPair;
       const now = world.clock.now();
-      const usages: x509.ExtendedKeyUsageType[] = [];
+      const usages: string[] = [];
       if (request.usage !== 'server') usages.push(x509.ExtendedKeyUsage.clientAuth);
       if (request.usage !== 'client') usages.push(x509.ExtendedKeyUsage.serverAuth);
-      const names: x509.JsonGeneralNames = [
+      const names = [
         ...(request.dnsNames ?? []).map((value) => ({ type: 'dns' as const, value })),
         ...(request.ipAddresses ?? []).map((value) => ({ type: 'ip' as const, value })),
       ];
@@ -98,6 +103,7 @@ export async function openTokenKey(
 async function makeAuthority(world: World, directory: string): Promise<TlsIdentity> {
   const keys = (await webcrypto.subtle.generateKey(algorithm, true, ['sign', 'verify'])) as webcrypto.CryptoKeyPair;
   const now = world.clock.now();
+  const x509 = await signing();
   const certificate = await x509.X509CertificateGenerator.createSelfSigned({
     serialNumber: serial(world),
     name: 'CN=kubernetes',
@@ -122,19 +128,19 @@ async function makeAuthority(world: World, directory: string): Promise<TlsIdenti
 
 /** A certificate that still has time and names the same things. */
 function isCurrent(world: World, pemText: string, request: CertificateRequest): boolean {
-  const certificate = new x509.X509Certificate(pemText);
-  if (certificate.notAfter.getTime() - world.clock.now() < renewDays * dayMs) return false;
-  if (certificate.subject !== new x509.Name(subjectOf(request)).toString()) return false;
-  const names = certificate.getExtension(x509.SubjectAlternativeNameExtension)?.names.toJSON() ?? [];
-  const present = names.map(({ type, value }) => `${type}:${value}`).toSorted();
+  const certificate = new X509Certificate(pemText);
+  if (certificate.validToDate.getTime() - world.clock.now() < renewDays * dayMs) return false;
+  const subject = [...(request.organizations ?? []).map((name) => `O=${name}`), `CN=${request.commonName}`];
+  if (certificate.subject !== subject.join('\n')) return false;
+  const present = (certificate.subjectAltName ?? '').split(', ').filter(Boolean).toSorted();
   const wanted = [
-    ...(request.dnsNames ?? []).map((name) => `dns:${name}`),
-    ...(request.ipAddresses ?? []).map((ip) => `ip:${ip}`),
+    ...(request.dnsNames ?? []).map((name) => `DNS:${name}`),
+    ...(request.ipAddresses ?? []).map((ip) => `IP Address:${ip}`),
   ].toSorted();
   return present.join() === wanted.join();
 }
 
-const subjectOf = ({ commonName, organizations = [] }: CertificateRequest): x509.JsonName => [
+const subjectOf = ({ commonName, organizations = [] }: CertificateRequest) => [
   ...organizations.map((organization) => ({ O: [organization] })),
   { CN: [commonName] },
 ];
