@@ -40,7 +40,7 @@ export function wholeTable(
     '  map sizes { type mark : verdict; }',
     '  map sticky-ids { type mark . mark : mark; }',
     '  map sticky { type mark . mark : ipv4_addr . inet_service; }',
-    `  map affinity { type ipv4_addr . mark : mark; flags dynamic,timeout; timeout 24h; size ${affinityMax}; }`,
+    `  map affinity { type mark . ipv4_addr : mark; flags dynamic,timeout; timeout 24h; size ${affinityMax}; }`,
     '  set cluster-ips { type ipv4_addr; }',
     '  set hairpin { type ipv4_addr . ipv4_addr; }',
     '  set firewalled { type ipv4_addr . inet_proto . inet_service; }',
@@ -110,11 +110,11 @@ export function sizeChains(table: string, size: number): readonly string[] {
  */
 export function affinityChain(table: string, seconds: number): readonly string[] {
   const chain = `affinity-${seconds}`;
-  const remember = `update @affinity { ip saddr . ${pool} timeout ${seconds}s : meta mark }`;
+  const remember = `update @affinity { ${pool} . ip saddr timeout ${seconds}s : meta mark }`;
   const translate = `dnat to ${pool} . meta mark map @sticky`;
   return [
     `add chain ip ${table} ${chain}`,
-    `add rule ip ${table} ${chain} meta l4proto ${ports} meta mark set ip saddr . ${pool} map @affinity ${remember} ${translate}`,
+    `add rule ip ${table} ${chain} meta l4proto ${ports} meta mark set ${pool} . ip saddr map @affinity ${remember} ${translate}`,
     `add rule ip ${table} ${chain} ${pool} vmap @sizes`,
     `add rule ip ${table} ${chain} meta mark set ${pool} . meta mark map @sticky-ids`,
     `add rule ip ${table} ${chain} meta l4proto ${ports} ${remember} ${translate}`,
