@@ -9,7 +9,8 @@ import { spdyDictionary } from './spdy-dictionary.ts';
 
 const types = { synStream: 1, synReply: 2, rstStream: 3, settings: 4, ping: 6, goAway: 7, headers: 8, windowUpdate: 9 } as const;
 const finFlag = 1;
-const frameBytesMax = 16 * 1024 * 1024;
+/** Clients write 32 kB at a time; the format allows 16 MiB. */
+const frameBytesMax = 1024 * 1024;
 const streamsMax = 4_096;
 const headerBytesMax = 64 * 1024;
 const dataBytesMax = 32 * 1024;
