@@ -8,10 +8,11 @@ import { join } from 'node:path';
 import { allKinds } from '#api/kinds.ts';
 import { ServiceAccount } from '#api/core/serviceaccount.ts';
 import { startApiServer, type ApiServer } from '#apiserver/server.ts';
-import { loopback } from '#apiserver/user.ts';
+import { loopback, serviceAccountUser, userOf } from '#apiserver/user.ts';
 import type { Client } from '#client/client.ts';
 import { clientTools, toolsDirectory } from '#cluster/client-tools.ts';
 import { writeKubeconfig } from '#cluster/kubeconfig.ts';
+import { startControllers } from '#controllers/all.ts';
 import { openAuthority, openTokenKey, type Authority } from '#cluster/pki.ts';
 import { memoryStore } from '#store/memory.ts';
 import { openSqliteStore } from '#store/sqlite/sqlite-store.ts';
@@ -57,10 +58,7 @@ const runMsMax = 60_000;
 
 /** Starts it. The ServiceAccount `default` stands in the namespace default, as its controller would make it. */
 export async function wireCluster(
-  options: {
-    readonly store?: 'memory' | 'sqlite';
-    readonly controllers?: (world: World, client: Client) => AsyncDisposable;
-  } = {},
+  options: { readonly store?: 'memory' | 'sqlite'; readonly controllers?: boolean } = {},
 ): Promise<WireCluster> {
   await using stack = new AsyncDisposableStack();
   const world = nodeWorld();
@@ -99,8 +97,13 @@ export async function wireCluster(
   const kubeconfig = join(directory, 'kubeconfig');
   await writeKubeconfig(world, kubeconfig, { name: 'wire', server: url, ca: authority.cert, identity: admin });
   const client = server.client(loopback, 'wire-test');
-  if (options.controllers) stack.use(options.controllers(world, client));
-  else await client.create(ServiceAccount, { metadata: { name: 'default', namespace: 'default' } });
+  if (options.controllers) {
+    const as = (identity: string): Client =>
+      server.client(serviceAccountUser('kube-system', identity), `kube-controller-manager`);
+    const read = server.client(userOf('system:kube-controller-manager'), 'kube-controller-manager');
+    stack.use(startControllers(world, { read, as }, { kinds: allKinds, rootCa: authority.cert }));
+    await accountOf(world, client);
+  } else await client.create(ServiceAccount, { metadata: { name: 'default', namespace: 'default' } });
 
   const run = (
     program: string,
@@ -144,6 +147,16 @@ export async function wireCluster(
     },
     [Symbol.asyncDispose]: () => owned.disposeAsync(),
   };
+}
+
+/** The controllers make the ServiceAccount `default` in their own time. */
+async function accountOf(world: World, client: Client): Promise<void> {
+  for (let tries = 0; tries < 400; tries++) {
+    const { items } = await client.list(ServiceAccount, { namespace: 'default' });
+    if (items.length > 0) return;
+    await world.clock.sleep(25);
+  }
+  throw new Error('the ServiceAccount default never came');
 }
 
 /** A small Deployment, changed by `edit` lines of sed's kind in the tests themselves. */
