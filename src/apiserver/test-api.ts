@@ -90,11 +90,13 @@ export interface Reply {
 }
 
 /** The same with a port on loopback. */
-export async function testWire(options: { readonly store?: Store } = {}): Promise<TestWire> {
+export async function testWire(
+  options: { readonly store?: Store; readonly port?: number; readonly pki?: TestPki } = {},
+): Promise<TestWire> {
   const api = await testApi(options);
-  const pki = await testPki();
+  const pki = options.pki ?? (await testPki());
   const http: HttpServer = await api.server.serve(
-    { host: '127.0.0.1', port: 0 },
+    { host: '127.0.0.1', port: options.port ?? 0 },
     { ...(await pki.server()), clientCa: pki.ca },
   );
   const admin = await pki.client({ commonName: 'admin', organizations: ['system:masters'] });
@@ -116,6 +118,7 @@ export async function testWire(options: { readonly store?: Store } = {}): Promis
       });
       const bytes = await response.bytes();
       const isJson =
+        !path.includes('watch=true') &&
         String(response.headers['content-type']).startsWith('application/json') &&
         !response.headers['content-encoding'];
       return {
