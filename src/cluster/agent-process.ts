@@ -6,9 +6,11 @@ import { dirname } from 'node:path';
 import { clientOf } from '#client/client-of.ts';
 import { httpTransport } from '#client/http/transport.ts';
 import type { Client } from '#client/client.ts';
+import { startDns } from '#dns/run.ts';
 import { openImageStore } from '#images/image-store.ts';
 import { ensureDemoImages } from '#images/demo.ts';
 import { openOciRuntime } from '#kubelet/oci/runtime.ts';
+import { parseResolvConf } from '#kubelet/pod-files.ts';
 import { startKubelet } from '#kubelet/run.ts';
 import { startProxy } from '#proxy/run.ts';
 import { startApiForward } from '#network/api-forward.ts';
@@ -98,6 +100,16 @@ export async function startAgentProcess(
         podCidr: node.podCidr,
         apiAddress: { ip: node.address, port: defaults.apiPort },
         ownAddresses: [dnsIp],
+      }),
+    );
+    stack.use(
+      await startDns(world, clientAs(own.dns, 'coredns'), {
+        listen: [
+          { host: dnsIp, port: 53 },
+          { host: node.address, port: 53 },
+        ],
+        clusterDomain: configuration.clusterDomain,
+        upstreams: parseResolvConf((await world.disk.readText('/etc/resolv.conf')) ?? '').servers,
       }),
     );
     await proxy.synced;
