@@ -358,7 +358,7 @@ const controllers: Readonly<Record<string, readonly Rule[]>> = {
 };
 
 /** A controller's own identity: the short name under `system:controller:`. */
-export type ControllerName = keyof typeof controllers & string;
+export type ControllerName = keyof typeof controllers;
 
 export const defaultRoles: readonly DefaultRole[] = [
   ...roles,

@@ -161,7 +161,7 @@ function covers(owner: Rule, one: Rule): boolean {
   const url = one.nonResourceURLs?.[0];
   if (url !== undefined) return urlMatches(owner.nonResourceURLs, url);
   if (!holds(owner.apiGroups, one.apiGroups?.[0] as string)) return false;
-  const [plural, subresource] = (one.resources?.[0] as string).split('/') as [string, string | undefined];
+  const [plural, subresource] = (one.resources?.[0] ?? '').split('/') as [string, string | undefined];
   if (
     plural === '*' && !subresource
       ? !owner.resources?.includes('*')
