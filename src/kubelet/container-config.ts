@@ -33,7 +33,9 @@ export async function containerConfig(inputs: ConfigInputs): Promise<ContainerCo
   const { world, pod, container, attempt, image } = inputs;
   const environment = environmentOf(container, inputs.environment);
   const known = new Map(environment.map(({ name, value }) => [name, value]));
-  const hostname = environment.some(({ name }) => name === 'HOSTNAME') ? environment : [...environment, { name: 'HOSTNAME', value: pod.spec.hostNetwork ? inputs.nodeName : hostnameOf(pod) }];
+  const hostname = environment.some(({ name }) => name === 'HOSTNAME')
+    ? environment
+    : [...environment, { name: 'HOSTNAME', value: pod.spec.hostNetwork ? inputs.nodeName : hostnameOf(pod) }];
   const terminationFile = join(inputs.podDirectory, 'containers', container.name, `${attempt}.termination`);
   await world.disk.makeDirectory(join(inputs.podDirectory, 'containers', container.name), { mode: 0o755 });
   await world.disk.remove(terminationFile);
@@ -56,7 +58,12 @@ export async function containerConfig(inputs: ConfigInputs): Promise<ContainerCo
     stdin: container.stdin ?? false,
     stdinOnce: container.stdinOnce ?? false,
     tty: container.tty ?? false,
-    logPath: join(inputs.logDirectory, `${pod.metadata.namespace}_${pod.metadata.name}_${pod.metadata.uid}`, container.name, `${attempt}.log`),
+    logPath: join(
+      inputs.logDirectory,
+      `${pod.metadata.namespace}_${pod.metadata.name}_${pod.metadata.uid}`,
+      container.name,
+      `${attempt}.log`,
+    ),
     resources: containerResources(container, pod, inputs.memoryCapacity),
     security: securityOf(pod, container, image),
     labels: {
@@ -74,16 +81,30 @@ export async function containerConfig(inputs: ConfigInputs): Promise<ContainerCo
   };
 }
 
-async function mountsOf({ world, container, volumes, podFiles }: ConfigInputs, known: ReadonlyMap<string, string>): Promise<Mount[]> {
+async function mountsOf(
+  { world, container, volumes, podFiles }: ConfigInputs,
+  known: ReadonlyMap<string, string>,
+): Promise<Mount[]> {
   const mounts: Mount[] = [];
   const taken = new Set<string>();
   for (const mount of container.volumeMounts ?? []) {
     const volume = volumes.get(mount.name);
-    if (volume === undefined) throw new ConfigError(`cannot find volume "${mount.name}" to mount into container "${container.name}"`);
+    if (volume === undefined)
+      throw new ConfigError(`cannot find volume "${mount.name}" to mount into container "${container.name}"`);
     const subPath = mount.subPathExpr === undefined ? (mount.subPath ?? '') : expand(mount.subPathExpr, known);
-    const propagation = mount.mountPropagation === 'Bidirectional' ? 'rshared' : mount.mountPropagation === 'HostToContainer' ? 'rslave' : 'private';
+    const propagation =
+      mount.mountPropagation === 'Bidirectional'
+        ? 'rshared'
+        : mount.mountPropagation === 'HostToContainer'
+          ? 'rslave'
+          : 'private';
     const path = mount.mountPath.startsWith('/') ? mount.mountPath : `/${mount.mountPath}`;
-    mounts.push({ hostPath: await mountedPath(world, mount, volume, subPath), containerPath: path, readOnly: mount.readOnly ?? false, propagation });
+    mounts.push({
+      hostPath: await mountedPath(world, mount, volume, subPath),
+      containerPath: path,
+      readOnly: mount.readOnly ?? false,
+      propagation,
+    });
     taken.add(path.replace(/\/+$/, ''));
   }
   for (const [containerPath, hostPath] of podFiles) {
@@ -104,12 +125,19 @@ function securityOf(pod: Pod, container: ContainerSpec, image: ImageInfo): Conta
     const where = `(pod: "${pod.metadata.name}_${pod.metadata.namespace}(${pod.metadata.uid})", container: ${name})`;
     if (runAsUser === 0) throw new ConfigError(`container's runAsUser breaks non-root policy ${where}`);
     const user = image.user.split(':')[0] ?? '';
-    if (runAsUser === undefined && (user === '' || user === '0' || user === 'root')) throw new ConfigError(`container has runAsNonRoot and image will run as root ${where}`);
-    if (runAsUser === undefined && !/^\d+$/.test(user)) throw new ConfigError(`container has runAsNonRoot and image has non-numeric user (${user}), cannot verify user is non-root ${where}`);
+    if (runAsUser === undefined && (user === '' || user === '0' || user === 'root'))
+      throw new ConfigError(`container has runAsNonRoot and image will run as root ${where}`);
+    if (runAsUser === undefined && !/^\d+$/.test(user))
+      throw new ConfigError(
+        `container has runAsNonRoot and image has non-numeric user (${user}), cannot verify user is non-root ${where}`,
+      );
   }
   const privileged = own.privileged ?? false;
   const refused = own.seccompProfile ?? shared.seccompProfile;
-  if (refused?.type === 'Localhost') throw new ConfigError(`the seccomp profile "${refused.localhostProfile ?? ''}" of this node's disk cannot be used: this kubelet has RuntimeDefault and Unconfined`);
+  if (refused?.type === 'Localhost')
+    throw new ConfigError(
+      `the seccomp profile "${refused.localhostProfile ?? ''}" of this node's disk cannot be used: this kubelet has RuntimeDefault and Unconfined`,
+    );
   const profile = own.seccompProfile?.type ?? shared.seccompProfile?.type;
   return {
     privileged,
@@ -117,7 +145,10 @@ function securityOf(pod: Pod, container: ContainerSpec, image: ImageInfo): Conta
     noNewPrivileges: own.allowPrivilegeEscalation === false,
     ...(runAsUser === undefined ? {} : { runAsUser }),
     ...(runAsGroup === undefined ? {} : { runAsGroup }),
-    supplementalGroups: [...(shared.supplementalGroups ?? []), ...(shared.fsGroup === undefined ? [] : [shared.fsGroup])],
+    supplementalGroups: [
+      ...(shared.supplementalGroups ?? []),
+      ...(shared.fsGroup === undefined ? [] : [shared.fsGroup]),
+    ],
     addCapabilities: own.capabilities?.add ?? [],
     dropCapabilities: own.capabilities?.drop ?? [],
     seccomp: privileged || profile === 'Unconfined' ? 'Unconfined' : 'RuntimeDefault',

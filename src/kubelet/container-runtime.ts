@@ -90,7 +90,12 @@ export interface SandboxConfig {
   readonly shareProcessNamespace: boolean;
   readonly sysctls: Readonly<Record<string, string>>;
   /** Content of the pod's /etc/resolv.conf and /etc/hosts is the kubelet's and is mounted like any other file. */
-  readonly portMappings: readonly { hostPort: number; containerPort: number; protocol: 'TCP' | 'UDP' | 'SCTP'; hostIp: string }[];
+  readonly portMappings: readonly {
+    hostPort: number;
+    containerPort: number;
+    protocol: 'TCP' | 'UDP' | 'SCTP';
+    hostIp: string;
+  }[];
   /** The pod's cgroup: `burstable/pod<uid>` and so on, below the node's root. Limits of the whole pod. */
   readonly cgroup: { readonly parent: string; readonly resources: ContainerResources };
   readonly labels: Readonly<Record<string, string>>;

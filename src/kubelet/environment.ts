@@ -30,7 +30,10 @@ export class ConfigError extends Error {
 }
 
 /** Names and values in order; the last one of a name wins. Throws ConfigError for a reference that does not resolve. */
-export function environmentOf(container: Container, sources: EnvironmentSources): readonly { name: string; value: string }[] {
+export function environmentOf(
+  container: Container,
+  sources: EnvironmentSources,
+): readonly { name: string; value: string }[] {
   const result = new Map<string, string>();
   const services = serviceVariables(sources);
   for (const [name, value] of services) result.set(name, value);
@@ -42,18 +45,26 @@ export function environmentOf(container: Container, sources: EnvironmentSources)
     }
     if (secretRef?.name) {
       const data = required(sources.secrets, secretRef.name, secretRef.optional, 'secret')?.data ?? {};
-      for (const [key, value] of Object.entries(data)) result.set(prefix + key, Buffer.from(value, 'base64').toString('utf8'));
+      for (const [key, value] of Object.entries(data))
+        result.set(prefix + key, Buffer.from(value, 'base64').toString('utf8'));
     }
   }
   // `$(NAME)` sees the variables before it and those of Services, as upstream does.
   for (const variable of container.env ?? []) {
-    const value = variable.valueFrom ? valueFrom(variable.valueFrom, container, sources) : expand(variable.value ?? '', result);
+    const value = variable.valueFrom
+      ? valueFrom(variable.valueFrom, container, sources)
+      : expand(variable.value ?? '', result);
     if (value !== undefined) result.set(variable.name, value);
   }
   return [...result].map(([name, value]) => ({ name, value }));
 }
 
-function required<T>(found: ReadonlyMap<string, T | undefined>, name: string, optional: boolean | undefined, what: string): T | undefined {
+function required<T>(
+  found: ReadonlyMap<string, T | undefined>,
+  name: string,
+  optional: boolean | undefined,
+  what: string,
+): T | undefined {
   const object = found.get(name);
   if (object === undefined && !optional) throw new ConfigError(`${what} "${name}" not found`);
   return object;
@@ -69,14 +80,16 @@ function valueFrom(source: ValueFrom, container: Container, sources: Environment
     const { name = '', key, optional } = source.configMapKeyRef;
     const object = required(sources.configMaps, name, optional, 'configmap');
     const value = object?.data?.[key];
-    if (value === undefined && !optional) throw new ConfigError(`couldn't find key ${key} in ConfigMap ${pod.metadata.namespace}/${name}`);
+    if (value === undefined && !optional)
+      throw new ConfigError(`couldn't find key ${key} in ConfigMap ${pod.metadata.namespace}/${name}`);
     return value;
   }
   if (source.secretKeyRef) {
     const { name = '', key, optional } = source.secretKeyRef;
     const object = required(sources.secrets, name, optional, 'secret');
     const value = object?.data?.[key];
-    if (value === undefined && !optional) throw new ConfigError(`couldn't find key ${key} in Secret ${pod.metadata.namespace}/${name}`);
+    if (value === undefined && !optional)
+      throw new ConfigError(`couldn't find key ${key} in Secret ${pod.metadata.namespace}/${name}`);
     return value === undefined ? undefined : Buffer.from(value, 'base64').toString('utf8');
   }
   return undefined;
@@ -183,13 +196,20 @@ function serviceVariables({ pod, services }: EnvironmentSources): readonly (read
     const name = service.metadata.name.toUpperCase().replaceAll('-', '_');
     const [first] = ports;
     variables.push([`${name}_SERVICE_HOST`, clusterIP], [`${name}_SERVICE_PORT`, String(first?.port)]);
-    for (const port of ports) if (port.name) variables.push([`${name}_SERVICE_PORT_${port.name.toUpperCase().replaceAll('-', '_')}`, String(port.port)]);
+    for (const port of ports)
+      if (port.name)
+        variables.push([`${name}_SERVICE_PORT_${port.name.toUpperCase().replaceAll('-', '_')}`, String(port.port)]);
     for (const [index, port] of ports.entries()) {
       const protocol = (port.protocol ?? 'TCP').toLowerCase();
       const url = `${protocol}://${clusterIP}:${port.port}`;
       const prefix = `${name}_PORT_${port.port}_${protocol.toUpperCase()}`;
       if (index === 0) variables.push([`${name}_PORT`, url]);
-      variables.push([prefix, url], [`${prefix}_PROTO`, protocol], [`${prefix}_PORT`, String(port.port)], [`${prefix}_ADDR`, clusterIP]);
+      variables.push(
+        [prefix, url],
+        [`${prefix}_PROTO`, protocol],
+        [`${prefix}_PORT`, String(port.port)],
+        [`${prefix}_ADDR`, clusterIP],
+      );
     }
   }
   return variables;

@@ -23,7 +23,12 @@ export type Outcome = { readonly ok: true } | { readonly ok: false; readonly mes
 const outputMax = 10 * 1024;
 
 /** Runs the handler; its message is worded like upstream's. */
-export async function runHandler(world: World, runtime: ContainerRuntime, handler: Partial<ProbeHandler & LifecycleHandler>, target: HandlerTarget): Promise<Outcome> {
+export async function runHandler(
+  world: World,
+  runtime: ContainerRuntime,
+  handler: Partial<ProbeHandler & LifecycleHandler>,
+  target: HandlerTarget,
+): Promise<Outcome> {
   try {
     if (handler.exec) return await runCommand(runtime, handler.exec.command ?? [], target);
     if (handler.httpGet) return await sendRequest(world, handler.httpGet, target);
@@ -39,7 +44,11 @@ export async function runHandler(world: World, runtime: ContainerRuntime, handle
   }
 }
 
-async function runCommand(runtime: ContainerRuntime, command: readonly string[], { containerId, timeoutMs }: HandlerTarget): Promise<Outcome> {
+async function runCommand(
+  runtime: ContainerRuntime,
+  command: readonly string[],
+  { containerId, timeoutMs }: HandlerTarget,
+): Promise<Outcome> {
   const session = await runtime.exec(containerId, { command, stdin: false, tty: false, timeoutMs });
   let output = '';
   const collect = (chunk: Buffer): void => {
@@ -48,7 +57,9 @@ async function runCommand(runtime: ContainerRuntime, command: readonly string[],
   session.stdout.on('data', collect);
   session.stderr?.on('data', collect);
   const code = await session.exited;
-  return code === 0 ? { ok: true } : { ok: false, message: output.trim() || `command ${JSON.stringify(command)} exited with ${code}` };
+  return code === 0
+    ? { ok: true }
+    : { ok: false, message: output.trim() || `command ${JSON.stringify(command)} exited with ${code}` };
 }
 
 /** A port's number, or undefined when the container has none of that name. */
@@ -60,7 +71,11 @@ export function portNumber(port: number | string, container: ContainerSpec): num
   return Number.isInteger(number) && number > 0 ? number : undefined;
 }
 
-async function sendRequest(world: World, action: NonNullable<ProbeHandler['httpGet']>, { container, podIp, timeoutMs, signal }: HandlerTarget): Promise<Outcome> {
+async function sendRequest(
+  world: World,
+  action: NonNullable<ProbeHandler['httpGet']>,
+  { container, podIp, timeoutMs, signal }: HandlerTarget,
+): Promise<Outcome> {
   const port = portNumber(action.port, container);
   if (port === undefined) return { ok: false, message: `invalid port number: ${action.port}` };
   const host = action.host || podIp;
@@ -87,16 +102,26 @@ async function sendRequest(world: World, action: NonNullable<ProbeHandler['httpG
       : { ok: false, message: `HTTP probe failed with statuscode: ${response.status}` };
   } catch (error) {
     if (deadline.signal.aborted || (error instanceof NetworkError && error.code === 'ETIMEDOUT')) {
-      return { ok: false, message: `Get "${url}": context deadline exceeded (Client.Timeout exceeded while awaiting headers)` };
+      return {
+        ok: false,
+        message: `Get "${url}": context deadline exceeded (Client.Timeout exceeded while awaiting headers)`,
+      };
     }
-    const reason = error instanceof NetworkError && error.code === 'ECONNREFUSED' ? `dial tcp ${host}:${port}: connect: connection refused` : (error as Error).message;
+    const reason =
+      error instanceof NetworkError && error.code === 'ECONNREFUSED'
+        ? `dial tcp ${host}:${port}: connect: connection refused`
+        : (error as Error).message;
     return { ok: false, message: `Get "${url}": ${reason}` };
   } finally {
     timer.cancel();
   }
 }
 
-async function openConnection(world: World, action: NonNullable<ProbeHandler['tcpSocket']>, { container, podIp, timeoutMs, signal }: HandlerTarget): Promise<Outcome> {
+async function openConnection(
+  world: World,
+  action: NonNullable<ProbeHandler['tcpSocket']>,
+  { container, podIp, timeoutMs, signal }: HandlerTarget,
+): Promise<Outcome> {
   const port = portNumber(action.port, container);
   if (port === undefined) return { ok: false, message: `invalid port number: ${action.port}` };
   const host = action.host || podIp;
@@ -106,7 +131,12 @@ async function openConnection(world: World, action: NonNullable<ProbeHandler['tc
     socket.destroy();
     return { ok: true };
   } catch (error) {
-    const reason = error instanceof NetworkError && error.code === 'ECONNREFUSED' ? 'connect: connection refused' : error instanceof NetworkError && error.code === 'ETIMEDOUT' ? 'i/o timeout' : (error as Error).message;
+    const reason =
+      error instanceof NetworkError && error.code === 'ECONNREFUSED'
+        ? 'connect: connection refused'
+        : error instanceof NetworkError && error.code === 'ETIMEDOUT'
+          ? 'i/o timeout'
+          : (error as Error).message;
     return { ok: false, message: `dial tcp ${host}:${port}: ${reason}` };
   }
 }

@@ -36,13 +36,20 @@ export function imagePulls(world: World, runtime: ContainerRuntime, sources: Sou
       } catch (error) {
         const { message } = error as Error;
         const reason = error instanceof RuntimeError ? error.reason : 'ImageInspectError';
-        const text = reason === 'InvalidImageName' ? `Failed to apply default image tag "${image}": ${message}` : `Failed to inspect image "${image}": ${message}`;
+        const text =
+          reason === 'InvalidImageName'
+            ? `Failed to apply default image tag "${image}": ${message}`
+            : `Failed to inspect image "${image}": ${message}`;
         reports.event('Warning', reason === 'InvalidImageName' ? 'InspectFailed' : 'Failed', text);
         reports.event('Warning', 'Failed', `Error: ${reason}`);
         return { ok: false, failure: { reason, message: text }, retryAt: world.clock.now() + 30_000 };
       }
       if (present && policy !== 'Always') {
-        reports.event('Normal', 'Pulled', `Container image "${image}" already present on machine and can be accessed by the pod`);
+        reports.event(
+          'Normal',
+          'Pulled',
+          `Container image "${image}" already present on machine and can be accessed by the pod`,
+        );
         return { ok: true, imageId: present.id };
       }
       if (policy === 'Never') {
@@ -65,7 +72,11 @@ export function imagePulls(world: World, runtime: ContainerRuntime, sources: Sou
         backoffs.delete(key);
         const took = (world.clock.monotonic() - started) / 1000;
         const size = (await runtime.images.status(image))?.sizeBytes ?? 0;
-        reports.event('Normal', 'Pulled', `Successfully pulled image "${image}" in ${took.toFixed(3)}s (${took.toFixed(3)}s including waiting). Image size: ${size} bytes.`);
+        reports.event(
+          'Normal',
+          'Pulled',
+          `Successfully pulled image "${image}" in ${took.toFixed(3)}s (${took.toFixed(3)}s including waiting). Image size: ${size} bytes.`,
+        );
         return { ok: true, imageId };
       } catch (error) {
         const message = (error as Error).message;

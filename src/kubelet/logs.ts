@@ -34,7 +34,10 @@ export async function* readLog(world: World, path: string, options: LogOptions):
       at = 0;
     }
     if (stat && stat.sizeBytes > at) {
-      for await (const chunk of world.disk.readStream(path, { start: at, end: stat.sizeBytes - 1 }) as AsyncIterable<Buffer>) {
+      for await (const chunk of world.disk.readStream(path, {
+        start: at,
+        end: stat.sizeBytes - 1,
+      }) as AsyncIterable<Buffer>) {
         at += chunk.length;
         const data = rest.length > 0 ? Buffer.concat([rest, chunk]) : chunk;
         const end = data.lastIndexOf(10) + 1;
@@ -59,7 +62,7 @@ export async function* readLog(world: World, path: string, options: LogOptions):
 /** Whole lines as the client is to see them. */
 function shown(lines: Buffer, { timestamps, sinceMs, stream = 'All' }: LogOptions): Buffer {
   const out: Buffer[] = [];
-  for (let start = 0; start < lines.length; ) {
+  for (let start = 0; start < lines.length;) {
     const end = lines.indexOf(10, start);
     const line = lines.subarray(start, end);
     start = end + 1;

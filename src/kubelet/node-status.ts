@@ -85,10 +85,17 @@ export interface NodeReporter extends AsyncDisposable {
 }
 
 /** Registers the node and keeps its status and lease. */
-export function startNodeReporter(world: World, client: Client, parts: { identity: NodeIdentity; facts: MachineFacts; images: RuntimeImages }): NodeReporter {
+export function startNodeReporter(
+  world: World,
+  client: Client,
+  parts: { identity: NodeIdentity; facts: MachineFacts; images: RuntimeImages },
+): NodeReporter {
   const stop = new AbortController();
   const registered = Promise.withResolvers<void>();
-  const running = Promise.all([keepStatus(world, client, parts, stop.signal, registered.resolve), keepLease(world, client, parts.identity.name, stop.signal)]);
+  const running = Promise.all([
+    keepStatus(world, client, parts, stop.signal, registered.resolve),
+    keepLease(world, client, parts.identity.name, stop.signal),
+  ]);
   return {
     registered: registered.promise,
     async [Symbol.asyncDispose]() {
@@ -121,10 +128,21 @@ async function keepStatus(
     try {
       const node = await ensureNode(client, identity, facts);
       const status = statusOf(world, identity, facts, node);
-      const known = (await images.list()).slice(0, imagesMax).map(({ tags, digests, sizeBytes }) => ({ names: [...digests, ...tags], sizeBytes }));
-      const stable = { ...status, conditions: status.conditions.map(({ lastHeartbeatTime: _h, ...rest }) => rest), images: known };
+      const known = (await images.list())
+        .slice(0, imagesMax)
+        .map(({ tags, digests, sizeBytes }) => ({ names: [...digests, ...tags], sizeBytes }));
+      const stable = {
+        ...status,
+        conditions: status.conditions.map(({ lastHeartbeatTime: _h, ...rest }) => rest),
+        images: known,
+      };
       if (!deepEqual(stable, reported) || world.clock.monotonic() - reportedAt > reportMs) {
-        await client.patch(Node, identity.name, { type: 'strategic', body: { status: { ...status, images: known } } }, { subresource: 'status' });
+        await client.patch(
+          Node,
+          identity.name,
+          { type: 'strategic', body: { status: { ...status, images: known } } },
+          { subresource: 'status' },
+        );
         reported = stable;
         reportedAt = world.clock.monotonic();
       }
@@ -167,7 +185,14 @@ function statusOf(world: World, identity: NodeIdentity, facts: MachineFacts, nod
   const now = formatTime(world.clock.now());
   const condition = (type: string, status: 'True' | 'False', reason: string, message: string) => {
     const old = node.status?.conditions?.find((each) => each.type === type);
-    return { type, status, reason, message, lastHeartbeatTime: now, lastTransitionTime: old?.status === status && old.lastTransitionTime ? old.lastTransitionTime : now };
+    return {
+      type,
+      status,
+      reason,
+      message,
+      lastHeartbeatTime: now,
+      lastTransitionTime: old?.status === status && old.lastTransitionTime ? old.lastTransitionTime : now,
+    };
   };
   return {
     capacity: capacityOf(facts),
@@ -215,7 +240,11 @@ async function keepLease(world: World, client: Client, name: string, signal: Abo
       else {
         const node = await client.get(Node, name);
         lease = await client.create(Lease, {
-          metadata: { name, namespace: leaseNamespace, ownerReferences: [{ apiVersion: 'v1', kind: 'Node', name, uid: node.metadata.uid }] },
+          metadata: {
+            name,
+            namespace: leaseNamespace,
+            ownerReferences: [{ apiVersion: 'v1', kind: 'Node', name, uid: node.metadata.uid }],
+          },
           spec,
         });
       }
@@ -223,7 +252,8 @@ async function keepLease(world: World, client: Client, name: string, signal: Abo
     } catch (error) {
       if (signal.aborted) return;
       lease = undefined;
-      if (!isApiError(error, 'NotFound')) world.log.warn('the node lease could not be renewed', { node: name, error: (error as Error).message });
+      if (!isApiError(error, 'NotFound'))
+        world.log.warn('the node lease could not be renewed', { node: name, error: (error as Error).message });
       if (!(await pause(world, 1_000, signal))) return;
     }
   }

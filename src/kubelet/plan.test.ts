@@ -28,12 +28,21 @@ const plan = (more: Partial<PodPicture>): readonly string[] =>
 
 test('a new pod gets a sandbox, then its containers', () => {
   assert.deepEqual(plan({ sandboxes: [] }), ['make sandbox 0']);
-  assert.deepEqual(plan({ pod: podOf({ containers: [containerOf('a'), containerOf('b')] }) }), ['start a#0', 'start b#0']);
+  assert.deepEqual(plan({ pod: podOf({ containers: [containerOf('a'), containerOf('b')] }) }), [
+    'start a#0',
+    'start b#0',
+  ]);
   assert.deepEqual(plan({ containers: [runOf('main')] }), []);
 });
 
 test('init containers run one after the other; sidecars only have to have started', () => {
-  const pod = podOf({ initContainers: [containerOf('one'), containerOf('side', { restartPolicy: 'Always', startupProbe: {} }), containerOf('two')] });
+  const pod = podOf({
+    initContainers: [
+      containerOf('one'),
+      containerOf('side', { restartPolicy: 'Always', startupProbe: {} }),
+      containerOf('two'),
+    ],
+  });
   assert.deepEqual(plan({ pod }), ['start one#0']);
   assert.deepEqual(plan({ pod, containers: [runOf('one')] }), []);
   assert.deepEqual(plan({ pod, containers: [deadOf('one', 0)] }), ['start side#0']);
@@ -41,10 +50,21 @@ test('init containers run one after the other; sidecars only have to have starte
   assert.deepEqual(plan({ pod, containers: early }), []);
   const probes = new Map([['side-0', { startup: true }]]);
   assert.deepEqual(plan({ pod, containers: early, probes }), ['start two#0']);
-  assert.deepEqual(plan({ pod, containers: [...early, deadOf('two', 1)], probes, backoffs: new Map([['two', { failures: 1, until: at + 9 }]]) }), ['wait 9']);
+  assert.deepEqual(
+    plan({
+      pod,
+      containers: [...early, deadOf('two', 1)],
+      probes,
+      backoffs: new Map([['two', { failures: 1, until: at + 9 }]]),
+    }),
+    ['wait 9'],
+  );
   assert.deepEqual(plan({ pod, containers: [...early, deadOf('two', 0)], probes }), ['start main#0']);
   // A sidecar that dies is started again while the main container runs.
-  assert.deepEqual(plan({ pod, containers: [deadOf('one', 0), deadOf('side', 1), deadOf('two', 0), runOf('main')], probes }), ['start side#1']);
+  assert.deepEqual(
+    plan({ pod, containers: [deadOf('one', 0), deadOf('side', 1), deadOf('two', 0), runOf('main')], probes }),
+    ['start side#1'],
+  );
 });
 
 test('a sandbox that died is followed by another, whose containers count on', () => {
@@ -52,20 +72,32 @@ test('a sandbox that died is followed by another, whose containers count on', ()
   assert.deepEqual(plan({ sandboxes: [old], containers: [deadOf('main', 137)] }), ['make sandbox 1']);
   const fresh = sandboxOf({ id: 's1', pod: { uid: 'u1', name: 'web', namespace: 'shop', attempt: 1 } });
   const pod = podOf({ initContainers: [containerOf('one')] });
-  assert.deepEqual(plan({ pod, sandboxes: [fresh, old], containers: [deadOf('main', 137), deadOf('one', 0)] }), ['start one#1']);
+  assert.deepEqual(plan({ pod, sandboxes: [fresh, old], containers: [deadOf('main', 137), deadOf('one', 0)] }), [
+    'start one#1',
+  ]);
   assert.deepEqual(plan({ sandboxes: [fresh, old], containers: [deadOf('main', 137)] }), ['start main#1']);
-  assert.deepEqual(plan({ sandboxes: [fresh, old], containers: [runOf('main', { sandboxId: 's1' })] }), ['remove sandbox s0']);
+  assert.deepEqual(plan({ sandboxes: [fresh, old], containers: [runOf('main', { sandboxId: 's1' })] }), [
+    'remove sandbox s0',
+  ]);
 });
 
 test('a pod that is forbidden to restart is over after its node was', () => {
   const pod = podOf({ restartPolicy: 'Never' });
-  assert.deepEqual(plan({ pod, sandboxes: [sandboxOf({ state: 'notReady' })], containers: [deadOf('main', 137)] }), ['finish']);
+  assert.deepEqual(plan({ pod, sandboxes: [sandboxOf({ state: 'notReady' })], containers: [deadOf('main', 137)] }), [
+    'finish',
+  ]);
 });
 
 test('an ending pod ends its main containers, then its sidecars from the last to the first', () => {
-  const pod = podOf({ initContainers: [containerOf('s1', { restartPolicy: 'Always' }), containerOf('s2', { restartPolicy: 'Always' })], containers: [containerOf('a'), containerOf('b')] });
+  const pod = podOf({
+    initContainers: [containerOf('s1', { restartPolicy: 'Always' }), containerOf('s2', { restartPolicy: 'Always' })],
+    containers: [containerOf('a'), containerOf('b')],
+  });
   const ending = { graceMs: 1000 };
-  assert.deepEqual(plan({ pod, ending, containers: [runOf('a'), runOf('b'), runOf('s1'), runOf('s2')] }), ['kill a', 'kill b']);
+  assert.deepEqual(plan({ pod, ending, containers: [runOf('a'), runOf('b'), runOf('s1'), runOf('s2')] }), [
+    'kill a',
+    'kill b',
+  ]);
   assert.deepEqual(plan({ pod, ending, containers: [deadOf('a', 0), runOf('s1'), runOf('s2')] }), ['kill s2']);
   assert.deepEqual(plan({ pod, ending, containers: [deadOf('s2', 0), runOf('s1')] }), ['kill s1']);
   assert.deepEqual(plan({ pod, ending, containers: [deadOf('a', 0)] }), ['stop sandbox s0', 'finish']);
@@ -73,24 +105,53 @@ test('an ending pod ends its main containers, then its sidecars from the last to
 
 test('a container is restarted for its probes and for its image', () => {
   const pod = podOf({ containers: [containerOf('main', { livenessProbe: {} })] });
-  assert.deepEqual(plan({ pod, containers: [runOf('main')], probes: new Map([['main-0', { liveness: false }]]) }), ['kill main']);
-  assert.deepEqual(plan({ pod: podOf({ containers: [containerOf('main', { image: 'app:v2' })] }), containers: [runOf('main')] }), ['kill main']);
+  assert.deepEqual(plan({ pod, containers: [runOf('main')], probes: new Map([['main-0', { liveness: false }]]) }), [
+    'kill main',
+  ]);
+  assert.deepEqual(
+    plan({ pod: podOf({ containers: [containerOf('main', { image: 'app:v2' })] }), containers: [runOf('main')] }),
+    ['kill main'],
+  );
 });
 
 test('of dead runs the newest is kept', () => {
-  assert.deepEqual(plan({ containers: [runOf('main', { attempt: 3 }), deadOf('main', 1, { attempt: 2 }), deadOf('main', 1, { attempt: 1 })] }), ['forget main-1']);
+  assert.deepEqual(
+    plan({
+      containers: [runOf('main', { attempt: 3 }), deadOf('main', 1, { attempt: 2 }), deadOf('main', 1, { attempt: 1 })],
+    }),
+    ['forget main-1'],
+  );
 });
 
 test('what the runtime forgot and the status remembers is counted on', () => {
-  const pod = podOf({}, { status: { phase: 'Running', containerStatuses: [{ name: 'main', containerID: 'runc://x', restartCount: 4, state: {}, lastState: {} }] } });
+  const pod = podOf(
+    {},
+    {
+      status: {
+        phase: 'Running',
+        containerStatuses: [{ name: 'main', containerID: 'runc://x', restartCount: 4, state: {}, lastState: {} }],
+      },
+    },
+  );
   assert.deepEqual(plan({ pod }), ['start main#5']);
 });
 
 test('restart policies and their rules', () => {
-  const decide = (policy: string, exitCode: number, more = {}): boolean => restarts({ pod: podOf({ restartPolicy: policy }) }, containerOf('main', more) as never, deadOf('main', exitCode));
-  assert.deepEqual(['Always', 'OnFailure', 'Never'].map((policy) => [decide(policy, 0), decide(policy, 1)]), [[true, true], [false, true], [false, false]]);
+  const decide = (policy: string, exitCode: number, more = {}): boolean =>
+    restarts({ pod: podOf({ restartPolicy: policy }) }, containerOf('main', more) as never, deadOf('main', exitCode));
+  assert.deepEqual(
+    ['Always', 'OnFailure', 'Never'].map((policy) => [decide(policy, 0), decide(policy, 1)]),
+    [
+      [true, true],
+      [false, true],
+      [false, false],
+    ],
+  );
   const restartPolicyRules = [{ action: 'Restart', exitCodes: { operator: 'In', values: [42] } }];
-  assert.deepEqual([decide('Never', 42, { restartPolicyRules }), decide('Never', 41, { restartPolicyRules })], [true, false]);
+  assert.deepEqual(
+    [decide('Never', 42, { restartPolicyRules }), decide('Never', 41, { restartPolicyRules })],
+    [true, false],
+  );
 });
 
 test('pauses double from ten seconds to five minutes, and a long run starts them anew', () => {

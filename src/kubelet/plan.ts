@@ -43,8 +43,13 @@ function stale(picture: PodPicture, current: Sandbox | undefined): readonly PodA
   const actions: PodAction[] = [];
   for (const sandbox of picture.sandboxes) {
     if (sandbox === current) continue;
-    if (!picture.containers.some(({ sandboxId }) => sandboxId === sandbox.id)) actions.push({ do: 'remove sandbox', sandbox });
-    else if (sandbox.state === 'ready' || picture.containers.some(({ sandboxId, state }) => sandboxId === sandbox.id && state !== 'exited')) actions.push({ do: 'stop sandbox', sandbox });
+    if (!picture.containers.some(({ sandboxId }) => sandboxId === sandbox.id))
+      actions.push({ do: 'remove sandbox', sandbox });
+    else if (
+      sandbox.state === 'ready' ||
+      picture.containers.some(({ sandboxId, state }) => sandboxId === sandbox.id && state !== 'exited')
+    )
+      actions.push({ do: 'stop sandbox', sandbox });
   }
   return actions;
 }
@@ -65,14 +70,18 @@ export function isOver(picture: PodPicture): boolean {
   });
 }
 
-const anyMainStarted = (picture: PodPicture): boolean => picture.pod.spec.containers.some(({ name }) => latest(picture, name) !== undefined);
+const anyMainStarted = (picture: PodPicture): boolean =>
+  picture.pod.spec.containers.some(({ name }) => latest(picture, name) !== undefined);
 
 function end(picture: PodPicture): readonly PodAction[] {
-  const running = picture.containers.filter((container) => container.state === 'running' || container.state === 'created');
+  const running = picture.containers.filter(
+    (container) => container.state === 'running' || container.state === 'created',
+  );
   const grace = picture.ending?.graceMs;
   const sidecars = new Set((picture.pod.spec.initContainers ?? []).filter(isSidecar).map(({ name }) => name));
   const mains = running.filter(({ name }) => !sidecars.has(name));
-  if (mains.length > 0) return mains.map((container) => ({ do: 'kill', container, why: 'Stopping container', graceMs: grace }));
+  if (mains.length > 0)
+    return mains.map((container) => ({ do: 'kill', container, why: 'Stopping container', graceMs: grace }));
   // Sidecars end after those they serve, last started first.
   const order = (picture.pod.spec.initContainers ?? []).map(({ name }) => name);
   const rest = running.toSorted((a, b) => order.indexOf(b.name) - order.indexOf(a.name));
@@ -108,7 +117,8 @@ function containersOf(picture: PodPicture, sandbox: Sandbox): readonly PodAction
   }
   if (!blocked) for (const container of pod.spec.containers) actions.push(...keepRunning(picture, container, 'main'));
   for (const container of pod.spec.ephemeralContainers ?? []) {
-    if (!latest(picture, container.name)) actions.push(...startAgain(picture, container as unknown as ContainerSpec, 'ephemeral'));
+    if (!latest(picture, container.name))
+      actions.push(...startAgain(picture, container as unknown as ContainerSpec, 'ephemeral'));
   }
   return actions;
 }
@@ -117,14 +127,35 @@ function keepRunning(picture: PodPicture, container: ContainerSpec, role: Role):
   const run = latest(picture, container.name);
   if (run?.state === 'running') {
     if (run.annotations[annotations.hash] !== undefined && run.annotations[annotations.hash] !== hashOf(container)) {
-      return [{ do: 'kill', container: run, why: `Container ${container.name} definition changed, will be restarted`, graceMs: undefined }];
+      return [
+        {
+          do: 'kill',
+          container: run,
+          why: `Container ${container.name} definition changed, will be restarted`,
+          graceMs: undefined,
+        },
+      ];
     }
     const { liveness, startup } = picture.probes.get(run.id) ?? {};
     if (startup === false && container.startupProbe) {
-      return [{ do: 'kill', container: run, why: `Container ${container.name} failed startup probe, will be restarted`, graceMs: probeGrace(container, 'startupProbe') }];
+      return [
+        {
+          do: 'kill',
+          container: run,
+          why: `Container ${container.name} failed startup probe, will be restarted`,
+          graceMs: probeGrace(container, 'startupProbe'),
+        },
+      ];
     }
     if (liveness === false) {
-      return [{ do: 'kill', container: run, why: `Container ${container.name} failed liveness probe, will be restarted`, graceMs: probeGrace(container, 'livenessProbe') }];
+      return [
+        {
+          do: 'kill',
+          container: run,
+          why: `Container ${container.name} failed liveness probe, will be restarted`,
+          graceMs: probeGrace(container, 'livenessProbe'),
+        },
+      ];
     }
     return [];
   }
@@ -147,7 +178,9 @@ function startAgain(picture: PodPicture, container: ContainerSpec, role: Role): 
 
 /** The restarts of a container that the runtime has forgotten and the status remembers. */
 function forgotten({ pod: { status } }: PodPicture, name: string): number {
-  const before = [...(status?.containerStatuses ?? []), ...(status?.initContainerStatuses ?? [])].find((each) => each.name === name);
+  const before = [...(status?.containerStatuses ?? []), ...(status?.initContainerStatuses ?? [])].find(
+    (each) => each.name === name,
+  );
   return before?.containerID ? before.restartCount + 1 : 0;
 }
 
@@ -171,7 +204,11 @@ export function restarts({ pod }: Pick<PodPicture, 'pod'>, container: ContainerS
 }
 
 /** Running, its postStart hook done and its startup probe passed. */
-export function hasStarted(picture: Pick<PodPicture, 'probes' | 'hooking'>, container: Pick<ContainerSpec, 'startupProbe'>, run: Container): boolean {
+export function hasStarted(
+  picture: Pick<PodPicture, 'probes' | 'hooking'>,
+  container: Pick<ContainerSpec, 'startupProbe'>,
+  run: Container,
+): boolean {
   if (picture.hooking.has(run.id)) return false;
   return !container.startupProbe || picture.probes.get(run.id)?.startup === true;
 }
@@ -193,7 +230,10 @@ function litter(picture: PodPicture): readonly PodAction[] {
 }
 
 /** How long to wait before the next start after a failure. */
-export function nextBackoff(before: { failures: number } | undefined, ranMs: Millis | undefined): { failures: number; delayMs: Millis } {
+export function nextBackoff(
+  before: { failures: number } | undefined,
+  ranMs: Millis | undefined,
+): { failures: number; delayMs: Millis } {
   const failures = ranMs !== undefined && ranMs >= backoffResetMs ? 0 : (before?.failures ?? 0);
   return { failures: failures + 1, delayMs: Math.min(backoffMsMin * 2 ** failures, backoffMsMax) };
 }

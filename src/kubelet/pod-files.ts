@@ -30,7 +30,12 @@ export function resolvConf(pod: Pod, { clusterDns, clusterDomain, hostResolvConf
   let options: string[] = [];
   if (policy === 'ClusterFirst' || policy === 'ClusterFirstWithHostNet') {
     servers = [clusterDns];
-    searches = [`${pod.metadata.namespace}.svc.${clusterDomain}`, `svc.${clusterDomain}`, clusterDomain, ...host.searches];
+    searches = [
+      `${pod.metadata.namespace}.svc.${clusterDomain}`,
+      `svc.${clusterDomain}`,
+      clusterDomain,
+      ...host.searches,
+    ];
     options = ['ndots:5'];
   } else if (policy === 'Default') ({ servers, searches, options } = host);
   const { nameservers = [], searches: more = [], options: extra = [] } = pod.spec.dnsConfig ?? {};
@@ -38,7 +43,9 @@ export function resolvConf(pod: Pod, { clusterDns, clusterDomain, hostResolvConf
   for (const { name, value } of extra) if (name) all.set(name, value === undefined ? name : `${name}:${value}`);
   return [
     ...[...new Set([...servers, ...nameservers])].slice(0, serversMax).map((server) => `nameserver ${server}`),
-    ...(searches.length + more.length > 0 ? [`search ${[...new Set([...searches, ...more])].slice(0, searchesMax).join(' ')}`] : []),
+    ...(searches.length + more.length > 0
+      ? [`search ${[...new Set([...searches, ...more])].slice(0, searchesMax).join(' ')}`]
+      : []),
     ...(all.size > 0 ? [`options ${[...all.values()].join(' ')}`] : []),
     '',
   ].join('\n');
@@ -47,7 +54,10 @@ export function resolvConf(pod: Pod, { clusterDns, clusterDomain, hostResolvConf
 export function parseResolvConf(text: string): { servers: string[]; searches: string[]; options: string[] } {
   const found = { servers: [] as string[], searches: [] as string[], options: [] as string[] };
   for (const line of text.split('\n')) {
-    const [word, ...rest] = line.replace(/[#;].*$/, '').trim().split(/\s+/);
+    const [word, ...rest] = line
+      .replace(/[#;].*$/, '')
+      .trim()
+      .split(/\s+/);
     if (word === 'nameserver' && rest[0]) found.servers.push(rest[0]);
     else if (word === 'search' || word === 'domain') found.searches = rest.filter((name) => name !== '.');
     else if (word === 'options') found.options.push(...rest);
@@ -58,9 +68,12 @@ export function parseResolvConf(text: string): { servers: string[]; searches: st
 export function etcHosts(pod: Pod, ips: readonly string[], clusterDomain: string, hostFile: string): string {
   const aliases = (pod.spec.hostAliases ?? []).map(({ ip, hostnames = [] }) => `${ip}\t${hostnames.join('\t')}`);
   const extra = aliases.length > 0 ? ['', '# Entries added by HostAliases.', ...aliases] : [];
-  if (pod.spec.hostNetwork) return ['# Kubernetes-managed hosts file (host network).', hostFile.trimEnd(), ...extra, ''].join('\n');
+  if (pod.spec.hostNetwork)
+    return ['# Kubernetes-managed hosts file (host network).', hostFile.trimEnd(), ...extra, ''].join('\n');
   const name = hostnameOf(pod);
-  const full = pod.spec.subdomain ? `${name}.${pod.spec.subdomain}.${pod.metadata.namespace}.svc.${clusterDomain}\t${name}` : name;
+  const full = pod.spec.subdomain
+    ? `${name}.${pod.spec.subdomain}.${pod.metadata.namespace}.svc.${clusterDomain}\t${name}`
+    : name;
   return [
     '# Kubernetes-managed hosts file.',
     '127.0.0.1\tlocalhost',

@@ -69,13 +69,15 @@ export interface Ending {
   readonly message?: string;
 }
 
-export const isSidecar = (container: { readonly restartPolicy?: string }): boolean => container.restartPolicy === 'Always';
+export const isSidecar = (container: { readonly restartPolicy?: string }): boolean =>
+  container.restartPolicy === 'Always';
 
 /** The newest run of a container. */
 export const latest = (picture: Pick<PodPicture, 'containers'>, name: string): Container | undefined =>
   picture.containers.find((container) => container.name === name);
 
-export const readySandbox = (picture: Pick<PodPicture, 'sandboxes'>): Sandbox | undefined => picture.sandboxes.find((sandbox) => sandbox.state === 'ready');
+export const readySandbox = (picture: Pick<PodPicture, 'sandboxes'>): Sandbox | undefined =>
+  picture.sandboxes.find((sandbox) => sandbox.state === 'ready');
 
 /** What makes a running container another one: upstream restarts it when its image changes. */
 export const hashOf = (container: Pick<ContainerSpec, 'image'>): string => container.image;

@@ -21,7 +21,15 @@ import type { ImagePulls } from './image-pulls.ts';
 import type { NodeFacts } from './node-facts.ts';
 import { hasExitedForGood, nextBackoff, planPod, type PodAction } from './plan.ts';
 import { hostnameOf, writePodFiles } from './pod-files.ts';
-import { annotations, hashOf, labels, type Backoff, type Ending, type PodPicture, type StartFailure } from './pod-state.ts';
+import {
+  annotations,
+  hashOf,
+  labels,
+  type Backoff,
+  type Ending,
+  type PodPicture,
+  type StartFailure,
+} from './pod-state.ts';
 import type { ProbeLoops } from './probe-loops.ts';
 import { podCgroup } from './resources.ts';
 import { podStatusOf } from './status.ts';
@@ -105,7 +113,11 @@ export class PodWorker {
   /** The pod changed in the API. */
   update(pod: Pod): void {
     // The downward API shows labels and annotations.
-    if (!deepEqual(pod.metadata.labels, this.#pod.metadata.labels) || !deepEqual(pod.metadata.annotations, this.#pod.metadata.annotations)) this.#refreshAt = 0;
+    if (
+      !deepEqual(pod.metadata.labels, this.#pod.metadata.labels) ||
+      !deepEqual(pod.metadata.annotations, this.#pod.metadata.annotations)
+    )
+      this.#refreshAt = 0;
     this.#see(pod);
     if (pod.metadata.deletionTimestamp !== undefined) this.#interrupted.resolve();
     this.wake();
@@ -115,7 +127,8 @@ export class PodWorker {
   sourceChanged(): void {
     this.#refreshAt = 0;
     for (const [name, { reason }] of this.#failures) {
-      if (reason === 'CreateContainerConfigError' || reason === 'ContainerCreating') this.#backoffs.set(name, { failures: this.#backoffs.get(name)?.failures ?? 0, until: 0 });
+      if (reason === 'CreateContainerConfigError' || reason === 'ContainerCreating')
+        this.#backoffs.set(name, { failures: this.#backoffs.get(name)?.failures ?? 0, until: 0 });
     }
     this.wake();
   }
@@ -166,7 +179,10 @@ export class PodWorker {
           this.#later(error.delayMs);
           continue;
         }
-        this.#parts.world.log.warn('a pod step failed and is tried again', { pod: this.#label(), error: error instanceof Error ? (error.stack ?? error.message) : String(error) });
+        this.#parts.world.log.warn('a pod step failed and is tried again', {
+          pod: this.#label(),
+          error: error instanceof Error ? (error.stack ?? error.message) : String(error),
+        });
         this.#later(Math.min(retryMsMin * 2 ** this.#failuresInRow++, retryMsMax));
       }
     }
@@ -228,11 +244,15 @@ export class PodWorker {
   async #look(): Promise<PodPicture> {
     const { runtime, world, probes } = this.#parts;
     const [sandboxes, containers] = await Promise.all([runtime.sandboxes(), runtime.containers()]);
-    const mine = sandboxes.filter((sandbox) => sandbox.pod.uid === this.uid).toSorted((a, b) => b.pod.attempt - a.pod.attempt || b.createdAt - a.createdAt);
+    const mine = sandboxes
+      .filter((sandbox) => sandbox.pod.uid === this.uid)
+      .toSorted((a, b) => b.pod.attempt - a.pod.attempt || b.createdAt - a.createdAt);
     return {
       pod: this.pod,
       sandboxes: mine,
-      containers: containers.filter((container) => container.labels[labels.podUid] === this.uid).toSorted((a, b) => b.attempt - a.attempt || b.createdAt - a.createdAt),
+      containers: containers
+        .filter((container) => container.labels[labels.podUid] === this.uid)
+        .toSorted((a, b) => b.attempt - a.attempt || b.createdAt - a.createdAt),
       probes: probes.results,
       hooking: this.#hooking,
       backoffs: this.#backoffs,
@@ -250,16 +270,25 @@ export class PodWorker {
       if (run.state !== 'running' || this.#hooking.has(run.id)) continue;
       const container = this.#specOf(run.name);
       if (!container) continue;
-      const before = [...(pod.status?.containerStatuses ?? []), ...(pod.status?.initContainerStatuses ?? [])].find(({ containerID }) => containerID?.endsWith(run.id));
+      const before = [...(pod.status?.containerStatuses ?? []), ...(pod.status?.initContainerStatuses ?? [])].find(
+        ({ containerID }) => containerID?.endsWith(run.id),
+      );
       // An agent that starts anew believes what the last one reported, or every restart would take pods out of service.
       const seed = before ? { ...(before.started ? { startup: true } : {}), readiness: before.ready } : undefined;
-      this.#parts.probes.watch({ pod, container, containerId: run.id, podIp, startedAt: run.startedAt ?? run.createdAt }, seed);
+      this.#parts.probes.watch(
+        { pod, container, containerId: run.id, podIp, startedAt: run.startedAt ?? run.createdAt },
+        seed,
+      );
     }
   }
 
   #specOf(name: string): ContainerSpec | undefined {
     const { spec } = this.#pod;
-    return [...spec.containers, ...(spec.initContainers ?? []), ...((spec.ephemeralContainers ?? []) as unknown as ContainerSpec[])].find((container) => container.name === name);
+    return [
+      ...spec.containers,
+      ...(spec.initContainers ?? []),
+      ...((spec.ephemeralContainers ?? []) as unknown as ContainerSpec[]),
+    ].find((container) => container.name === name);
   }
 
   /** Every new death of a container is counted once, for its back-off, and its last words are read. */
@@ -277,7 +306,8 @@ export class PodWorker {
       const before = this.#backoffs.get(run.name) ?? restored(run);
       const spec = this.#specOf(run.name);
       const changed = spec !== undefined && run.annotations[annotations.hash] !== hashOf(spec);
-      if (changed || (before === undefined && run.attempt === 0)) this.#backoffs.set(run.name, { failures: 0, until: finishedAt });
+      if (changed || (before === undefined && run.attempt === 0))
+        this.#backoffs.set(run.name, { failures: 0, until: finishedAt });
       else {
         const { failures, delayMs } = nextBackoff(before, ranMs);
         this.#backoffs.set(run.name, { failures, until: finishedAt + delayMs });
@@ -285,7 +315,12 @@ export class PodWorker {
         if (this.#failures.get(run.name)?.reason === 'RunContainerError') this.#failures.delete(run.name);
         if (spec && !this.#ending && finishedAt + delayMs > now && !hasExitedForGood(picture, spec, run)) {
           const { name, namespace, uid } = this.#pod.metadata;
-          this.#event('Warning', 'BackOff', `Back-off restarting failed container ${run.name} in pod ${name}_${namespace}(${uid})`, run.name);
+          this.#event(
+            'Warning',
+            'BackOff',
+            `Back-off restarting failed container ${run.name} in pod ${name}_${namespace}(${uid})`,
+            run.name,
+          );
         }
       }
     }
@@ -293,7 +328,9 @@ export class PodWorker {
 
   #event(type: 'Normal' | 'Warning', reason: string, message: string, container?: string): void {
     const { name, namespace = '', uid, resourceVersion } = this.#pod.metadata;
-    const section = (this.#pod.spec.initContainers ?? []).some((each) => each.name === container) ? 'initContainers' : 'containers';
+    const section = (this.#pod.spec.initContainers ?? []).some((each) => each.name === container)
+      ? 'initContainers'
+      : 'containers';
     this.#parts.events.record(
       {
         apiVersion: 'v1',
@@ -312,7 +349,11 @@ export class PodWorker {
 
   #report(picture: PodPicture): void {
     if (this.#orphaned) return;
-    this.#status = podStatusOf(picture, { runtimeName: this.#parts.runtime.info.name, hostIp: this.#parts.node.address, messages: this.#messages });
+    this.#status = podStatusOf(picture, {
+      runtimeName: this.#parts.runtime.info.name,
+      hostIp: this.#parts.node.address,
+      messages: this.#messages,
+    });
     this.#writer.show(this.#status);
   }
 
@@ -366,7 +407,12 @@ export class PodWorker {
         portMappings: pod.spec.containers.flatMap((container) =>
           (container.ports ?? [])
             .filter(({ hostPort }) => hostPort && !pod.spec.hostNetwork)
-            .map((port) => ({ hostPort: port.hostPort ?? 0, containerPort: port.containerPort, protocol: port.protocol, hostIp: port.hostIP ?? '' })),
+            .map((port) => ({
+              hostPort: port.hostPort ?? 0,
+              containerPort: port.containerPort,
+              protocol: port.protocol,
+              hostIp: port.hostIP ?? '',
+            })),
         ),
         cgroup,
         labels: { [labels.podName]: name, [labels.podNamespace]: namespace, [labels.podUid]: uid },
@@ -374,8 +420,13 @@ export class PodWorker {
       });
     } catch (error) {
       if (error instanceof MountError) this.#event('Warning', 'FailedMount', error.message);
-      else this.#event('Warning', 'FailedCreatePodSandBox', `Failed to create pod sandbox: ${(error as Error).message}`);
-      world.log.info('a sandbox could not be made', { pod: this.#label(), node: node.name, error: (error as Error).message });
+      else
+        this.#event('Warning', 'FailedCreatePodSandBox', `Failed to create pod sandbox: ${(error as Error).message}`);
+      world.log.info('a sandbox could not be made', {
+        pod: this.#label(),
+        node: node.name,
+        error: (error as Error).message,
+      });
       this.#backOffStep();
     }
   }
@@ -410,8 +461,12 @@ export class PodWorker {
     const { runtime, pulls, world, node, sources } = this.#parts;
     const sandbox = picture.sandboxes.find(({ state }) => state === 'ready') as Sandbox;
     this.#sandboxIps = sandbox.ips;
-    const report = (type: 'Normal' | 'Warning', reason: string, message: string): void => this.#event(type, reason, message, container.name);
-    const image = await Promise.race([pulls.ensure(this.#pod, container, { event: report }), this.#interrupted.promise]);
+    const report = (type: 'Normal' | 'Warning', reason: string, message: string): void =>
+      this.#event(type, reason, message, container.name);
+    const image = await Promise.race([
+      pulls.ensure(this.#pod, container, { event: report }),
+      this.#interrupted.promise,
+    ]);
     if (!image) return;
     if (!image.ok) {
       this.#fail(container.name, image.failure, image.retryAt);
@@ -451,7 +506,11 @@ export class PodWorker {
     }
   }
 
-  #startFailed(container: ContainerSpec, error: unknown, report: (type: 'Warning', reason: string, message: string) => void): void {
+  #startFailed(
+    container: ContainerSpec,
+    error: unknown,
+    report: (type: 'Warning', reason: string, message: string) => void,
+  ): void {
     const now = this.#parts.world.clock.now();
     const message = (error as Error).message;
     if (error instanceof ConfigError) {
@@ -491,7 +550,11 @@ export class PodWorker {
     }).then(async (outcome) => {
       if (!outcome.ok && !this.#stop.signal.aborted) {
         this.#event('Warning', 'FailedPostStartHook', `PostStartHook failed: ${outcome.message}`, container.name);
-        await runtime.stopContainer(id, (this.#pod.spec.terminationGracePeriodSeconds ?? 30) * 1000).catch((error: unknown) => world.log.info('a container whose hook failed could not be stopped', { error: String(error) }));
+        await runtime
+          .stopContainer(id, (this.#pod.spec.terminationGracePeriodSeconds ?? 30) * 1000)
+          .catch((error: unknown) =>
+            world.log.info('a container whose hook failed could not be stopped', { error: String(error) }),
+          );
       }
       this.#hooking.delete(id);
       this.wake();
@@ -509,7 +572,11 @@ export class PodWorker {
       before.hurry.abort();
       // The grace that is left counts from the beginning.
       const leftMs = Math.max(0, graceMs - (world.clock.monotonic() - before.since));
-      void runtime.stopContainer(run.id, leftMs).catch((error: unknown) => world.log.warn('a container could not be stopped', { container: run.id, error: String(error) }));
+      void runtime
+        .stopContainer(run.id, leftMs)
+        .catch((error: unknown) =>
+          world.log.warn('a container could not be stopped', { container: run.id, error: String(error) }),
+        );
       return;
     }
     const kill: Kill = { graceMs, since: world.clock.monotonic(), hurry: new AbortController() };
@@ -549,10 +616,17 @@ export class PodWorker {
         timeoutMs: kill.graceMs,
         signal,
       }),
-      new Promise<Outcome>((resolve) => signal.addEventListener('abort', () => resolve({ ok: false, message: 'the hook took longer than the grace period' }), { once: true })),
+      new Promise<Outcome>((resolve) =>
+        signal.addEventListener(
+          'abort',
+          () => resolve({ ok: false, message: 'the hook took longer than the grace period' }),
+          { once: true },
+        ),
+      ),
     ]);
     timer.cancel();
-    if (!outcome.ok && !this.#stop.signal.aborted) this.#event('Warning', 'FailedPreStopHook', `PreStopHook failed: ${outcome.message}`, run.name);
+    if (!outcome.ok && !this.#stop.signal.aborted)
+      this.#event('Warning', 'FailedPreStopHook', `PreStopHook failed: ${outcome.message}`, run.name);
   }
 
   /** Refreshes volumes that follow API objects; answers in how many ms to come back. */
@@ -583,14 +657,19 @@ export class PodWorker {
       this.#volumesReleased = true;
       return;
     }
-    await Promise.race([this.#writer.flushed(), new Promise((resolve) => this.#stop.signal.addEventListener('abort', resolve, { once: true }))]);
+    await Promise.race([
+      this.#writer.flushed(),
+      new Promise((resolve) => this.#stop.signal.addEventListener('abort', resolve, { once: true })),
+    ]);
     if (this.#stop.signal.aborted) return;
     for (const sandbox of picture.sandboxes) await runtime.removeSandbox(sandbox.id);
     const { name, namespace = '', uid } = this.#pod.metadata;
     await removeVolumes(world, node.podDirectory(uid));
     await world.disk.remove(join(node.logDirectory, `${namespace}_${name}_${uid}`), { recursive: true });
     sources.forget(this.#pod);
-    probes.keepOnly(new Set([...probes.watched()].filter((id) => !picture.containers.some((container) => container.id === id))));
+    probes.keepOnly(
+      new Set([...probes.watched()].filter((id) => !picture.containers.some((container) => container.id === id))),
+    );
     if (!this.#orphaned) {
       try {
         await client.delete(Pod, name, { namespace, gracePeriodSeconds: 0, preconditions: { uid } });
@@ -612,7 +691,8 @@ class StepDelayed extends Error {
 }
 
 /** A container found with restarts behind it had failures before this agent's time. */
-const restored = (run: Container): { failures: number } | undefined => (run.attempt > 0 ? { failures: Math.min(run.attempt - 1, 5) } : undefined);
+const restored = (run: Container): { failures: number } | undefined =>
+  run.attempt > 0 ? { failures: Math.min(run.attempt - 1, 5) } : undefined;
 
 interface Kill {
   graceMs: Millis;

@@ -89,7 +89,8 @@ export function probeLoops(world: World, runtime: ContainerRuntime, reports: Pro
 
   const watchAll = async (target: ProbeTarget, signal: AbortSignal): Promise<void> => {
     const { container } = target;
-    if (container.startupProbe && results.get(target.containerId)?.startup !== true) await check(target, 'startup', container.startupProbe, signal);
+    if (container.startupProbe && results.get(target.containerId)?.startup !== true)
+      await check(target, 'startup', container.startupProbe, signal);
     if (signal.aborted || results.get(target.containerId)?.startup === false) return;
     await Promise.all(
       (['liveness', 'readiness'] as const).map((kind) => {

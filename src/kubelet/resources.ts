@@ -30,7 +30,8 @@ export type QosClass = 'Guaranteed' | 'Burstable' | 'BestEffort';
 export function qosOf(pod: Pod): QosClass {
   if (pod.status?.qosClass) return pod.status.qosClass;
   const all = [...pod.spec.containers, ...(pod.spec.initContainers ?? [])];
-  const has = (amounts: Amounts): boolean => Object.keys(amounts ?? {}).some((key) => key === 'cpu' || key === 'memory');
+  const has = (amounts: Amounts): boolean =>
+    Object.keys(amounts ?? {}).some((key) => key === 'cpu' || key === 'memory');
   if (!all.some(({ resources }) => has(resources.requests) || has(resources.limits))) return 'BestEffort';
   const equal = all.every(({ resources: { limits, requests } }) =>
     ['cpu', 'memory'].every((key) => limits?.[key] !== undefined && (requests?.[key] ?? limits[key]) === limits[key]),
@@ -52,23 +53,43 @@ export function containerResources(container: ContainerSpec, pod: Pod, memoryCap
   };
 }
 
-const sharesOf = (milli: number | undefined): number => Math.max(sharesMin, Math.floor(((milli ?? 0) * sharesPerCpu) / 1000));
+const sharesOf = (milli: number | undefined): number =>
+  Math.max(sharesMin, Math.floor(((milli ?? 0) * sharesPerCpu) / 1000));
 
-const quotaOf = (milli: number) => ({ cpuQuotaMicros: Math.max(quotaMicrosMin, Math.floor((milli * cpuPeriodMicros) / 1000)), cpuPeriodMicros });
+const quotaOf = (milli: number) => ({
+  cpuQuotaMicros: Math.max(quotaMicrosMin, Math.floor((milli * cpuPeriodMicros) / 1000)),
+  cpuPeriodMicros,
+});
 
 /** The pod's own cgroup: a limit holds only when every container has one. */
 export function podCgroup(pod: Pod): { readonly parent: string; readonly resources: ContainerResources } {
   const qos = qosOf(pod);
-  const containers = [...pod.spec.containers, ...(pod.spec.initContainers ?? []).filter(({ restartPolicy }) => restartPolicy === 'Always')];
+  const containers = [
+    ...pod.spec.containers,
+    ...(pod.spec.initContainers ?? []).filter(({ restartPolicy }) => restartPolicy === 'Always'),
+  ];
   const sum = (values: readonly (number | undefined)[]): number | undefined =>
-    values.some((value) => value === undefined) ? undefined : values.reduce<number>((total, value) => total + (value ?? 0), 0);
-  const request = containers.reduce((total, { resources }) => total + (milliCpu(resources.requests) ?? milliCpu(resources.limits) ?? 0), 0);
+    values.some((value) => value === undefined)
+      ? undefined
+      : values.reduce<number>((total, value) => total + (value ?? 0), 0);
+  const request = containers.reduce(
+    (total, { resources }) => total + (milliCpu(resources.requests) ?? milliCpu(resources.limits) ?? 0),
+    0,
+  );
   const plainInits = (pod.spec.initContainers ?? []).filter(({ restartPolicy }) => restartPolicy !== 'Always');
   // An init container runs alone, and may be allowed more than all the others together.
   const widest = (total: number | undefined, values: readonly (number | undefined)[]): number | undefined =>
-    total === undefined || values.some((value) => value === undefined) ? undefined : Math.max(total, ...values.map((value) => value ?? 0));
-  const cpu = widest(sum(containers.map(({ resources }) => milliCpu(resources.limits))), plainInits.map(({ resources }) => milliCpu(resources.limits)));
-  const memory = widest(sum(containers.map(({ resources }) => bytesOf(resources.limits))), plainInits.map(({ resources }) => bytesOf(resources.limits)));
+    total === undefined || values.some((value) => value === undefined)
+      ? undefined
+      : Math.max(total, ...values.map((value) => value ?? 0));
+  const cpu = widest(
+    sum(containers.map(({ resources }) => milliCpu(resources.limits))),
+    plainInits.map(({ resources }) => milliCpu(resources.limits)),
+  );
+  const memory = widest(
+    sum(containers.map(({ resources }) => bytesOf(resources.limits))),
+    plainInits.map(({ resources }) => bytesOf(resources.limits)),
+  );
   const tier = qos === 'Guaranteed' ? '' : `${qos.toLowerCase()}/`;
   return {
     parent: `${tier}pod${pod.metadata.uid}`,

@@ -29,7 +29,12 @@ export interface KubeletOptions {
   readonly podsDirectory: string;
   readonly logDirectory: string;
   /** The kubelet's own API; absent in simulations. */
-  readonly serve?: { readonly host: string; readonly port: number; readonly tls: TlsIdentity; readonly clientCa: string };
+  readonly serve?: {
+    readonly host: string;
+    readonly port: number;
+    readonly tls: TlsIdentity;
+    readonly clientCa: string;
+  };
   /** What the machine is; read from it when absent. */
   readonly facts?: MachineFacts;
 }
@@ -41,7 +46,11 @@ export interface Kubelet extends AsyncDisposable {
 }
 
 /** Starts it. On disposal containers run on. */
-export async function startKubelet(world: World, parts: { client: Client; runtime: ContainerRuntime }, options: KubeletOptions): Promise<Kubelet> {
+export async function startKubelet(
+  world: World,
+  parts: { client: Client; runtime: ContainerRuntime },
+  options: KubeletOptions,
+): Promise<Kubelet> {
   await using stack = new AsyncDisposableStack();
   const { client, runtime } = parts;
   await world.disk.makeDirectory(options.podsDirectory, { mode: 0o750 });
@@ -63,7 +72,10 @@ export async function startKubelet(world: World, parts: { client: Client; runtim
     logDirectory: options.logDirectory,
     podDirectory: (uid) => `${options.podsDirectory}/${uid}`,
     servicesKnown: services.synced,
-    services: (namespace) => [...services.by('namespace', namespace), ...(namespace === 'default' ? [] : services.by('namespace', 'default'))],
+    services: (namespace) => [
+      ...services.by('namespace', namespace),
+      ...(namespace === 'default' ? [] : services.by('namespace', 'default')),
+    ],
   };
   const events = eventRecorder(world, client, { component: 'kubelet', host: options.nodeName });
   const workers = new Map<string, PodWorker>();
@@ -75,7 +87,14 @@ export async function startKubelet(world: World, parts: { client: Client; runtim
         const { name, namespace = '', uid } = target.pod.metadata;
         const title = `${kind[0]?.toUpperCase()}${kind.slice(1)}`;
         events.record(
-          { apiVersion: 'v1', kind: 'Pod', namespace, name, uid, fieldPath: `spec.containers{${target.container.name}}` },
+          {
+            apiVersion: 'v1',
+            kind: 'Pod',
+            namespace,
+            name,
+            uid,
+            fieldPath: `spec.containers{${target.container.name}}`,
+          },
           'Warning',
           'Unhealthy',
           `${title} probe failed: ${message}`,
@@ -83,7 +102,16 @@ export async function startKubelet(world: World, parts: { client: Client; runtim
       },
     }),
   );
-  const shared: WorkerParts = { world, client, runtime, probes, pulls: imagePulls(world, runtime, sources), sources, events, node };
+  const shared: WorkerParts = {
+    world,
+    client,
+    runtime,
+    probes,
+    pulls: imagePulls(world, runtime, sources),
+    sources,
+    events,
+    node,
+  };
 
   const reporter = stack.use(
     startNodeReporter(world, client, {
@@ -142,7 +170,9 @@ export async function startKubelet(world: World, parts: { client: Client; runtim
     const known = new Set([...pods.all()].map(({ metadata }) => metadata.uid));
     for (const sandbox of await runtime.sandboxes()) {
       if (known.has(sandbox.pod.uid) || workers.has(sandbox.pod.uid)) continue;
-      world.log.info('a pod is gone from the API and is ended', { pod: `${sandbox.pod.namespace}/${sandbox.pod.name}` });
+      world.log.info('a pod is gone from the API and is ended', {
+        pod: `${sandbox.pod.namespace}/${sandbox.pod.name}`,
+      });
       add(ghostOf(sandbox.labels, sandbox.pod, options.nodeName));
       workers.get(sandbox.pod.uid)?.orphan();
     }
@@ -153,7 +183,10 @@ export async function startKubelet(world: World, parts: { client: Client; runtim
         world,
         {
           runtime,
-          find: (namespace, name) => [...workers.values()].map((worker) => worker.pod).find((pod) => pod.metadata.namespace === namespace && pod.metadata.name === name),
+          find: (namespace, name) =>
+            [...workers.values()]
+              .map((worker) => worker.pod)
+              .find((pod) => pod.metadata.namespace === namespace && pod.metadata.name === name),
           pods: () => [...workers.values()].map((worker) => worker.pod),
         },
         options.serve,
@@ -175,12 +208,32 @@ export async function startKubelet(world: World, parts: { client: Client; runtim
 }
 
 /** The least of a pod that its end needs, for a pod whose object is gone. */
-function ghostOf(sandboxLabels: Readonly<Record<string, string>>, { uid, name, namespace }: { uid: string; name: string; namespace: string }, nodeName: string): Pod {
+function ghostOf(
+  sandboxLabels: Readonly<Record<string, string>>,
+  { uid, name, namespace }: { uid: string; name: string; namespace: string },
+  nodeName: string,
+): Pod {
   return {
     apiVersion: 'v1',
     kind: 'Pod',
-    metadata: { uid, name: sandboxLabels[labels.podName] ?? name, namespace, resourceVersion: '0', creationTimestamp: '', deletionTimestamp: '1970-01-01T00:00:00Z', deletionGracePeriodSeconds: 0 },
-    spec: { containers: [], nodeName, restartPolicy: 'Never', terminationGracePeriodSeconds: 0, dnsPolicy: 'Default', schedulerName: '', securityContext: {} },
+    metadata: {
+      uid,
+      name: sandboxLabels[labels.podName] ?? name,
+      namespace,
+      resourceVersion: '0',
+      creationTimestamp: '',
+      deletionTimestamp: '1970-01-01T00:00:00Z',
+      deletionGracePeriodSeconds: 0,
+    },
+    spec: {
+      containers: [],
+      nodeName,
+      restartPolicy: 'Never',
+      terminationGracePeriodSeconds: 0,
+      dnsPolicy: 'Default',
+      schedulerName: '',
+      securityContext: {},
+    },
     status: { phase: 'Failed' },
   } as unknown as Pod;
 }

@@ -60,12 +60,22 @@ export class StatusWriter {
       if (!body) continue;
       const { name, namespace = '', uid } = pod.metadata;
       try {
-        this.#options.written(await this.#client.patch(Pod, name, { type: 'strategic', body: { metadata: { uid }, status: body } }, { namespace, subresource: 'status', signal }));
+        this.#options.written(
+          await this.#client.patch(
+            Pod,
+            name,
+            { type: 'strategic', body: { metadata: { uid }, status: body } },
+            { namespace, subresource: 'status', signal },
+          ),
+        );
         delayMs = retryMsMin;
       } catch (error) {
         // Gone, or another pod of this name: the view tells.
         if (signal.aborted || isApiError(error, 'NotFound', 'Conflict')) continue;
-        this.#world.log.warn('a pod status could not be written', { pod: `${namespace}/${name}`, error: (error as Error).message });
+        this.#world.log.warn('a pod status could not be written', {
+          pod: `${namespace}/${name}`,
+          error: (error as Error).message,
+        });
         this.#wanted ??= status;
         await this.#world.clock.sleep(delayMs, { signal }).catch(() => undefined); // Aborted: the loop ends.
         delayMs = Math.min(delayMs * 2, retryMsMax);
@@ -83,15 +93,22 @@ export function patchOf(before: Partial<PodStatus> | undefined, now: PodStatus):
     if (key === 'conditions') continue;
     if (deepEqual(old, value)) continue;
     // These lists merge by address: an old one would stay.
-    patch[key] = (key === 'podIPs' || key === 'hostIPs') && old !== undefined ? [{ $patch: 'replace' }, ...(value as readonly unknown[])] : value;
+    patch[key] =
+      (key === 'podIPs' || key === 'hostIPs') && old !== undefined
+        ? [{ $patch: 'replace' }, ...(value as readonly unknown[])]
+        : value;
   }
-  for (const key of ['reason', 'message', 'podIP', 'podIPs'] as const) if (before?.[key] !== undefined && now[key] === undefined) patch[key] = null;
+  for (const key of ['reason', 'message', 'podIP', 'podIPs'] as const)
+    if (before?.[key] !== undefined && now[key] === undefined) patch[key] = null;
   const conditions = conditionsPatch(before?.conditions ?? [], now.conditions ?? []);
   if (conditions.length > 0) patch['conditions'] = conditions;
   return Object.keys(patch).length > 0 ? patch : undefined;
 }
 
-function conditionsPatch(before: readonly PodCondition[], now: readonly PodCondition[]): readonly Record<string, unknown>[] {
+function conditionsPatch(
+  before: readonly PodCondition[],
+  now: readonly PodCondition[],
+): readonly Record<string, unknown>[] {
   const changed: Record<string, unknown>[] = [];
   for (const condition of now) {
     const old = before.find(({ type }) => type === condition.type);

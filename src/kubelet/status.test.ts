@@ -5,12 +5,17 @@ import { podStatusOf } from './status.ts';
 import { patchOf } from './status-writer.ts';
 import { at, containerOf, deadOf, pictureOf, podOf, runOf, sandboxOf } from './testing.ts';
 
-const statusOf = (more: Partial<PodPicture>) => podStatusOf(pictureOf(more), { runtimeName: 'runc', hostIp: '1.2.3.4', messages: new Map() });
-const condition = (status: ReturnType<typeof statusOf>, type: string) => status.conditions?.find((each) => each.type === type);
+const statusOf = (more: Partial<PodPicture>) =>
+  podStatusOf(pictureOf(more), { runtimeName: 'runc', hostIp: '1.2.3.4', messages: new Map() });
+const condition = (status: ReturnType<typeof statusOf>, type: string) =>
+  status.conditions?.find((each) => each.type === type);
 
 test('a pod without a sandbox is pending and has no address', () => {
   const status = statusOf({ sandboxes: [] });
-  assert.deepEqual([status.phase, status.podIP, status.hostIP, status.startTime], ['Pending', undefined, '1.2.3.4', '2026-01-01T00:00:00Z']);
+  assert.deepEqual(
+    [status.phase, status.podIP, status.hostIP, status.startTime],
+    ['Pending', undefined, '1.2.3.4', '2026-01-01T00:00:00Z'],
+  );
   assert.deepEqual(status.containerStatuses?.[0]?.state, { waiting: { reason: 'ContainerCreating' } });
   assert.equal(condition(status, 'PodReadyToStartContainers')?.status, 'False');
 });
@@ -18,13 +23,28 @@ test('a pod without a sandbox is pending and has no address', () => {
 test('a running pod is ready when its probes say so', () => {
   const pod = podOf({ containers: [containerOf('main', { readinessProbe: {} })] });
   const status = statusOf({ pod, containers: [runOf('main')] });
-  assert.deepEqual([status.phase, condition(status, 'Ready')?.reason, condition(status, 'Ready')?.message], ['Running', 'ContainersNotReady', 'containers with unready status: [main]']);
-  assert.equal(condition(statusOf({ pod, containers: [runOf('main')], probes: new Map([['main-0', { readiness: true }]]) }), 'Ready')?.status, 'True');
+  assert.deepEqual(
+    [status.phase, condition(status, 'Ready')?.reason, condition(status, 'Ready')?.message],
+    ['Running', 'ContainersNotReady', 'containers with unready status: [main]'],
+  );
+  assert.equal(
+    condition(
+      statusOf({ pod, containers: [runOf('main')], probes: new Map([['main-0', { readiness: true }]]) }),
+      'Ready',
+    )?.status,
+    'True',
+  );
 });
 
 test('a readiness gate holds the pod back, not its containers', () => {
-  const status = statusOf({ pod: podOf({ readinessGates: [{ conditionType: 'example.com/ok' }] }), containers: [runOf('main')] });
-  assert.deepEqual([condition(status, 'ContainersReady')?.status, condition(status, 'Ready')?.reason], ['True', 'ReadinessGatesNotReady']);
+  const status = statusOf({
+    pod: podOf({ readinessGates: [{ conditionType: 'example.com/ok' }] }),
+    containers: [runOf('main')],
+  });
+  assert.deepEqual(
+    [condition(status, 'ContainersReady')?.status, condition(status, 'Ready')?.reason],
+    ['True', 'ReadinessGatesNotReady'],
+  );
 });
 
 test('a transition time stays as long as the status does', () => {
@@ -35,7 +55,10 @@ test('a transition time stays as long as the status does', () => {
 });
 
 test('a pod ends only when nothing of it runs', () => {
-  const pod = podOf({ restartPolicy: 'Never', initContainers: [containerOf('side', { restartPolicy: 'Always' })] }, { status: { phase: 'Running' } });
+  const pod = podOf(
+    { restartPolicy: 'Never', initContainers: [containerOf('side', { restartPolicy: 'Always' })] },
+    { status: { phase: 'Running' } },
+  );
   assert.equal(statusOf({ pod, containers: [deadOf('main', 0), runOf('side')] }).phase, 'Running');
   assert.equal(statusOf({ pod, containers: [deadOf('main', 0), deadOf('side', 143)] }).phase, 'Succeeded');
   const ending = { graceMs: 1, reason: 'DeadlineExceeded', message: 'late' };
@@ -46,16 +69,26 @@ test('a pod ends only when nothing of it runs', () => {
 });
 
 test('a container that waits for its restart shows its back-off and its last end', () => {
-  const status = statusOf({ containers: [deadOf('main', 3, { attempt: 2 })], backoffs: new Map([['main', { failures: 5, until: at + 1 }]]), pod: podOf({}, { status: { phase: 'Running' } }) });
+  const status = statusOf({
+    containers: [deadOf('main', 3, { attempt: 2 })],
+    backoffs: new Map([['main', { failures: 5, until: at + 1 }]]),
+    pod: podOf({}, { status: { phase: 'Running' } }),
+  });
   const [main] = status.containerStatuses ?? [];
   assert.equal(status.phase, 'Running');
-  assert.deepEqual(main?.state.waiting, { reason: 'CrashLoopBackOff', message: 'back-off 2m40s restarting failed container=main pod=web_shop(u1)' });
+  assert.deepEqual(main?.state.waiting, {
+    reason: 'CrashLoopBackOff',
+    message: 'back-off 2m40s restarting failed container=main pod=web_shop(u1)',
+  });
   assert.deepEqual([main?.lastState.terminated?.exitCode, main?.restartCount, main?.ready], [3, 2, false]);
 });
 
 test('the present run and the one before it', () => {
   const [main] = statusOf({ containers: [runOf('main', { attempt: 1 }), deadOf('main', 9)] }).containerStatuses ?? [];
-  assert.deepEqual([main?.state.running?.startedAt, main?.lastState.terminated?.exitCode, main?.containerID], ['2026-01-01T00:00:00Z', 9, 'runc://main-1']);
+  assert.deepEqual(
+    [main?.state.running?.startedAt, main?.lastState.terminated?.exitCode, main?.containerID],
+    ['2026-01-01T00:00:00Z', 9, 'runc://main-1'],
+  );
 });
 
 test('an ended pod whose node forgot its containers keeps their last word', () => {
@@ -66,7 +99,9 @@ test('an ended pod whose node forgot its containers keeps their last word', () =
 });
 
 test('a host-network pod has the address of its node', () => {
-  assert.deepEqual(statusOf({ pod: podOf({ hostNetwork: true }), sandboxes: [sandboxOf({ ips: [] })] }).podIPs, [{ ip: '1.2.3.4' }]);
+  assert.deepEqual(statusOf({ pod: podOf({ hostNetwork: true }), sandboxes: [sandboxOf({ ips: [] })] }).podIPs, [
+    { ip: '1.2.3.4' },
+  ]);
 });
 
 test('a patch names what went and replaces addresses', () => {

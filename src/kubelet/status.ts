@@ -21,13 +21,20 @@ export function podStatusOf(picture: PodPicture, context: StatusContext): PodSta
   const { pod, now } = picture;
   const sandbox = readySandbox(picture) ?? picture.sandboxes[0];
   const ips = pod.spec.hostNetwork ? [context.hostIp] : (sandbox?.ips ?? []);
-  const inits = (pod.spec.initContainers ?? []).map((container) => statusOf(picture, container, context, isSidecar(container) ? 'sidecar' : 'init'));
+  const inits = (pod.spec.initContainers ?? []).map((container) =>
+    statusOf(picture, container, context, isSidecar(container) ? 'sidecar' : 'init'),
+  );
   const mains = pod.spec.containers.map((container) => statusOf(picture, container, context, 'main'));
-  const ephemerals = (pod.spec.ephemeralContainers ?? []).map((container) => statusOf(picture, container as unknown as ContainerSpec, context, 'ephemeral'));
+  const ephemerals = (pod.spec.ephemeralContainers ?? []).map((container) =>
+    statusOf(picture, container as unknown as ContainerSpec, context, 'ephemeral'),
+  );
   // As long as anything of it runs a pod has not ended: others would give its name, its volumes or its place away.
   const worked = phaseOf(picture, inits, mains);
   const ended = worked === 'Succeeded' || worked === 'Failed';
-  const held = ended && pod.status?.phase !== worked && picture.containers.some(({ state }) => state === 'running' || state === 'created');
+  const held =
+    ended &&
+    pod.status?.phase !== worked &&
+    picture.containers.some(({ state }) => state === 'running' || state === 'created');
   const phase = held ? (pod.status?.phase ?? 'Running') : worked;
   const qosClass = pod.status?.qosClass;
   return {
@@ -47,7 +54,11 @@ export function podStatusOf(picture: PodPicture, context: StatusContext): PodSta
   } as PodStatus;
 }
 
-function phaseOf(picture: PodPicture, inits: readonly ContainerStatus[], mains: readonly ContainerStatus[]): PodStatus['phase'] {
+function phaseOf(
+  picture: PodPicture,
+  inits: readonly ContainerStatus[],
+  mains: readonly ContainerStatus[],
+): PodStatus['phase'] {
   const { pod } = picture;
   const before = pod.status?.phase;
   if (before === 'Succeeded' || before === 'Failed') return before;
@@ -58,11 +69,14 @@ function phaseOf(picture: PodPicture, inits: readonly ContainerStatus[], mains: 
     return state !== undefined && state.exitCode !== 0 && policyOf(pod, container) === 'Never';
   });
   if (failedInit) return 'Failed';
-  const initsDone = plain.every((container) => inits.find(({ name }) => name === container.name)?.state.terminated?.exitCode === 0);
+  const initsDone = plain.every(
+    (container) => inits.find(({ name }) => name === container.name)?.state.terminated?.exitCode === 0,
+  );
   const began = mains.some(({ state, lastState }) => state.running || state.terminated || lastState.terminated);
   if (!initsDone && !began) return 'Pending';
   const ended = mains.filter(({ state }) => state.terminated);
-  if (mains.some(({ state, lastState }) => state.waiting && !lastState.terminated)) return picture.ending ? endedPhase(mains) : 'Pending';
+  if (mains.some(({ state, lastState }) => state.waiting && !lastState.terminated))
+    return picture.ending ? endedPhase(mains) : 'Pending';
   if (mains.some(({ state }) => state.running)) return 'Running';
   const willRestart = pod.spec.containers.some((container) => {
     const run = latest(picture, container.name);
@@ -74,7 +88,9 @@ function phaseOf(picture: PodPicture, inits: readonly ContainerStatus[], mains: 
 }
 
 const endedPhase = (mains: readonly ContainerStatus[]): PodStatus['phase'] =>
-  mains.every(({ state, lastState }) => (state.terminated ?? lastState.terminated)?.exitCode === 0) ? 'Succeeded' : 'Failed';
+  mains.every(({ state, lastState }) => (state.terminated ?? lastState.terminated)?.exitCode === 0)
+    ? 'Succeeded'
+    : 'Failed';
 
 function conditionsOf(
   picture: PodPicture,
@@ -98,39 +114,80 @@ function conditionsOf(
   };
   const over = phase === 'Succeeded';
   const plain = (pod.spec.initContainers ?? []).filter((container) => !isSidecar(container));
-  const incomplete = plain.filter(({ name }) => inits.find((status) => status.name === name)?.state.terminated?.exitCode !== 0).map(({ name }) => name);
-  const sidecarsLate = (pod.spec.initContainers ?? []).filter(isSidecar).filter(({ name }) => !inits.find((status) => status.name === name)?.started);
+  const incomplete = plain
+    .filter(({ name }) => inits.find((status) => status.name === name)?.state.terminated?.exitCode !== 0)
+    .map(({ name }) => name);
+  const sidecarsLate = (pod.spec.initContainers ?? [])
+    .filter(isSidecar)
+    .filter(({ name }) => !inits.find((status) => status.name === name)?.started);
   const pending = [...incomplete, ...sidecarsLate.map(({ name }) => name)];
   const began = mains.some(({ state, lastState }) => state.running || state.terminated || lastState.terminated);
   set('PodReadyToStartContainers', readySandbox(picture) !== undefined);
-  set('Initialized', pending.length === 0 || began, 'ContainersNotInitialized', `containers with incomplete status: [${pending.join(' ')}]`);
+  set(
+    'Initialized',
+    pending.length === 0 || began,
+    'ContainersNotInitialized',
+    `containers with incomplete status: [${pending.join(' ')}]`,
+  );
   const sidecars = (pod.spec.initContainers ?? []).filter(isSidecar).map(({ name }) => name);
   const counted = [...inits.filter(({ name }) => sidecars.includes(name)), ...mains];
   const unready = counted.filter(({ ready }) => !ready).map(({ name }) => name);
   const unreadyText = `containers with unready status: [${unready.join(' ')}]`;
-  const gates = (pod.spec.readinessGates ?? []).filter((gate) => present.find((condition) => condition.type === gate.conditionType)?.status !== 'True');
+  const gates = (pod.spec.readinessGates ?? []).filter(
+    (gate) => present.find((condition) => condition.type === gate.conditionType)?.status !== 'True',
+  );
   const finished = over ? 'PodCompleted' : phase === 'Failed' ? 'PodFailed' : undefined;
   const containersReady = unready.length === 0 && finished === undefined;
-  set('Ready', containersReady && gates.length === 0, finished ?? (containersReady ? 'ReadinessGatesNotReady' : 'ContainersNotReady'), finished ? undefined : containersReady ? gates.map((gate) => `corresponding condition of pod readiness gate "${gate.conditionType}" does not exist.`).join(', ') : unreadyText);
+  set(
+    'Ready',
+    containersReady && gates.length === 0,
+    finished ?? (containersReady ? 'ReadinessGatesNotReady' : 'ContainersNotReady'),
+    finished
+      ? undefined
+      : containersReady
+        ? gates
+            .map((gate) => `corresponding condition of pod readiness gate "${gate.conditionType}" does not exist.`)
+            .join(', ')
+        : unreadyText,
+  );
   set('ContainersReady', containersReady, finished ?? 'ContainersNotReady', finished ? undefined : unreadyText);
   const own = new Set(made.map(({ type }) => type));
-  const scheduled = present.find(({ type }) => type === 'PodScheduled') ?? ({ type: 'PodScheduled', status: 'True', lastTransitionTime: at } as PodCondition);
+  const scheduled =
+    present.find(({ type }) => type === 'PodScheduled') ??
+    ({ type: 'PodScheduled', status: 'True', lastTransitionTime: at } as PodCondition);
   return [...made, scheduled, ...present.filter(({ type }) => !own.has(type) && type !== 'PodScheduled')];
 }
 
-function statusOf(picture: PodPicture, spec: ContainerSpec, context: StatusContext, role: 'init' | 'sidecar' | 'main' | 'ephemeral'): ContainerStatus {
+function statusOf(
+  picture: PodPicture,
+  spec: ContainerSpec,
+  context: StatusContext,
+  role: 'init' | 'sidecar' | 'main' | 'ephemeral',
+): ContainerStatus {
   const runs = picture.containers.filter((container) => container.name === spec.name);
   const run = runs[0];
   const previous = runs[1];
-  const before = [...(picture.pod.status?.initContainerStatuses ?? []), ...(picture.pod.status?.containerStatuses ?? []), ...(picture.pod.status?.ephemeralContainerStatuses ?? [])].find(({ name }) => name === spec.name);
+  const before = [
+    ...(picture.pod.status?.initContainerStatuses ?? []),
+    ...(picture.pod.status?.containerStatuses ?? []),
+    ...(picture.pod.status?.ephemeralContainerStatuses ?? []),
+  ].find(({ name }) => name === spec.name);
   const state = stateOf(picture, spec, run, context, before);
   const waiting = state.waiting !== undefined;
   const lastEnded = waiting && run?.state === 'exited' ? run : previous;
-  const lastState: ContainerState = lastEnded?.state === 'exited' ? { terminated: terminatedOf(lastEnded, context) } : (run ? {} : (before?.lastState ?? (before?.state.terminated ? { terminated: before.state.terminated } : {})));
+  const lastState: ContainerState =
+    lastEnded?.state === 'exited'
+      ? { terminated: terminatedOf(lastEnded, context) }
+      : run
+        ? {}
+        : (before?.lastState ?? (before?.state.terminated ? { terminated: before.state.terminated } : {}));
   const running = run?.state === 'running';
   const started = running && hasStarted(picture, spec, run);
   const readiness = run && picture.probes.get(run.id)?.readiness;
-  const ready = role === 'init' ? state.terminated?.exitCode === 0 : started && (spec.readinessProbe ? readiness === true : true) && role !== 'ephemeral';
+  const ready =
+    role === 'init'
+      ? state.terminated?.exitCode === 0
+      : started && (spec.readinessProbe ? readiness === true : true) && role !== 'ephemeral';
   return {
     name: spec.name,
     state,
@@ -144,10 +201,17 @@ function statusOf(picture: PodPicture, spec: ContainerSpec, context: StatusConte
   } as ContainerStatus;
 }
 
-function stateOf(picture: PodPicture, spec: ContainerSpec, run: Container | undefined, context: StatusContext, before: ContainerStatus | undefined): ContainerState {
+function stateOf(
+  picture: PodPicture,
+  spec: ContainerSpec,
+  run: Container | undefined,
+  context: StatusContext,
+  before: ContainerStatus | undefined,
+): ContainerState {
   if (run?.state === 'running') return { running: { startedAt: formatTime(run.startedAt ?? run.createdAt) } };
   const failure = picture.failures.get(spec.name);
-  const over = picture.ending !== undefined || picture.pod.status?.phase === 'Succeeded' || picture.pod.status?.phase === 'Failed';
+  const over =
+    picture.ending !== undefined || picture.pod.status?.phase === 'Succeeded' || picture.pod.status?.phase === 'Failed';
   if (run?.state === 'exited') {
     const again = !over && !hasExitedForGood(picture, spec, run);
     if (failure && again) return { waiting: failure };
@@ -177,10 +241,15 @@ const formatSeconds = (seconds: number): string =>
 const initsDone = (picture: PodPicture): boolean =>
   (picture.pod.spec.initContainers ?? []).every((container) => {
     const run = latest(picture, container.name);
-    return isSidecar(container) ? run?.state === 'running' && hasStarted(picture, container, run) : run?.state === 'exited' && run.exitCode === 0;
+    return isSidecar(container)
+      ? run?.state === 'running' && hasStarted(picture, container, run)
+      : run?.state === 'exited' && run.exitCode === 0;
   });
 
-function terminatedOf(run: Container, { runtimeName, messages }: StatusContext): NonNullable<ContainerState['terminated']> {
+function terminatedOf(
+  run: Container,
+  { runtimeName, messages }: StatusContext,
+): NonNullable<ContainerState['terminated']> {
   const exitCode = run.exitCode ?? 255;
   const message = messages.get(run.id) ?? run.message;
   return {
@@ -192,4 +261,3 @@ function terminatedOf(run: Container, { runtimeName, messages }: StatusContext):
     containerID: `${runtimeName}://${run.id}`,
   };
 }
-

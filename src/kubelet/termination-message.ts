@@ -17,11 +17,14 @@ export async function terminationMessage(world: World, run: Container): Promise<
   if (file !== undefined && stat && stat.sizeBytes > 0) {
     // Only the beginning is read: the container decides how much is there.
     const chunks: Buffer[] = [];
-    for await (const chunk of world.disk.readStream(file, { start: 0, end: bytesMax - 1 })) chunks.push(chunk as Buffer);
+    for await (const chunk of world.disk.readStream(file, { start: 0, end: bytesMax - 1 }))
+      chunks.push(chunk as Buffer);
     return Buffer.concat(chunks).toString('utf8');
   }
-  if (run.annotations[annotations.terminationMessagePolicy] !== 'FallbackToLogsOnError' || run.exitCode === 0) return undefined;
+  if (run.annotations[annotations.terminationMessagePolicy] !== 'FallbackToLogsOnError' || run.exitCode === 0)
+    return undefined;
   let text = '';
-  for await (const chunk of readLog(world, run.logPath, { tailLines: logLinesMax, follow: false })) text += chunk.toString('utf8');
+  for await (const chunk of readLog(world, run.logPath, { tailLines: logLinesMax, follow: false }))
+    text += chunk.toString('utf8');
   return text.slice(-logBytesMax) || undefined;
 }

@@ -9,8 +9,23 @@ export const podOf = (spec: Record<string, unknown> = {}, rest: Record<string, u
   ({
     apiVersion: 'v1',
     kind: 'Pod',
-    metadata: { name: 'web', namespace: 'shop', uid: 'u1', resourceVersion: '5', generation: 1, labels: { app: 'web' }, annotations: {} },
-    spec: { restartPolicy: 'Always', dnsPolicy: 'ClusterFirst', securityContext: {}, containers: [containerOf('main')], terminationGracePeriodSeconds: 30, ...spec },
+    metadata: {
+      name: 'web',
+      namespace: 'shop',
+      uid: 'u1',
+      resourceVersion: '5',
+      generation: 1,
+      labels: { app: 'web' },
+      annotations: {},
+    },
+    spec: {
+      restartPolicy: 'Always',
+      dnsPolicy: 'ClusterFirst',
+      securityContext: {},
+      containers: [containerOf('main')],
+      terminationGracePeriodSeconds: 30,
+      ...spec,
+    },
     status: { phase: 'Pending', qosClass: 'BestEffort' },
     ...rest,
   }) as unknown as Pod;

@@ -75,7 +75,12 @@ export interface KubeletFixture extends AsyncDisposable {
   /** Creates a pod that is bound to the node. */
   pod(name: string, spec: Record<string, unknown>, metadata?: Record<string, unknown>): Promise<PodObject>;
   /** A pod of one container that runs a shell script. */
-  script(name: string, script: string, container?: Record<string, unknown>, spec?: Record<string, unknown>): Promise<PodObject>;
+  script(
+    name: string,
+    script: string,
+    container?: Record<string, unknown>,
+    spec?: Record<string, unknown>,
+  ): Promise<PodObject>;
   get(name: string): Promise<PodObject>;
   /** Waits until the pod is as asked. */
   until(name: string, holds: (pod: PodObject) => unknown, timeoutMs?: number): Promise<PodObject>;
@@ -101,10 +106,27 @@ export async function kubeletFixture(): Promise<KubeletFixture> {
   await using stack = new AsyncDisposableStack();
   const place = stack.use(await temporaryDirectory());
   const authority = await openAuthority(world, `${place.path}/pki`);
-  const server = await authority.issue('server', { commonName: 'kube-apiserver', usage: 'server', dnsNames: ['localhost'], ipAddresses: ['127.0.0.1'] });
-  const toKubelets = await authority.issue('kubelet-client', { commonName: 'kube-apiserver-kubelet-client', usage: 'client' });
-  const serving = await authority.issue('kubelet', { commonName: `system:node:${nodeName}`, organizations: ['system:nodes'], usage: 'server', ipAddresses: ['127.0.0.1'] });
-  const adminIdentity = await authority.issue('admin', { commonName: 'kubernetes-admin', organizations: ['system:masters'], usage: 'client' });
+  const server = await authority.issue('server', {
+    commonName: 'kube-apiserver',
+    usage: 'server',
+    dnsNames: ['localhost'],
+    ipAddresses: ['127.0.0.1'],
+  });
+  const toKubelets = await authority.issue('kubelet-client', {
+    commonName: 'kube-apiserver-kubelet-client',
+    usage: 'client',
+  });
+  const serving = await authority.issue('kubelet', {
+    commonName: `system:node:${nodeName}`,
+    organizations: ['system:nodes'],
+    usage: 'server',
+    ipAddresses: ['127.0.0.1'],
+  });
+  const adminIdentity = await authority.issue('admin', {
+    commonName: 'kubernetes-admin',
+    organizations: ['system:masters'],
+    usage: 'client',
+  });
   const key = await openTokenKey(world, `${place.path}/pki`);
   const api = stack.use(
     await startApiServer(world, {
@@ -113,22 +135,48 @@ export async function kubeletFixture(): Promise<KubeletFixture> {
       ranges: { clusterIps: '10.96.0.0/12', nodePorts: [30000, 32767] },
       tokenKey: { ...key, issuer: 'https://kubernetes.default.svc.cluster.local' },
       kubeletAccess: { identity: toKubelets, ca: authority.cert },
-      version: { major: '1', minor: '37', gitVersion: 'v1.37.0+k8ts', gitCommit: '', gitTreeState: 'clean', buildDate: '', goVersion: '', compiler: 'node', platform: 'linux/amd64' },
+      version: {
+        major: '1',
+        minor: '37',
+        gitVersion: 'v1.37.0+k8ts',
+        gitCommit: '',
+        gitTreeState: 'clean',
+        buildDate: '',
+        goVersion: '',
+        compiler: 'node',
+        platform: 'linux/amd64',
+      },
     } as never),
   );
   const http = await api.serve({ host: '127.0.0.1', port: 0 }, { ...server, clientCa: authority.cert });
   await api.publish({ clusterIp: '10.96.0.1', endpoints: [{ ip: '10.199.0.1', port: http.port }] });
   const kubeconfig = `${place.path}/kubeconfig`;
-  await writeKubeconfig(world, kubeconfig, { name: 'k8ts', server: `https://127.0.0.1:${http.port}`, ca: authority.cert, identity: adminIdentity });
-  const admin = api.client({ name: 'kubernetes-admin', groups: ['system:masters', 'system:authenticated'] } as never, 'test');
+  await writeKubeconfig(world, kubeconfig, {
+    name: 'k8ts',
+    server: `https://127.0.0.1:${http.port}`,
+    ca: authority.cert,
+    identity: adminIdentity,
+  });
+  const admin = api.client(
+    { name: 'kubernetes-admin', groups: ['system:masters', 'system:authenticated'] } as never,
+    'test',
+  );
   for (const namespace of ['default']) {
     await admin
-      .create(allKinds.find(({ kind }) => kind === 'ServiceAccount') as never, { metadata: { name: 'default', namespace } } as never, { namespace })
+      .create(
+        allKinds.find(({ kind }) => kind === 'ServiceAccount') as never,
+        { metadata: { name: 'default', namespace } } as never,
+        { namespace },
+      )
       .catch((error: unknown) => {
         if (!isApiError(error, 'AlreadyExists')) throw error;
       });
     // What the root-ca controller writes into every namespace.
-    await admin.create(allKinds.find(({ kind }) => kind === 'ConfigMap') as never, { metadata: { name: 'kube-root-ca.crt', namespace }, data: { 'ca.crt': authority.cert } } as never, { namespace });
+    await admin.create(
+      allKinds.find(({ kind }) => kind === 'ConfigMap') as never,
+      { metadata: { name: 'kube-root-ca.crt', namespace }, data: { 'ca.crt': authority.cert } } as never,
+      { namespace },
+    );
   }
   const images = stack.use(await openImageStore(world, { directory: `${place.path}/images` }));
   await ensureDemoImages(world, images);
@@ -136,7 +184,8 @@ export async function kubeletFixture(): Promise<KubeletFixture> {
   const network = vethNetwork();
   const port = await freePort();
   const identity = { name: `system:node:${nodeName}`, groups: ['system:nodes', 'system:authenticated'] };
-  const openRuntime = (): Promise<OciRuntime> => openOciRuntime(world, { directory: `${place.path}/oci`, images, cgroupRoot, network, nodeName });
+  const openRuntime = (): Promise<OciRuntime> =>
+    openOciRuntime(world, { directory: `${place.path}/oci`, images, cgroupRoot, network, nodeName });
   const openKubelet = (runtime: OciRuntime): Promise<Kubelet> =>
     startKubelet(
       world,
@@ -175,9 +224,17 @@ export async function kubeletFixture(): Promise<KubeletFixture> {
       running = true;
     },
     async pod(name, spec, metadata = {}) {
-      return admin.create(Pod, { metadata: { name, namespace: 'default', ...metadata }, spec: { nodeName, terminationGracePeriodSeconds: 1, ...spec } } as never, { namespace: 'default' });
+      return admin.create(
+        Pod,
+        {
+          metadata: { name, namespace: 'default', ...metadata },
+          spec: { nodeName, terminationGracePeriodSeconds: 1, ...spec },
+        } as never,
+        { namespace: 'default' },
+      );
     },
-    script: (name, script, container = {}, spec = {}) => fixture.pod(name, { containers: [shell('main', script, container)], ...spec }),
+    script: (name, script, container = {}, spec = {}) =>
+      fixture.pod(name, { containers: [shell('main', script, container)], ...spec }),
     get: (name) => admin.get(Pod, name, { namespace: 'default' }),
     async until(name, holds, timeoutMs = 15_000) {
       const stop = new AbortController();
@@ -185,7 +242,12 @@ export async function kubeletFixture(): Promise<KubeletFixture> {
       let last = await fixture.get(name);
       try {
         if (holds(last)) return last;
-        for await (const event of admin.watch(Pod, { namespace: 'default', fieldSelector: `metadata.name=${name}`, resourceVersion: last.metadata.resourceVersion, signal: stop.signal })) {
+        for await (const event of admin.watch(Pod, {
+          namespace: 'default',
+          fieldSelector: `metadata.name=${name}`,
+          resourceVersion: last.metadata.resourceVersion,
+          signal: stop.signal,
+        })) {
           last = event.object as PodObject;
           if (event.type !== 'DELETED' && holds(last)) return last;
         }
@@ -195,19 +257,30 @@ export async function kubeletFixture(): Promise<KubeletFixture> {
         timer.cancel();
         stop.abort();
       }
-      throw new Error(`the pod ${name} is still not ${holds}: ${JSON.stringify(last.status, null, 1)}\n${JSON.stringify(await fixture.events(name))}`);
+      throw new Error(
+        `the pod ${name} is still not ${holds}: ${JSON.stringify(last.status, null, 1)}\n${JSON.stringify(await fixture.events(name))}`,
+      );
     },
-    running: (name) => fixture.until(name, ({ status }) => status.phase === 'Running' && status.containerStatuses?.every(({ state }) => state.running)),
-    over: (name, timeoutMs) => fixture.until(name, ({ status }) => status.phase === 'Succeeded' || status.phase === 'Failed', timeoutMs),
+    running: (name) =>
+      fixture.until(
+        name,
+        ({ status }) => status.phase === 'Running' && status.containerStatuses?.every(({ state }) => state.running),
+      ),
+    over: (name, timeoutMs) =>
+      fixture.until(name, ({ status }) => status.phase === 'Succeeded' || status.phase === 'Failed', timeoutMs),
     async remove(name, gracePeriodSeconds) {
-      await admin.delete(Pod, name, { namespace: 'default', ...(gracePeriodSeconds === undefined ? {} : { gracePeriodSeconds }) });
+      await admin.delete(Pod, name, {
+        namespace: 'default',
+        ...(gracePeriodSeconds === undefined ? {} : { gracePeriodSeconds }),
+      });
     },
     async gone(name, timeoutMs = 15_000) {
       const deadline = world.clock.monotonic() + timeoutMs;
       for (;;) {
         try {
           const pod = await fixture.get(name);
-          if (world.clock.monotonic() > deadline) throw new Error(`${name} is still there: ${JSON.stringify(pod.status)}`);
+          if (world.clock.monotonic() > deadline)
+            throw new Error(`${name} is still there: ${JSON.stringify(pod.status)}`);
         } catch (error) {
           if (isApiError(error, 'NotFound')) return;
           throw error;
@@ -218,15 +291,25 @@ export async function kubeletFixture(): Promise<KubeletFixture> {
     async log(name, container) {
       const pod = await fixture.get(name);
       const found = (await fixture.runtime.containers())
-        .filter((each) => each.labels['io.kubernetes.pod.uid'] === pod.metadata.uid && (container === undefined || each.name === container))
+        .filter(
+          (each) =>
+            each.labels['io.kubernetes.pod.uid'] === pod.metadata.uid &&
+            (container === undefined || each.name === container),
+        )
         .toSorted((a, b) => b.attempt - a.attempt)[0];
       const text = (await world.disk.readText(found?.logPath ?? '/nowhere')) ?? '';
-      return text.split('\n').map((line) => line.split(' ').slice(3).join(' ')).join('\n');
+      return text
+        .split('\n')
+        .map((line) => line.split(' ').slice(3).join(' '))
+        .join('\n');
     },
     async exec(name, script, container) {
       const pod = await fixture.get(name);
       const found = (await fixture.runtime.containers()).find(
-        (each) => each.labels['io.kubernetes.pod.uid'] === pod.metadata.uid && each.state === 'running' && (container === undefined || each.name === container),
+        (each) =>
+          each.labels['io.kubernetes.pod.uid'] === pod.metadata.uid &&
+          each.state === 'running' &&
+          (container === undefined || each.name === container),
       );
       assert.ok(found, `no container ${container ?? ''} of ${name} runs`);
       const session = await fixture.runtime.exec(found.id, { command: ['sh', '-c', script], stdin: false, tty: false });
@@ -240,16 +323,25 @@ export async function kubeletFixture(): Promise<KubeletFixture> {
     },
     async events(name) {
       const list = await admin.list(Event, { namespace: 'default', fieldSelector: `involvedObject.name=${name}` });
-      return list.items.map(({ type = '', reason = '', message = '', count = 0 }) => ({ type, reason, message, count }));
+      return list.items.map(({ type = '', reason = '', message = '', count = 0 }) => ({
+        type,
+        reason,
+        message,
+        count,
+      }));
     },
-    kubectl: (...args) => world.processes.run([kubectlPath ?? 'kubectl', '--kubeconfig', kubeconfig, ...args], { timeoutMs: 60_000 }),
+    kubectl: (...args) =>
+      world.processes.run([kubectlPath ?? 'kubectl', '--kubeconfig', kubeconfig, ...args], { timeoutMs: 60_000 }),
     async [Symbol.asyncDispose]() {
       if (!running) await fixture.start();
       await fixture.kubelet[Symbol.asyncDispose]();
       await fixture.runtime.removeEverything();
       await fixture.runtime[Symbol.asyncDispose]();
-      const mounts = ((await world.disk.readText('/proc/self/mounts')) ?? '').split('\n').map((line) => line.split(' ')[1] ?? '');
-      for (const mount of mounts.filter((each) => each.startsWith(`${place.path}/`)).toReversed()) await world.processes.run(['umount', '-l', mount]);
+      const mounts = ((await world.disk.readText('/proc/self/mounts')) ?? '')
+        .split('\n')
+        .map((line) => line.split(' ')[1] ?? '');
+      for (const mount of mounts.filter((each) => each.startsWith(`${place.path}/`)).toReversed())
+        await world.processes.run(['umount', '-l', mount]);
       await owned.disposeAsync();
     },
   };

@@ -1,6 +1,17 @@
 import assert from 'node:assert/strict';
 import { after, before, test } from 'node:test';
-import { asRoot, eventually, idle, image, kubectlPath, kubeletFixture, leftovers, shell, world, type KubeletFixture } from './kubelet-fixture.ts';
+import {
+  asRoot,
+  eventually,
+  idle,
+  image,
+  kubectlPath,
+  kubeletFixture,
+  leftovers,
+  shell,
+  world,
+  type KubeletFixture,
+} from './kubelet-fixture.ts';
 
 const withKubectl = { ...asRoot, skip: asRoot.skip || (kubectlPath ? false : 'needs kubectl') };
 let node: KubeletFixture;
@@ -10,7 +21,15 @@ before(async () => {
   await node.pod('pod', {
     containers: [
       shell('main', `echo one; echo two; echo err >&2; ${idle}`),
-      { name: 'web', image, command: ['node', '-e', "const big = Buffer.alloc(8e6, 'x'); require('http').createServer((q, r) => q.url === '/big' ? r.end(big) : q.method === 'POST' ? q.pipe(r) : r.end('hello ' + q.url)).listen(8080, '127.0.0.1'); process.on('SIGTERM', () => process.exit(0))"] },
+      {
+        name: 'web',
+        image,
+        command: [
+          'node',
+          '-e',
+          "const big = Buffer.alloc(8e6, 'x'); require('http').createServer((q, r) => q.url === '/big' ? r.end(big) : q.method === 'POST' ? q.pipe(r) : r.end('hello ' + q.url)).listen(8080, '127.0.0.1'); process.on('SIGTERM', () => process.exit(0))",
+        ],
+      },
     ],
   });
   await node.running('pod');
@@ -29,27 +48,47 @@ const kubectl = async (...args: string[]): Promise<string> => {
 };
 
 /** kubectl with an input. */
-async function typed(input: string | Uint8Array, ...args: string[]): Promise<{ code: number; stdout: string; stderr: string }> {
-  return world.processes.run([kubectlPath ?? '', '--kubeconfig', node.kubeconfig, ...args], { input, timeoutMs: 30_000 });
+async function typed(
+  input: string | Uint8Array,
+  ...args: string[]
+): Promise<{ code: number; stdout: string; stderr: string }> {
+  return world.processes.run([kubectlPath ?? '', '--kubeconfig', node.kubeconfig, ...args], {
+    input,
+    timeoutMs: 30_000,
+  });
 }
 
 test('kubectl logs shows a container, its tail, its times and only so much', withKubectl, async () => {
   assert.deepEqual((await kubectl('logs', 'pod', '-c', 'main')).split('\n').toSorted().join(' ').trim(), 'err one two');
   assert.equal((await kubectl('logs', 'pod', '-c', 'main', '--tail=2')).split('\n').length, 3);
   assert.equal(await kubectl('logs', 'pod', '-c', 'main', '--tail=0'), '');
-  assert.match(await kubectl('logs', 'pod', '-c', 'main', '--timestamps', '--tail=1'), /^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{9}Z \w+\n$/);
+  assert.match(
+    await kubectl('logs', 'pod', '-c', 'main', '--timestamps', '--tail=1'),
+    /^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{9}Z \w+\n$/,
+  );
   assert.equal((await kubectl('logs', 'pod', '-c', 'main', '--limit-bytes=5')).length, 5);
   assert.equal((await kubectl('logs', 'pod', '-c', 'main', '--since=1h')).split('\n').length, 4);
-  assert.equal((await kubectl('logs', 'pod', '--all-containers', '--prefix')).split('\n')[0]?.startsWith('[pod/pod/main] '), true);
+  assert.equal(
+    (await kubectl('logs', 'pod', '--all-containers', '--prefix')).split('\n')[0]?.startsWith('[pod/pod/main] '),
+    true,
+  );
   const { code, stderr } = await node.kubectl('logs', 'pod', '-c', 'nobody');
   assert.deepEqual([code, stderr.includes('container nobody is not valid for pod pod')], [1, true]);
 });
 
 test('kubectl logs -f follows to the end, and --previous shows the run before', withKubectl, async () => {
-  await node.script('told', 'for i in 1 2 3 4 5; do echo $i; sleep 0.1; done; test -e /w/x && exec sleep 1000; touch /w/x; exit 1', { volumeMounts: [{ name: 'w', mountPath: '/w' }] }, { volumes: [{ name: 'w', emptyDir: {} }] });
+  await node.script(
+    'told',
+    'for i in 1 2 3 4 5; do echo $i; sleep 0.1; done; test -e /w/x && exec sleep 1000; touch /w/x; exit 1',
+    { volumeMounts: [{ name: 'w', mountPath: '/w' }] },
+    { volumes: [{ name: 'w', emptyDir: {} }] },
+  );
   await node.until('told', (pod) => pod.status.containerStatuses?.[0]?.state.running);
   assert.equal(await kubectl('logs', '-f', 'told'), '1\n2\n3\n4\n5\n');
-  await node.until('told', (pod) => pod.status.containerStatuses?.[0]?.restartCount === 1 && pod.status.containerStatuses[0].state.running);
+  await node.until(
+    'told',
+    (pod) => pod.status.containerStatuses?.[0]?.restartCount === 1 && pod.status.containerStatuses[0].state.running,
+  );
   await eventually(async () => (await node.log('told')).includes('5'));
   assert.equal(await kubectl('logs', '--previous', 'told'), '1\n2\n3\n4\n5\n');
   const { stderr } = await node.kubectl('logs', '--previous', 'pod', '-c', 'main');
@@ -71,7 +110,10 @@ test('kubectl exec keeps streams apart, hands over stdin and the exit code', wit
   const echoed = await typed('typed\n', 'exec', '-i', 'pod', '-c', 'main', '--', 'cat');
   assert.deepEqual([echoed.code, echoed.stdout], [0, 'typed\n']);
   const big = 'y'.repeat(3_000_000);
-  assert.equal((await typed(big, 'exec', '-i', 'pod', '-c', 'main', '--', 'wc', '-c')).stdout.trim(), String(big.length));
+  assert.equal(
+    (await typed(big, 'exec', '-i', 'pod', '-c', 'main', '--', 'wc', '-c')).stdout.trim(),
+    String(big.length),
+  );
   const much = await node.kubectl('exec', 'pod', '-c', 'main', '--', 'head', '-c', '5000000', '/dev/zero');
   assert.equal(much.stdout.length, 5_000_000);
   const missing = await node.kubectl('exec', 'pod', '-c', 'main', '--', 'no-such');
@@ -80,13 +122,21 @@ test('kubectl exec keeps streams apart, hands over stdin and the exit code', wit
 });
 
 test('kubectl exec over SPDY works as well', withKubectl, async () => {
-  const run = (input: string, ...args: string[]) => world.processes.run([kubectlPath ?? '', '--kubeconfig', node.kubeconfig, ...args], { input, timeoutMs: 30_000, env: { KUBECTL_REMOTE_COMMAND_WEBSOCKETS: 'false' } });
+  const run = (input: string, ...args: string[]) =>
+    world.processes.run([kubectlPath ?? '', '--kubeconfig', node.kubeconfig, ...args], {
+      input,
+      timeoutMs: 30_000,
+      env: { KUBECTL_REMOTE_COMMAND_WEBSOCKETS: 'false' },
+    });
   const out = await run('abc', 'exec', '-i', 'pod', '-c', 'main', '--', 'sh', '-c', 'cat; echo err >&2; exit 3');
   assert.deepEqual([out.code, out.stdout, out.stderr.split('\n')[0]], [3, 'abc', 'err']);
 });
 
 test('kubectl exec -it has a terminal with the size of the client', withKubectl, async () => {
-  const pty = world.processes.spawnPty([kubectlPath ?? '', '--kubeconfig', node.kubeconfig, 'exec', '-it', 'pod', '-c', 'main', '--', 'sh'], { columns: 91, rows: 37 });
+  const pty = world.processes.spawnPty(
+    [kubectlPath ?? '', '--kubeconfig', node.kubeconfig, 'exec', '-it', 'pod', '-c', 'main', '--', 'sh'],
+    { columns: 91, rows: 37 },
+  );
   let seen = '';
   pty.terminal.on('data', (chunk: Buffer) => (seen += chunk.toString('utf8')));
   pty.terminal.on('error', () => undefined);
@@ -108,7 +158,12 @@ test('kubectl exec -it has a terminal with the size of the client', withKubectl,
 });
 
 test('kubectl attach shows what a container says from now on and types to it', withKubectl, async () => {
-  await node.script('talker', 'while read line; do echo "got $line"; test "$line" = end && exit 0; done', { stdin: true, stdinOnce: true }, { restartPolicy: 'Never' });
+  await node.script(
+    'talker',
+    'while read line; do echo "got $line"; test "$line" = end && exit 0; done',
+    { stdin: true, stdinOnce: true },
+    { restartPolicy: 'Never' },
+  );
   await node.running('talker');
   const { stdout } = await typed('hello\nend\n', 'attach', '-i', 'talker');
   assert.match(stdout, /got hello\ngot end\n/);
@@ -126,7 +181,10 @@ test('kubectl cp brings files in and out', withKubectl, async () => {
 
 for (const websockets of ['true', 'false']) {
   test(`kubectl port-forward carries many connections (WebSocket: ${websockets})`, withKubectl, async () => {
-    const child = world.processes.spawn([kubectlPath ?? '', '--kubeconfig', node.kubeconfig, 'port-forward', 'pod', ':8080', ':9'], { env: { KUBECTL_PORT_FORWARD_WEBSOCKETS: websockets } });
+    const child = world.processes.spawn(
+      [kubectlPath ?? '', '--kubeconfig', node.kubeconfig, 'port-forward', 'pod', ':8080', ':9'],
+      { env: { KUBECTL_PORT_FORWARD_WEBSOCKETS: websockets } },
+    );
     let text = '';
     child.stdout?.on('data', (chunk: Buffer) => (text += chunk.toString('utf8')));
     child.stderr?.on('data', (chunk: Buffer) => (text += chunk.toString('utf8')));
@@ -134,14 +192,29 @@ for (const websockets of ['true', 'false']) {
       await eventually(async () => /127\.0\.0\.1:\d+ -> 9/.test(text));
       const port = /127\.0\.0\.1:(\d+) -> 8080/.exec(text)?.[1];
       const closed = /127\.0\.0\.1:(\d+) -> 9/.exec(text)?.[1];
-      const get = async (path: string): Promise<Buffer> => (await world.network.request({ method: 'GET', url: `http://127.0.0.1:${port}${path}`, headers: { connection: 'close' } })).bytes();
+      const get = async (path: string): Promise<Buffer> =>
+        (
+          await world.network.request({
+            method: 'GET',
+            url: `http://127.0.0.1:${port}${path}`,
+            headers: { connection: 'close' },
+          })
+        ).bytes();
       const answers = await Promise.all(Array.from({ length: 20 }, (_, index) => get(`/${index}`)));
-      assert.deepEqual(answers.map(String), Array.from({ length: 20 }, (_, index) => `hello /${index}`));
-      assert.deepEqual((await Promise.all([get('/big'), get('/big')])).map(({ length }) => length), [8_000_000, 8_000_000]);
+      assert.deepEqual(
+        answers.map(String),
+        Array.from({ length: 20 }, (_, index) => `hello /${index}`),
+      );
+      assert.deepEqual(
+        (await Promise.all([get('/big'), get('/big')])).map(({ length }) => length),
+        [8_000_000, 8_000_000],
+      );
       const body = Buffer.alloc(3_000_000, 'z');
       const echoed = await world.network.request({ method: 'POST', url: `http://127.0.0.1:${port}/`, body });
       assert.ok((await echoed.bytes()).equals(body));
-      await assert.rejects(world.network.request({ method: 'GET', url: `http://127.0.0.1:${closed}/`, timeoutMs: 5_000 }));
+      await assert.rejects(
+        world.network.request({ method: 'GET', url: `http://127.0.0.1:${closed}/`, timeoutMs: 5_000 }),
+      );
       await eventually(async () => /error forwarding port 9 to pod/.test(text));
     } finally {
       child.kill('SIGTERM');
@@ -151,16 +224,32 @@ for (const websockets of ['true', 'false']) {
 }
 
 test('kubectl debug adds a container to a running pod', withKubectl, async () => {
-  await kubectl('debug', 'pod', `--image=${image}`, '--container=debugger', '--profile=general', '--', 'sh', '-c', 'echo from the debugger; sleep 1000');
+  await kubectl(
+    'debug',
+    'pod',
+    `--image=${image}`,
+    '--container=debugger',
+    '--profile=general',
+    '--',
+    'sh',
+    '-c',
+    'echo from the debugger; sleep 1000',
+  );
   const pod = await node.until('pod', (each) => each.status.ephemeralContainerStatuses?.[0]?.state.running);
   assert.equal(pod.status.ephemeralContainerStatuses?.[0]?.name, 'debugger');
   await eventually(async () => (await kubectl('logs', 'pod', '-c', 'debugger')) === 'from the debugger\n');
 });
 
-test('nobody but the API server may use the kubelet\'s port', withKubectl, async () => {
-  const object = JSON.parse(await kubectl('get', 'node', '-o', 'json')) as { items: { status: { daemonEndpoints: { kubeletEndpoint: { Port: number } } } }[] };
+test("nobody but the API server may use the kubelet's port", withKubectl, async () => {
+  const object = JSON.parse(await kubectl('get', 'node', '-o', 'json')) as {
+    items: { status: { daemonEndpoints: { kubeletEndpoint: { Port: number } } } }[];
+  };
   const port = object.items[0]?.status.daemonEndpoints.kubeletEndpoint.Port;
-  const answer = await world.network.request({ method: 'GET', url: `https://127.0.0.1:${port}/pods`, tls: { insecure: true } });
+  const answer = await world.network.request({
+    method: 'GET',
+    url: `https://127.0.0.1:${port}/pods`,
+    tls: { insecure: true },
+  });
   assert.equal(answer.status, 401);
   await answer.bytes();
 });

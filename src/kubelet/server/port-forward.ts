@@ -14,7 +14,10 @@ const protocol = 'portforward.k8s.io';
 export async function portForward(upgrade: HttpUpgrade, runtime: ContainerRuntime, sandboxId: string): Promise<void> {
   let connection: Duplex;
   if (isWebSocket(upgrade)) {
-    if (!isTunnel(upgrade)) throw new Error('unable to upgrade: port-forward over WebSocket needs the subprotocol SPDY/3.1+portforward.k8s.io');
+    if (!isTunnel(upgrade))
+      throw new Error(
+        'unable to upgrade: port-forward over WebSocket needs the subprotocol SPDY/3.1+portforward.k8s.io',
+      );
     connection = await webSocketTunnel(upgrade);
   } else {
     acceptSpdy(upgrade, [protocol]);
@@ -36,10 +39,16 @@ export async function portForward(upgrade: HttpUpgrade, runtime: ContainerRuntim
   await new Promise<void>((resolve) => session.onClose(resolve));
 }
 
-async function connect(runtime: ContainerRuntime, sandboxId: string, data: SpdyStream, error: SpdyStream): Promise<void> {
+async function connect(
+  runtime: ContainerRuntime,
+  sandboxId: string,
+  data: SpdyStream,
+  error: SpdyStream,
+): Promise<void> {
   const port = Number(data.headers.get('port'));
   try {
-    if (!Number.isInteger(port) || port < 1 || port > 65_535) throw new Error(`the port ${data.headers.get('port')} is not valid`);
+    if (!Number.isInteger(port) || port < 1 || port > 65_535)
+      throw new Error(`the port ${data.headers.get('port')} is not valid`);
     const target = await runtime.dial(sandboxId, port);
     const end = (): void => {
       target.destroy();

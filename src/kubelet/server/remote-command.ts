@@ -59,7 +59,10 @@ export async function joinSession(session: ExecSession, streams: RemoteStreams):
     stdin.on('error', () => undefined); // The command closed its stdin; what is typed on is lost, as in a shell.
     streams.stdin.pipe(stdin);
   }
-  const outputs = Promise.all([forward(session.stdout, streams.stdout), session.stderr ? forward(session.stderr, streams.stderr) : undefined]);
+  const outputs = Promise.all([
+    forward(session.stdout, streams.stdout),
+    session.stderr ? forward(session.stderr, streams.stderr) : undefined,
+  ]);
   // When the client went away nobody waits for the rest of the output, and how it ended does not matter.
   outputs.catch(() => undefined);
   const ended = await Promise.race([session.exited.then(async (code) => (await outputs, code)), gone]);
@@ -74,6 +77,7 @@ export async function joinSession(session: ExecSession, streams: RemoteStreams):
 async function forward(source: Readable, target: Writable | undefined): Promise<void> {
   for await (const chunk of source) {
     if (!target || target.destroyed) continue;
-    if (!target.write(chunk)) await new Promise<void>((resolve) => target.once('drain', resolve).once('close', resolve));
+    if (!target.write(chunk))
+      await new Promise<void>((resolve) => target.once('drain', resolve).once('close', resolve));
   }
 }

@@ -8,15 +8,23 @@ import { sized } from './websocket.ts';
 
 const protocols = ['v4.channel.k8s.io'];
 
-export const isSpdy = ({ headers }: HttpUpgrade): boolean => String(headers['upgrade'] ?? '').toLowerCase() === 'spdy/3.1';
+export const isSpdy = ({ headers }: HttpUpgrade): boolean =>
+  String(headers['upgrade'] ?? '').toLowerCase() === 'spdy/3.1';
 
 /** Answers 101 with the protocol both know. Throws when there is none. */
 export function acceptSpdy(upgrade: HttpUpgrade, known: readonly string[]): void {
   const header = upgrade.headers['x-stream-protocol-version'];
-  const offered = (typeof header === 'string' ? [header] : (header ?? [])).flatMap((value) => value.split(',').map((each) => each.trim()));
+  const offered = (typeof header === 'string' ? [header] : (header ?? [])).flatMap((value) =>
+    value.split(',').map((each) => each.trim()),
+  );
   const chosen = offered.length === 0 ? known[0] : known.find((protocol) => offered.includes(protocol));
-  if (!chosen) throw new Error(`unable to upgrade: unable to negotiate protocol: client supports [${offered.join(' ')}], server accepts [${known.join(' ')}]`);
-  upgrade.socket.write(`HTTP/1.1 101 Switching Protocols\r\nConnection: Upgrade\r\nUpgrade: SPDY/3.1\r\nX-Stream-Protocol-Version: ${chosen}\r\n\r\n`);
+  if (!chosen)
+    throw new Error(
+      `unable to upgrade: unable to negotiate protocol: client supports [${offered.join(' ')}], server accepts [${known.join(' ')}]`,
+    );
+  upgrade.socket.write(
+    `HTTP/1.1 101 Switching Protocols\r\nConnection: Upgrade\r\nUpgrade: SPDY/3.1\r\nX-Stream-Protocol-Version: ${chosen}\r\n\r\n`,
+  );
   if (upgrade.head.length > 0) upgrade.socket.unshift(upgrade.head);
 }
 

@@ -33,7 +33,10 @@ function pair(): [Duplex, Duplex] {
     (duplex as Duplex & { wait: (next: () => void) => void }).wait = (next) => (resume = next);
     return duplex;
   };
-  ends.push(end(() => ends[1] as Duplex), end(() => ends[0] as Duplex));
+  ends.push(
+    end(() => ends[1] as Duplex),
+    end(() => ends[0] as Duplex),
+  );
   return [ends[0] as Duplex, ends[1] as Duplex];
 }
 
@@ -64,11 +67,15 @@ function headersOf(): (pairs: Readonly<Record<string, string>>) => Promise<Buffe
   return (pairs) => {
     const text = (value: string): Buffer => Buffer.concat([number(Buffer.byteLength(value)), Buffer.from(value)]);
     const entries = Object.entries(pairs);
-    const block = Buffer.concat([number(entries.length), ...entries.flatMap(([name, value]) => [text(name), text(value)])]);
+    const block = Buffer.concat([
+      number(entries.length),
+      ...entries.flatMap(([name, value]) => [text(name), text(value)]),
+    ]);
     return new Promise((resolve) => deflate.write(block, () => resolve(deflate.read() as Buffer)));
   };
 }
-const open = (id: number, block: Buffer, flags = 0): Buffer => frame(1, flags, Buffer.concat([number(id), number(0), Buffer.from([0, 0]), block]));
+const open = (id: number, block: Buffer, flags = 0): Buffer =>
+  frame(1, flags, Buffer.concat([number(id), number(0), Buffer.from([0, 0]), block]));
 
 /** A server that collects its streams, and everything it sends. */
 function served(): { client: Duplex; streams: SpdyStream[]; sent: Buffer[]; closed: Promise<void> } {
@@ -93,10 +100,21 @@ const until = async (holds: () => boolean): Promise<void> => {
 test('streams carry their headers and bytes both ways, byte by byte if need be', async () => {
   const { client, streams, sent } = served();
   const block = headersOf();
-  const bytes = Buffer.concat([open(1, await block({ StreamType: 'data', port: '80' })), open(3, await block({ streamtype: 'error' })), dataFrame(1, 0, 'hello '), dataFrame(1, 1, 'world')]);
+  const bytes = Buffer.concat([
+    open(1, await block({ StreamType: 'data', port: '80' })),
+    open(3, await block({ streamtype: 'error' })),
+    dataFrame(1, 0, 'hello '),
+    dataFrame(1, 1, 'world'),
+  ]);
   for (const byte of bytes) client.write(Buffer.from([byte]));
   await until(() => streams.length === 2);
-  assert.deepEqual([...(streams[0]?.headers ?? [])], [['streamtype', 'data'], ['port', '80']]);
+  assert.deepEqual(
+    [...(streams[0]?.headers ?? [])],
+    [
+      ['streamtype', 'data'],
+      ['port', '80'],
+    ],
+  );
   let text = '';
   for await (const chunk of streams[0] as SpdyStream) text += String(chunk);
   assert.equal(text, 'hello world');
@@ -118,7 +136,10 @@ test('a ping is answered, a reset ends its stream', async () => {
   await closed;
 });
 
-const bomb = deflateSync(Buffer.concat([number(1), number(5_000_000), Buffer.alloc(5_000_000)]), { dictionary: spdyDictionary, finishFlush: constants.Z_SYNC_FLUSH });
+const bomb = deflateSync(Buffer.concat([number(1), number(5_000_000), Buffer.alloc(5_000_000)]), {
+  dictionary: spdyDictionary,
+  finishFlush: constants.Z_SYNC_FLUSH,
+});
 const hostile: Readonly<Record<string, Buffer>> = {
   'a frame longer than allowed': Buffer.from([0x80, 3, 0, 1, 0, 0xff, 0xff, 0xff]),
   'a header block that is no zlib': open(1, Buffer.from('not compressed at all')),
@@ -138,7 +159,10 @@ for (const [what, bytes] of Object.entries(hostile)) {
 
 test('a header that claims more bytes than there are ends the session', async () => {
   const { client, closed } = served();
-  const block = deflateSync(Buffer.concat([number(4_000_000_000), number(9), Buffer.from('short')]), { dictionary: spdyDictionary, finishFlush: constants.Z_SYNC_FLUSH });
+  const block = deflateSync(Buffer.concat([number(4_000_000_000), number(9), Buffer.from('short')]), {
+    dictionary: spdyDictionary,
+    finishFlush: constants.Z_SYNC_FLUSH,
+  });
   client.write(open(1, block));
   await closed;
 });

@@ -7,7 +7,16 @@ import { Duplex } from 'node:stream';
 import { constants, createDeflate, createInflate } from 'node:zlib';
 import { spdyDictionary } from './spdy-dictionary.ts';
 
-const types = { synStream: 1, synReply: 2, rstStream: 3, settings: 4, ping: 6, goAway: 7, headers: 8, windowUpdate: 9 } as const;
+const types = {
+  synStream: 1,
+  synReply: 2,
+  rstStream: 3,
+  settings: 4,
+  ping: 6,
+  goAway: 7,
+  headers: 8,
+  windowUpdate: 9,
+} as const;
 const finFlag = 1;
 /** Clients write 32 kB at a time; the format allows 16 MiB. */
 const frameBytesMax = 1024 * 1024;
@@ -158,7 +167,11 @@ class Session {
       const parts: Buffer[] = [];
       let size = 0;
       const collect = (): void => {
-        for (let part = this.#inflate.read() as Buffer | null; part !== null; part = this.#inflate.read() as Buffer | null) {
+        for (
+          let part = this.#inflate.read() as Buffer | null;
+          part !== null;
+          part = this.#inflate.read() as Buffer | null
+        ) {
           size += part.length;
           if (size > headerBytesMax) {
             this.#inflate.off('readable', collect);
@@ -234,7 +247,8 @@ class Stream extends Duplex implements SpdyStream {
   override _write(chunk: Buffer, _encoding: string, done: (error?: Error | null) => void): void {
     const send = async (): Promise<void> => {
       for (let start = 0; start < chunk.length; start += dataBytesMax) {
-        if (!this.#session.write(data(this.id, 0, chunk.subarray(start, start + dataBytesMax)))) await this.#session.drained();
+        if (!this.#session.write(data(this.id, 0, chunk.subarray(start, start + dataBytesMax))))
+          await this.#session.drained();
       }
     };
     send().then(() => done(), done);

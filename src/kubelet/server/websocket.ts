@@ -8,7 +8,8 @@ import { WebSocketServer, type WebSocket } from 'ws';
 import type { HttpUpgrade } from '#world/world.ts';
 import type { RemoteOptions, RemoteStreams } from './remote-command.ts';
 
-export const isWebSocket = ({ headers }: HttpUpgrade): boolean => String(headers['upgrade'] ?? '').toLowerCase() === 'websocket';
+export const isWebSocket = ({ headers }: HttpUpgrade): boolean =>
+  String(headers['upgrade'] ?? '').toLowerCase() === 'websocket';
 
 const channels = { stdin: 0, stdout: 1, stderr: 2, error: 3, resize: 4, close: 255 } as const;
 /** A message from a client; kubectl sends at most 32 kB. */
@@ -17,10 +18,19 @@ const protocols = ['v5.channel.k8s.io', 'v4.channel.k8s.io'];
 const tunnel = 'SPDY/3.1+portforward.k8s.io';
 
 function accept(upgrade: HttpUpgrade, choose: (offered: ReadonlySet<string>) => string | false): Promise<WebSocket> {
-  const server = new WebSocketServer({ noServer: true, maxPayload: messageBytesMax, handleProtocols: choose, perMessageDeflate: false });
+  const server = new WebSocketServer({
+    noServer: true,
+    maxPayload: messageBytesMax,
+    handleProtocols: choose,
+    perMessageDeflate: false,
+  });
   return new Promise((resolve, reject) => {
     upgrade.socket.once('error', reject);
-    const request = { method: upgrade.method, url: upgrade.url, headers: { ...upgrade.headers } } as unknown as IncomingMessage;
+    const request = {
+      method: upgrade.method,
+      url: upgrade.url,
+      headers: { ...upgrade.headers },
+    } as unknown as IncomingMessage;
     server.handleUpgrade(request, upgrade.socket, upgrade.head, (socket) => resolve(socket));
   });
 }

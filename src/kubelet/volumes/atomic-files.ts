@@ -16,7 +16,12 @@ export interface Ownership {
 }
 
 /** Makes `directory` hold exactly `files` (relative path → content). True when something changed. */
-export async function writeAtomically(world: World, directory: string, files: ReadonlyMap<string, VolumeFile>, owner: Ownership = {}): Promise<boolean> {
+export async function writeAtomically(
+  world: World,
+  directory: string,
+  files: ReadonlyMap<string, VolumeFile>,
+  owner: Ownership = {},
+): Promise<boolean> {
   const { disk } = world;
   await disk.makeDirectory(directory, { mode: 0o755 });
   const link = join(directory, '..data');
@@ -48,7 +53,8 @@ async function showNames(world: World, directory: string, files: ReadonlyMap<str
   const wanted = new Set([...files.keys()].map((path) => path.split('/')[0] as string));
   const present = (await world.disk.list(directory)) ?? [];
   for (const { name, type } of present) {
-    if (type === 'symlink' && !name.startsWith('..') && !wanted.delete(name)) await world.disk.remove(join(directory, name));
+    if (type === 'symlink' && !name.startsWith('..') && !wanted.delete(name))
+      await world.disk.remove(join(directory, name));
   }
   for (const name of wanted) await world.disk.symlink(join('..data', name), join(directory, name));
 }

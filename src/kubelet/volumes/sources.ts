@@ -62,7 +62,8 @@ export function apiSources(world: World, client: Client, changed: (podUid: strin
       const view = startView(world, client, kind, { namespace, fieldSelector: `metadata.name=${name}` });
       const seen = object?.metadata.resourceVersion;
       view.onChange(({ now }) => {
-        if (now === undefined || (now as AnyObject).metadata.resourceVersion !== seen) for (const user of users) changed(user);
+        if (now === undefined || (now as AnyObject).metadata.resourceVersion !== seen)
+          for (const user of users) changed(user);
       });
       watched.set(key, { view: view as View<unknown>, users });
     }

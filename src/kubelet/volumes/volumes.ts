@@ -44,7 +44,9 @@ export async function prepareVolumes(context: VolumeContext, present: HostPaths 
       paths.set(volume.name, await prepare(context, volume));
     } catch (cause) {
       // The others are none the worse for it.
-      failed ??= new MountError(`MountVolume.SetUp failed for volume "${volume.name}" : ${(cause as Error).message}`, { cause });
+      failed ??= new MountError(`MountVolume.SetUp failed for volume "${volume.name}" : ${(cause as Error).message}`, {
+        cause,
+      });
     }
   }
   if (failed) throw failed;
@@ -53,9 +55,13 @@ export async function prepareVolumes(context: VolumeContext, present: HostPaths 
 
 /** Volumes whose content can change while the pod runs. */
 export const isLive = (volume: Volume): boolean =>
-  volume.configMap !== undefined || volume.secret !== undefined || volume.projected !== undefined || volume.downwardAPI !== undefined;
+  volume.configMap !== undefined ||
+  volume.secret !== undefined ||
+  volume.projected !== undefined ||
+  volume.downwardAPI !== undefined;
 
-const placeOf = (context: VolumeContext, plugin: string, name: string): string => join(context.directory, 'volumes', `kubernetes.io~${plugin}`, name);
+const placeOf = (context: VolumeContext, plugin: string, name: string): string =>
+  join(context.directory, 'volumes', `kubernetes.io~${plugin}`, name);
 
 async function prepare(context: VolumeContext, volume: Volume): Promise<string> {
   const { pod } = context;
@@ -76,7 +82,8 @@ async function prepare(context: VolumeContext, volume: Volume): Promise<string> 
     const files = downwardFiles(context, volume.downwardAPI.items ?? [], volume.downwardAPI.defaultMode ?? 0o644);
     return written(context, 'downward-api', volume.name, files, owner);
   }
-  if (volume.projected) return written(context, 'projected', volume.name, await projectedFiles(context, volume.projected), owner);
+  if (volume.projected)
+    return written(context, 'projected', volume.name, await projectedFiles(context, volume.projected), owner);
   const kind = Object.keys(volume).find((key) => key !== 'name') ?? 'unknown';
   throw new ConfigError(`volumes of kind ${kind} are not supported on this node`);
 }
@@ -86,7 +93,13 @@ async function giveToGroup({ disk }: World, path: string, group: number): Promis
   await disk.chmod(path, 0o2777);
 }
 
-async function written(context: VolumeContext, plugin: string, name: string, files: ReadonlyMap<string, VolumeFile>, owner: { gid?: number }): Promise<string> {
+async function written(
+  context: VolumeContext,
+  plugin: string,
+  name: string,
+  files: ReadonlyMap<string, VolumeFile>,
+  owner: { gid?: number },
+): Promise<string> {
   const path = placeOf(context, plugin, name);
   // Secrets and tokens live in memory, never on the disk.
   if (plugin === 'secret' || plugin === 'projected') await mountMemory(context.world, path, undefined);
@@ -94,7 +107,11 @@ async function written(context: VolumeContext, plugin: string, name: string, fil
   return path;
 }
 
-async function emptyDir(context: VolumeContext, name: string, source: NonNullable<Volume['emptyDir']>): Promise<string> {
+async function emptyDir(
+  context: VolumeContext,
+  name: string,
+  source: NonNullable<Volume['emptyDir']>,
+): Promise<string> {
   const path = placeOf(context, 'empty-dir', name);
   const { disk } = context.world;
   if ((await disk.stat(path)) === undefined) {
@@ -121,7 +138,10 @@ async function mountMemory(world: World, path: string, sizeBytes: number | undef
   if (code !== 0) throw new Error(`tmpfs cannot be mounted: ${stderr.trim()}`);
 }
 
-async function hostPath({ world }: VolumeContext, { path, type = '' }: NonNullable<Volume['hostPath']>): Promise<string> {
+async function hostPath(
+  { world }: VolumeContext,
+  { path, type = '' }: NonNullable<Volume['hostPath']>,
+): Promise<string> {
   const found = await followed(world, path);
   const refuse = (what: string): never => {
     throw new Error(`hostPath type check failed: ${path} is not a ${what}`);
@@ -145,7 +165,8 @@ async function hostPath({ world }: VolumeContext, { path, type = '' }: NonNullab
     case 'Socket':
     case 'CharDevice':
     case 'BlockDevice':
-      if (found?.type !== 'other') refuse({ Socket: 'socket file', CharDevice: 'character device', BlockDevice: 'block device' }[type]);
+      if (found?.type !== 'other')
+        refuse({ Socket: 'socket file', CharDevice: 'character device', BlockDevice: 'block device' }[type]);
       break;
     default:
       throw new ConfigError(`the hostPath type ${type} is not known`);
@@ -184,11 +205,16 @@ async function configMapFiles({ sources, pod }: VolumeContext, source: KeyedSour
 async function secretFiles({ sources, pod }: VolumeContext, source: KeyedSource): Promise<Map<string, VolumeFile>> {
   const object = await sources.secret(pod, source.name);
   if (!object && !source.optional) throw new Error(`secret "${source.name}" not found`);
-  const contents = new Map(Object.entries(object?.data ?? {}).map(([key, value]) => [key, Buffer.from(value, 'base64')]));
+  const contents = new Map(
+    Object.entries(object?.data ?? {}).map(([key, value]) => [key, Buffer.from(value, 'base64')]),
+  );
   return chosen(contents, source);
 }
 
-function chosen(contents: ReadonlyMap<string, Buffer>, { items, optional, mode }: KeyedSource): Map<string, VolumeFile> {
+function chosen(
+  contents: ReadonlyMap<string, Buffer>,
+  { items, optional, mode }: KeyedSource,
+): Map<string, VolumeFile> {
   const files = new Map<string, VolumeFile>();
   if (!items?.length) {
     for (const [key, content] of contents) files.set(key, { content, mode });
@@ -204,7 +230,11 @@ function chosen(contents: ReadonlyMap<string, Buffer>, { items, optional, mode }
 
 type DownwardItem = NonNullable<NonNullable<Volume['downwardAPI']>['items']>[number];
 
-function downwardFiles({ pod, fields, allocatable }: VolumeContext, items: readonly DownwardItem[], mode: number): Map<string, VolumeFile> {
+function downwardFiles(
+  { pod, fields, allocatable }: VolumeContext,
+  items: readonly DownwardItem[],
+  mode: number,
+): Map<string, VolumeFile> {
   const files = new Map<string, VolumeFile>();
   for (const item of items) {
     const text = item.fieldRef
@@ -217,7 +247,10 @@ function downwardFiles({ pod, fields, allocatable }: VolumeContext, items: reado
   return files;
 }
 
-async function projectedFiles(context: VolumeContext, { sources = [], defaultMode = 0o644 }: NonNullable<Volume['projected']>): Promise<Map<string, VolumeFile>> {
+async function projectedFiles(
+  context: VolumeContext,
+  { sources = [], defaultMode = 0o644 }: NonNullable<Volume['projected']>,
+): Promise<Map<string, VolumeFile>> {
   const files = new Map<string, VolumeFile>();
   const add = (more: ReadonlyMap<string, VolumeFile>): void => more.forEach((file, path) => files.set(path, file));
   for (const source of sources) {
@@ -249,8 +282,13 @@ export async function removeVolumes(world: World, directory: string): Promise<vo
 
 /** Unmounts everything below a directory, the deepest first. */
 export async function removeMounts(world: World, directory: string): Promise<void> {
-  const mounts = ((await world.disk.readText('/proc/self/mounts')) ?? '').split('\n').map((line) => (line.split(' ')[1] ?? '').replaceAll(String.raw`\040`, ' '));
-  for (const path of mounts.filter((each) => each.startsWith(`${directory}/`)).toSorted().toReversed()) {
+  const mounts = ((await world.disk.readText('/proc/self/mounts')) ?? '')
+    .split('\n')
+    .map((line) => (line.split(' ')[1] ?? '').replaceAll(String.raw`\040`, ' '));
+  for (const path of mounts
+    .filter((each) => each.startsWith(`${directory}/`))
+    .toSorted()
+    .toReversed()) {
     const { code, stderr } = await world.processes.run(['umount', path]);
     if (code !== 0) {
       world.log.warn('a mount is busy and is detached lazily', { path, error: stderr.trim() });
@@ -265,7 +303,12 @@ const linksMax = 40;
  * The host path of one mount of a container; `subPath` is made when it is missing and must stay inside the volume. Links are followed here, one by one, because a
  * container may have planted them: the answer has none left in it.
  */
-export async function mountedPath(world: World, mount: NonNullable<Container['volumeMounts']>[number], volumePath: string, subPath: string): Promise<string> {
+export async function mountedPath(
+  world: World,
+  mount: NonNullable<Container['volumeMounts']>[number],
+  volumePath: string,
+  subPath: string,
+): Promise<string> {
   if (!subPath) return volumePath;
   const refuse = (why: string): never => {
     throw new ConfigError(`subPath "${subPath}" of volume "${mount.name}" ${why}`);
@@ -273,7 +316,7 @@ export async function mountedPath(world: World, mount: NonNullable<Container['vo
   if (subPath.startsWith('/') || subPath.split('/').includes('..')) refuse('must be relative and not contain ".."');
   const left = subPath.split('/').filter((part) => part !== '' && part !== '.');
   const at: string[] = [];
-  for (let links = 0; left.length > 0; ) {
+  for (let links = 0; left.length > 0;) {
     const part = left.shift() as string;
     if (part === '..') {
       if (at.pop() === undefined) refuse('leaves the volume');
