@@ -33,6 +33,11 @@ export async function authenticate(
   throw unauthorized();
 }
 
+function impersonates(headers: HttpHeaders): boolean {
+  for (const name in headers) if (name.startsWith('impersonate-')) return true;
+  return false;
+}
+
 /** Keys are percent-encoded; what is not properly encoded is meant as it stands, as upstream takes it. */
 function decodedKey(text: string): string {
   try {
@@ -71,6 +76,7 @@ const many = (value: string | readonly string[] | undefined): readonly string[] 
  * Throws Forbidden, or BadRequest for groups without a user.
  */
 export function impersonate(user: User, headers: HttpHeaders, authorize: (attributes: Attributes) => void): User {
+  if (!impersonates(headers)) return user;
   const name = one(headers['impersonate-user']);
   const uid = one(headers['impersonate-uid']);
   const groups = many(headers['impersonate-group']);

@@ -217,7 +217,7 @@ async function callOf(exchange: HttpExchange, way: Route, kind: AnyKind): Promis
   const resource = way.resource as ResourceRoute;
   if (!verbs.has(way.verb))
     throw new ApiError('MethodNotAllowed', 'the server does not allow this method on the requested resource');
-  let options: ApiCall['options'] = { ...listOptions(way), ...writeOptions(way) };
+  let options: ApiCall['options'] = way.query.size === 0 ? {} : { ...listOptions(way), ...writeOptions(way) };
   const patchType = way.verb === 'patch' ? patchTypeOf(exchange) : undefined;
   const writes =
     way.verb === 'create' || way.verb === 'update' || way.verb === 'patch' || way.verb.startsWith('delete');
