@@ -13,10 +13,11 @@ import type { Client } from '#client/client.ts';
 import type { EventRecorder } from '#runtime/events.ts';
 import type { Millis, Timer, World } from '#world/world.ts';
 import { containerConfig } from './container-config.ts';
+import { ContainerEnds } from './container-ends.ts';
 import { RuntimeError, type Container, type ContainerRuntime, type Sandbox } from './container-runtime.ts';
 import { ConfigError } from './environment.ts';
 import { environmentSources } from './environment-sources.ts';
-import { runHandler, type Outcome } from './handlers.ts';
+import { runHandler } from './handlers.ts';
 import type { ImagePulls } from './image-pulls.ts';
 import type { NodeFacts } from './node-facts.ts';
 import { hasExitedForGood, nextBackoff, planPod, type PodAction } from './plan.ts';
@@ -55,8 +56,6 @@ const refreshMs: Millis = 60_000;
 /** After a failure of the runtime, the API or a mount. */
 const retryMsMin: Millis = 500;
 const retryMsMax: Millis = 30_000;
-/** What a preStop hook or a container gets at least, however short the grace period. */
-const graceMsMin: Millis = 2_000;
 
 export class PodWorker {
   readonly uid: string;
@@ -69,7 +68,7 @@ export class PodWorker {
   readonly #failures = new Map<string, StartFailure>();
   readonly #hooking = new Set<string>();
   readonly #messages = new Map<string, string>();
-  readonly #kills = new Map<string, Kill>();
+  readonly #ends: ContainerEnds;
   readonly #counted = new Set<string>();
   readonly #stop = new AbortController();
   #woken = true;
@@ -95,6 +94,11 @@ export class PodWorker {
     this.#writer = new StatusWriter(parts.world, parts.client, {
       pod: () => this.#pod,
       written: (written) => this.#see(written),
+      signal: this.#stop.signal,
+    });
+    this.#ends = new ContainerEnds(parts.world, parts.runtime, {
+      event: (type, reason, message, container) => this.#event(type, reason, message, container),
+      ended: () => this.wake(),
       signal: this.#stop.signal,
     });
     this.finished = this.#run();
@@ -374,7 +378,13 @@ export class PodWorker {
         await this.#start(action, picture);
         return true;
       case 'kill':
-        this.#kill(action.container, action.why, action.graceMs);
+        this.#ends.end(action.container, {
+          why: action.why,
+          graceMs: action.graceMs ?? (this.#pod.spec.terminationGracePeriodSeconds ?? 30) * 1000,
+          spec: this.#specOf(action.container.name),
+          pod: this.#pod,
+          podIp: this.#podIps()[0] ?? this.#pod.status?.podIP ?? '',
+        });
         return false;
       case 'forget':
         await runtime.removeContainer(action.container.id);
@@ -561,74 +571,6 @@ export class PodWorker {
     });
   }
 
-  /** Starts the end of a container: its hook, its stop signal, and in the end SIGKILL. Asked again with less grace, it hurries. */
-  #kill(run: Container, why: string, grace: Millis | undefined): void {
-    const { world, runtime } = this.#parts;
-    const graceMs = grace ?? (this.#pod.spec.terminationGracePeriodSeconds ?? 30) * 1000;
-    const before = this.#kills.get(run.id);
-    if (before) {
-      if (graceMs >= before.graceMs) return;
-      before.graceMs = graceMs;
-      before.hurry.abort();
-      // The grace that is left counts from the beginning.
-      const leftMs = Math.max(0, graceMs - (world.clock.monotonic() - before.since));
-      void runtime
-        .stopContainer(run.id, leftMs)
-        .catch((error: unknown) =>
-          world.log.warn('a container could not be stopped', { container: run.id, error: String(error) }),
-        );
-      return;
-    }
-    const kill: Kill = { graceMs, since: world.clock.monotonic(), hurry: new AbortController() };
-    this.#kills.set(run.id, kill);
-    this.#event('Normal', 'Killing', why === 'Stopping container' ? `Stopping container ${run.name}` : why, run.name);
-    const end = async (): Promise<void> => {
-      await this.#preStop(run, kill);
-      if (this.#stop.signal.aborted) return;
-      const leftMs = kill.graceMs - (world.clock.monotonic() - kill.since);
-      await runtime.stopContainer(run.id, kill.graceMs > 0 ? Math.max(Math.min(graceMsMin, kill.graceMs), leftMs) : 0);
-    };
-    void end()
-      .catch(async (error: unknown) => {
-        world.log.warn('a container could not be stopped', { container: run.id, error: String(error) });
-        await world.clock.sleep(retryMsMin, { signal: this.#stop.signal }).catch(() => undefined); // Aborted: nobody tries again.
-      })
-      .finally(() => {
-        this.#kills.delete(run.id);
-        this.wake();
-      });
-  }
-
-  async #preStop(run: Container, kill: Kill): Promise<void> {
-    const { world, runtime } = this.#parts;
-    const container = this.#specOf(run.name);
-    const hook = container?.lifecycle?.preStop;
-    if (!container || !hook || run.state !== 'running' || kill.graceMs <= 0) return;
-    const limit = new AbortController();
-    const timer = world.clock.after(kill.graceMs, () => limit.abort(), { unref: true });
-    const signal = AbortSignal.any([limit.signal, kill.hurry.signal, this.#stop.signal]);
-    const outcome = await Promise.race([
-      runHandler(world, runtime, hook, {
-        pod: this.#pod,
-        container,
-        containerId: run.id,
-        podIp: this.#podIps()[0] ?? this.#pod.status?.podIP ?? '',
-        timeoutMs: kill.graceMs,
-        signal,
-      }),
-      new Promise<Outcome>((resolve) =>
-        signal.addEventListener(
-          'abort',
-          () => resolve({ ok: false, message: 'the hook took longer than the grace period' }),
-          { once: true },
-        ),
-      ),
-    ]);
-    timer.cancel();
-    if (!outcome.ok && !this.#stop.signal.aborted)
-      this.#event('Warning', 'FailedPreStopHook', `PreStopHook failed: ${outcome.message}`, run.name);
-  }
-
   /** Refreshes volumes that follow API objects; answers in how many ms to come back. */
   async #refresh(picture: PodPicture): Promise<Millis> {
     if (picture.ending || !(this.#pod.spec.volumes ?? []).some(isLive)) return Infinity;
@@ -693,14 +635,6 @@ class StepDelayed extends Error {
 /** A container found with restarts behind it had failures before this agent's time. */
 const restored = (run: Container): { failures: number } | undefined =>
   run.attempt > 0 ? { failures: Math.min(run.attempt - 1, 5) } : undefined;
-
-interface Kill {
-  graceMs: Millis;
-  /** On the monotonic clock. */
-  readonly since: Millis;
-  /** Ends the preStop hook when the grace got shorter. */
-  readonly hurry: AbortController;
-}
 
 /** Conditions that are the kubelet's; all others are taken over from the API. */
 const ownConditions = new Set(['PodReadyToStartContainers', 'Initialized', 'Ready', 'ContainersReady']);

@@ -3,10 +3,12 @@
  * messages for port-forward (https://github.com/kubernetes/enhancements/tree/master/keps/sig-api-machinery/4006-transition-spdy-to-websockets).
  */
 import { Duplex, PassThrough, Writable } from 'node:stream';
-import type { IncomingMessage } from 'node:http';
 import { WebSocketServer, type WebSocket } from 'ws';
 import type { HttpUpgrade } from '#world/world.ts';
 import type { RemoteOptions, RemoteStreams } from './remote-command.ts';
+
+/** What `ws` reads of a request: method, URL and headers. */
+type UpgradeRequest = Parameters<WebSocketServer['handleUpgrade']>[0];
 
 export const isWebSocket = ({ headers }: HttpUpgrade): boolean =>
   String(headers['upgrade'] ?? '').toLowerCase() === 'websocket';
@@ -30,7 +32,7 @@ function accept(upgrade: HttpUpgrade, choose: (offered: ReadonlySet<string>) => 
       method: upgrade.method,
       url: upgrade.url,
       headers: { ...upgrade.headers },
-    } as unknown as IncomingMessage;
+    } as unknown as UpgradeRequest;
     server.handleUpgrade(request, upgrade.socket, upgrade.head, (socket) => resolve(socket));
   });
 }
@@ -101,12 +103,14 @@ export async function webSocketStreams(upgrade: HttpUpgrade, options: RemoteOpti
 
 /** `{"Width":80,"Height":24}`. */
 export function sized(content: Buffer, resize: (columns: number, rows: number) => void): void {
+  let parsed: unknown;
   try {
-    const { Width, Height } = JSON.parse(content.toString('utf8')) as { Width?: unknown; Height?: unknown };
-    if (Number.isInteger(Width) && Number.isInteger(Height)) resize(Width as number, Height as number);
+    parsed = JSON.parse(content.toString('utf8'));
   } catch {
-    // A size that cannot be read changes nothing.
+    return; // A size that cannot be read changes nothing.
   }
+  const { Width, Height } = (parsed ?? {}) as { Width?: unknown; Height?: unknown };
+  if (Number.isInteger(Width) && Number.isInteger(Height)) resize(Width as number, Height as number);
 }
 
 /** True when the client wants SPDY frames inside WebSocket messages. */
@@ -121,7 +125,7 @@ export async function webSocketTunnel(upgrade: HttpUpgrade): Promise<Duplex> {
   const { 'sec-websocket-protocol': _protocol, ...headers } = upgrade.headers;
   const server = new WebSocketServer({ noServer: true, maxPayload: messageBytesMax, perMessageDeflate: false });
   server.on('headers', (lines) => void lines.push(`Sec-WebSocket-Protocol: ${tunnel}`));
-  const request = { method: upgrade.method, url: upgrade.url, headers } as unknown as IncomingMessage;
+  const request = { method: upgrade.method, url: upgrade.url, headers } as unknown as UpgradeRequest;
   const socket = await new Promise<WebSocket>((resolve, reject) => {
     upgrade.socket.once('error', reject);
     server.handleUpgrade(request, upgrade.socket, upgrade.head, (each) => resolve(each));
