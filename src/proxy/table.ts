@@ -115,6 +115,8 @@ export function affinityChain(table: string, seconds: number): readonly string[]
   return [
     `add chain ip ${table} ${chain}`,
     `add rule ip ${table} ${chain} meta l4proto ${ports} meta mark set ${pool} . ip saddr map @affinity ${remember} ${translate}`,
+    // An update of what is there renews its time only: what leads to an endpoint that is gone must go first.
+    `add rule ip ${table} ${chain} delete @affinity { ${pool} . ip saddr : meta mark }`,
     `add rule ip ${table} ${chain} ${pool} vmap @sizes`,
     `add rule ip ${table} ${chain} meta mark set ${pool} . meta mark map @sticky-ids`,
     `add rule ip ${table} ${chain} meta l4proto ${ports} ${remember} ${translate}`,
