@@ -10,7 +10,8 @@ import { arbitraryOf } from './random-object.ts';
 const kinds = [...allKinds, ...subresourceKinds];
 
 /** Objects as the API sees them: decoded; empty lists, maps and texts gone, as Go leaves them out. */
-const seen = (kind: (typeof kinds)[number], object: unknown): unknown => bare(decode(kind, object, { strict: 'Ignore' }).object);
+const seen = (kind: (typeof kinds)[number], object: unknown): unknown =>
+  bare(decode(kind, object, { strict: 'Ignore' }).object);
 
 function bare(value: unknown): unknown {
   if (Array.isArray(value)) return value.map((item) => bare(item) ?? item);
@@ -42,7 +43,10 @@ test('an envelope is opened as it was sealed', () => {
 });
 
 test('the bytes are those that Go writes', () => {
-  const raw = encodeMessage((allKinds.find(({ kind }) => kind === 'ConfigMap') as (typeof kinds)[number]).schema, { metadata: { name: 'a' }, data: { k: 'v' } });
+  const raw = encodeMessage((allKinds.find(({ kind }) => kind === 'ConfigMap') as (typeof kinds)[number]).schema, {
+    metadata: { name: 'a' },
+    data: { k: 'v' },
+  });
   // metadata: 1, length-delimited; name: 1; data: 2, an entry of key 1 and value 2.
   const text = raw.toString('hex');
   assert.match(text, /^0a/);
@@ -70,7 +74,8 @@ test('hostile bytes are refused as such', () => {
     { numRuns: 300 },
   );
   // A length that promises more than there is; a varint without end; a tag of zero; deep nesting.
-  for (const hex of ['0affffffff0f', 'ffffffffffffffffffffff', '0000', '0a0a0a0a0a0a0a0a']) read(Buffer.from(hex, 'hex'));
+  for (const hex of ['0affffffff0f', 'ffffffffffffffffffffff', '0000', '0a0a0a0a0a0a0a0a'])
+    read(Buffer.from(hex, 'hex'));
 });
 
 test('a cut message is refused or is a shorter message, never something else', () => {

@@ -1,17 +1,17 @@
 apiVersion: v1
 kind: ConfigMap
 metadata:
-  name: { { .Release.Name } }
+  name: {{ .Release.Name }}
 data:
-  message: { { .Values.message | quote } }
+  message: {{ .Values.message | quote }}
 ---
 apiVersion: v1
 kind: Service
 metadata:
-  name: { { .Release.Name } }
+  name: {{ .Release.Name }}
 spec:
   selector:
-    app: { { .Release.Name } }
+    app: {{ .Release.Name }}
   ports:
     - port: 80
       targetPort: 8080
@@ -19,21 +19,21 @@ spec:
 apiVersion: apps/v1
 kind: Deployment
 metadata:
-  name: { { .Release.Name } }
+  name: {{ .Release.Name }}
 spec:
-  replicas: { { .Values.replicas } }
+  replicas: {{ .Values.replicas }}
   selector:
     matchLabels:
-      app: { { .Release.Name } }
+      app: {{ .Release.Name }}
   template:
     metadata:
       labels:
-        app: { { .Release.Name } }
+        app: {{ .Release.Name }}
       annotations:
-        message: { { .Values.message | quote } }
+        message: {{ .Values.message | quote }}
     spec:
       containers:
         - name: web
-          image: { { .Values.image } }
+          image: {{ .Values.image }}
           ports:
             - containerPort: 8080
