@@ -44,6 +44,8 @@ export interface Controllers extends AsyncDisposable {
   /** No controller has anything to do, and none is about to try again. */
   readonly idle: boolean;
   readonly names: readonly string[];
+  /** Those that are not idle. */
+  readonly busy: readonly string[];
   /** Ends one controller without letting it finish, and starts it again. Throws for an unknown name. */
   crash(name: string): void;
 }
@@ -99,6 +101,9 @@ export function startControllers(
       return [...running.values()].every((controller) => controller.idle);
     },
     names: [...starters.keys()],
+    get busy() {
+      return [...running].filter(([, controller]) => !controller.idle).map(([name]) => name);
+    },
     crash(name) {
       const starter = starters.get(name);
       if (!starter) throw new Error(`there is no controller ${name}`);

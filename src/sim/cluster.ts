@@ -155,7 +155,7 @@ export async function startSimCluster(options: SimClusterOptions = {}): Promise<
         if (quiet && idle) return;
         if (time.elapsed > end)
           throw new Error(
-            `the cluster has not settled in ${limitMs} ms; the last change was ${history.lastMove}${idle ? '' : '; something is still at work'}`,
+            `the cluster has not settled in ${limitMs} ms; the last change was ${history.lastMove}${idle ? '' : `; at work: ${[...controllers.busy, ...(running.scheduler?.idle ? [] : ['scheduler'])].join(', ')}`}`,
           );
       }
     },

@@ -134,7 +134,8 @@ class Collector {
         if (this.#stopped) return;
         if (!isApiError(error, 'Conflict', 'NotFound'))
           this.#world.log.info('garbage collection is tried again', { uid, error: String(error) });
-        if (!isApiError(error, 'NotFound')) this.#queue.retry(uid);
+        if (isApiError(error, 'NotFound')) this.#queue.forget(uid);
+        else this.#queue.retry(uid);
       } finally {
         this.#queue.done(uid);
       }

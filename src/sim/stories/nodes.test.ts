@@ -122,6 +122,7 @@ story(
         body: { spec: { taints: [{ key: 'only', value: 'them', effect: 'NoSchedule' }] } },
       }),
     );
+    await cluster.settle();
     await cluster.apply(`
 apiVersion: v1
 kind: Pod
