@@ -5,7 +5,14 @@
  */
 
 export const types = { A: 1, NS: 2, CNAME: 5, SOA: 6, PTR: 12, TXT: 16, AAAA: 28, SRV: 33, OPT: 41, ANY: 255 } as const;
-export const codes = { noError: 0, formatError: 1, serverFailure: 2, nameError: 3, notImplemented: 4, refused: 5 } as const;
+export const codes = {
+  noError: 0,
+  formatError: 1,
+  serverFailure: 2,
+  nameError: 3,
+  notImplemented: 4,
+  refused: 5,
+} as const;
 export type Code = (typeof codes)[keyof typeof codes];
 
 export interface Question {
@@ -24,9 +31,21 @@ export interface Question {
 export type Record = { readonly name: string; readonly ttl: number } & (
   | { readonly type: 'A' | 'AAAA'; readonly address: Uint8Array }
   | { readonly type: 'CNAME' | 'PTR' | 'NS'; readonly target: string }
-  | { readonly type: 'SRV'; readonly priority: number; readonly weight: number; readonly port: number; readonly target: string }
+  | {
+      readonly type: 'SRV';
+      readonly priority: number;
+      readonly weight: number;
+      readonly port: number;
+      readonly target: string;
+    }
   | { readonly type: 'TXT'; readonly text: string }
-  | { readonly type: 'SOA'; readonly primary: string; readonly mailbox: string; readonly serial: number; readonly negativeTtl: number }
+  | {
+      readonly type: 'SOA';
+      readonly primary: string;
+      readonly mailbox: string;
+      readonly serial: number;
+      readonly negativeTtl: number;
+    }
 );
 
 export interface Answer {

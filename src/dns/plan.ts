@@ -136,7 +136,10 @@ function serviceRecords(labels: readonly string[], type: number, facts: DnsFacts
     if (label === '_tcp' || label === '_udp' || label === '_sctp') return noRecord;
     const matching = backends.filter(({ host }) => host === label);
     if (matching.length === 0) return noName;
-    return { code: codes.noError, records: addressRecords(asked, unique(matching.map(({ address }) => address)), type) };
+    return {
+      code: codes.noError,
+      records: addressRecords(asked, unique(matching.map(({ address }) => address)), type),
+    };
   }
   return noName;
 }
@@ -170,15 +173,22 @@ function portRecords(service: Service, base: string, question: PortQuestion): Fo
     }
   } else {
     for (const one of service.spec.ports ?? []) {
-      if (matches(one.name, one.protocol)) found.push({ target: base, port: one.port, addresses: clusterIpsOf(service) });
+      if (matches(one.name, one.protocol))
+        found.push({ target: base, port: one.port, addresses: clusterIpsOf(service) });
     }
   }
   if (found.length === 0) return port === undefined ? noRecord : noName;
   if (type !== types.SRV && type !== types.ANY) return noRecord;
   const weight = Math.max(1, Math.floor(weightSum / found.length));
-  const records = found.map(
-    (one): Record => ({ name: asked, ttl, type: 'SRV', priority: 0, weight, port: one.port, target: one.target }),
-  );
+  const records = found.map((one): Record => ({
+    name: asked,
+    ttl,
+    type: 'SRV',
+    priority: 0,
+    weight,
+    port: one.port,
+    target: one.target,
+  }));
   const additionals = new Map<string, readonly Record[]>();
   for (const { target, addresses } of found) {
     const before = additionals.get(target) ?? [];
@@ -203,7 +213,9 @@ function backendsOf(slices: readonly EndpointSlice[]): readonly Backend[] {
       ? []
       : endpoints
           .filter(({ conditions }) => conditions.ready !== false)
-          .flatMap((endpoint) => endpoint.addresses.map((address) => ({ host: hostOf(endpoint, address), address, ports }))),
+          .flatMap((endpoint) =>
+            endpoint.addresses.map((address) => ({ host: hostOf(endpoint, address), address, ports })),
+          ),
   );
 }
 

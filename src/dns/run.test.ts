@@ -22,7 +22,12 @@ const endpoints = (count: number): object[] =>
     conditions: { ready: true },
   }));
 const slice = (name: string, list: object[]): object => ({
-  metadata: { namespace: 'default', name: `${name}-x`, resourceVersion: '4', labels: { 'kubernetes.io/service-name': name } },
+  metadata: {
+    namespace: 'default',
+    name: `${name}-x`,
+    resourceVersion: '4',
+    labels: { 'kubernetes.io/service-name': name },
+  },
   addressType: 'IPv4',
   ports: [{ name: 'sql', protocol: 'TCP', port: 5432 }],
   endpoints: list,
@@ -43,7 +48,10 @@ const objects: Record<string, object[]> = {
 
 /** Lists, and watches in silence. */
 const client = {
-  list: async ({ plural }: { plural: string }) => ({ metadata: { resourceVersion: '5' }, items: objects[plural] ?? [] }),
+  list: async ({ plural }: { plural: string }) => ({
+    metadata: { resourceVersion: '5' },
+    items: objects[plural] ?? [],
+  }),
   // oxlint-disable-next-line require-yield
   async *watch(_: unknown, { signal }: { signal: AbortSignal }) {
     if (!signal.aborted) await new Promise((resolve) => signal.addEventListener('abort', resolve));
@@ -77,11 +85,16 @@ async function raw(port: number, message: Buffer): Promise<Buffer> {
 const query = (name: string, type: packet.RecordType, more: object = {}): Buffer =>
   packet.encode({ type: 'query', id: 77, flags: packet.RECURSION_DESIRED, questions: [{ name, type }], ...more });
 
-async function ask(port: number, name: string, type: packet.RecordType): Promise<packet.DecodedPacket & { rcode: string }> {
+async function ask(
+  port: number,
+  name: string,
+  type: packet.RecordType,
+): Promise<packet.DecodedPacket & { rcode: string }> {
   return packet.decode(await raw(port, query(name, type))) as never;
 }
 
-const data = (answers: packet.Answer[] | undefined): unknown[] => (answers ?? []).map((one) => 'data' in one && one.data);
+const data = (answers: packet.Answer[] | undefined): unknown[] =>
+  (answers ?? []).map((one) => 'data' in one && one.data);
 
 test('addresses of Services, in any spelling, with the number and the spelling of the client', async () => {
   await using dns = await serve();
@@ -107,16 +120,19 @@ test('headless Services answer with their pods, by name and port as well', async
   const srv = await ask(dns.port, '_sql._tcp.db.default.svc.cluster.local', 'SRV');
   assert.equal(srv.answers?.length, 3);
   assert.equal(srv.additionals?.length, 3);
-  assert.deepEqual(data(srv.answers).map((one) => (one as { target: string }).target).sort(), [
-    'db-0.db.default.svc.cluster.local',
-    'db-1.db.default.svc.cluster.local',
-    'db-2.db.default.svc.cluster.local',
-  ]);
+  assert.deepEqual(
+    data(srv.answers)
+      .map((one) => (one as { target: string }).target)
+      .sort(),
+    ['db-0.db.default.svc.cluster.local', 'db-1.db.default.svc.cluster.local', 'db-2.db.default.svc.cluster.local'],
+  );
 });
 
 test('addresses lead back to names', async () => {
   await using dns = await serve();
-  assert.deepEqual(data((await ask(dns.port, '20.0.96.10.in-addr.arpa', 'PTR')).answers), ['web.default.svc.cluster.local']);
+  assert.deepEqual(data((await ask(dns.port, '20.0.96.10.in-addr.arpa', 'PTR')).answers), [
+    'web.default.svc.cluster.local',
+  ]);
 });
 
 test('aliases are followed within the cluster, and never for ever', async () => {
@@ -133,7 +149,9 @@ test('an answer too long for UDP says so and arrives over TCP', async () => {
   const short = await ask(dns.port, 'big.default.svc.cluster.local', 'A');
   assert.equal((short as unknown as { flag_tc: boolean }).flag_tc, true);
   const socket = await world.network.dialTcp({ host: '127.0.0.1', port: dns.port });
-  socket.end(packet.streamEncode({ type: 'query', id: 1, questions: [{ name: 'big.default.svc.cluster.local', type: 'A' }] }));
+  socket.end(
+    packet.streamEncode({ type: 'query', id: 1, questions: [{ name: 'big.default.svc.cluster.local', type: 'A' }] }),
+  );
   const chunks: Buffer[] = [];
   for await (const chunk of socket) chunks.push(chunk as Buffer);
   assert.equal(packet.streamDecode(Buffer.concat(chunks)).answers?.length, 500);
@@ -154,7 +172,8 @@ test('nonsense is refused shortly or ignored, and the server goes on', async () 
   for (let length = 0; length < whole.length; length++) {
     socket.send(whole.subarray(0, length), { address: '127.0.0.1', port: dns.port });
   }
-  for (let i = 0; i < 500; i++) socket.send(world.random.bytes(1 + (i % 100)), { address: '127.0.0.1', port: dns.port });
+  for (let i = 0; i < 500; i++)
+    socket.send(world.random.bytes(1 + (i % 100)), { address: '127.0.0.1', port: dns.port });
   const pointer = Buffer.from([0, 1, 1, 0, 0, 1, 0, 0, 0, 0, 0, 0, 0xc0, 12, 0, 1, 0, 1]);
   assert.equal((await raw(dns.port, pointer)).readUInt8(3) & 15, 1);
   const status = Buffer.from(whole);

@@ -84,7 +84,12 @@ function startHelper(world: World): Helper {
     if (!output.endsWith('\n') || !output.split('\n').some((text) => markerLine.test(text))) return;
     const lines = output.split('\n');
     output = '';
-    waiting?.resolve(lines.slice(0, lines.findIndex((text) => markerLine.test(text))));
+    waiting?.resolve(
+      lines.slice(
+        0,
+        lines.findIndex((text) => markerLine.test(text)),
+      ),
+    );
     waiting = undefined;
   });
   child.exited.then(

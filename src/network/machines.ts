@@ -65,16 +65,15 @@ export async function chooseNodeSubnet(world: World): Promise<string> {
 export async function startMachines(world: World, plan: MachinesPlan): Promise<void> {
   checkPlan(plan);
   const { id } = plan;
-  const [links, standing] = await Promise.all([world.network.interfaces(), namespacesOf(world, id)]);
+  const [links, standing] = await Promise.all([linksOf(world, id), namespacesOf(world, id)]);
   const bridge = bridgeName(id);
   const bits = plan.nodeSubnet.split('/')[1];
-  const hasBridge = links.some(({ name }) => name === bridge) || (await hasLink(world, bridge));
   const host = [
-    ...(hasBridge ? [] : [`link add ${bridge} type bridge`]),
+    ...(links.includes(bridge) ? [] : [`link add ${bridge} type bridge`]),
     `address replace ${plan.hostAddress}/${bits} dev ${bridge}`,
     `link set ${bridge} up`,
   ];
-  const indexes = await freeIndexes(world, id);
+  const indexes = freeIndexes(id, links);
   const fresh = plan.nodes.filter(({ name }) => !standing.has(namespaceName(id, name)));
   for (const node of fresh) {
     const namespace = namespaceName(id, node.name);
@@ -86,10 +85,7 @@ export async function startMachines(world: World, plan: MachinesPlan): Promise<v
     );
   }
   await must(world, ['ip', '-batch', '-'], { input: lines(host) });
-  await Promise.all([
-    hostRules(world, plan),
-    ...plan.nodes.map((node) => startMachine(world, plan, node)),
-  ]);
+  await Promise.all([hostRules(world, plan), ...plan.nodes.map((node) => startMachine(world, plan, node))]);
 }
 
 /** Removes the cluster's machines and everything that was made for them. Nothing happens when there is nothing. */
@@ -175,16 +171,11 @@ async function linksOf(world: World, id: string): Promise<readonly string[]> {
     .filter((name) => name === bridgeName(id) || name.startsWith(linkName(id, 0).slice(0, -1)));
 }
 
-async function hasLink(world: World, name: string): Promise<boolean> {
-  return (await world.disk.stat(`/sys/class/net/${name}`)) !== undefined;
-}
-
 /** Numbers for names of links that no node has yet. */
-async function freeIndexes(world: World, id: string): Promise<() => number> {
-  const names = new Set(((await world.disk.list('/sys/class/net')) ?? []).map(({ name }) => name));
+function freeIndexes(id: string, links: readonly string[]): () => number {
   let next = 0;
   return () => {
-    while (names.has(linkName(id, next))) next++;
+    while (links.includes(linkName(id, next))) next++;
     return next++;
   };
 }

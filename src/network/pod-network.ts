@@ -139,10 +139,7 @@ export async function openPodNetwork(world: World, options: PodNetworkOptions): 
 }
 
 /** A process in the sandbox that waits for its commands. */
-function enter(
-  world: World,
-  netnsPath: string,
-): { run(commands: readonly string[]): Promise<void>; stop(): void } {
+function enter(world: World, netnsPath: string): { run(commands: readonly string[]): Promise<void>; stop(): void } {
   const child: ChildProcess = world.processes.spawn(['nsenter', `--net=${netnsPath}`, 'ip', '-batch', '-']);
   let said = '';
   child.stderr?.on('data', (chunk: Buffer) => (said = (said + chunk.toString()).slice(0, 4096)));

@@ -100,7 +100,8 @@ export function elementsOf(plan: ServicePlan, numbers: PoolNumbers): Elements {
     sizes.add(size);
     if (affinitySeconds === 0) {
       add('pools', key, `goto pick-${size}`);
-      for (const [index, { ip, port }] of targets.entries()) add('endpoints', `${key} . ${hex(index)}`, `${ip} . ${port}`);
+      for (const [index, { ip, port }] of targets.entries())
+        add('endpoints', `${key} . ${hex(index)}`, `${ip} . ${port}`);
       return;
     }
     affinities.add(affinitySeconds);

@@ -11,7 +11,10 @@ export interface Scope {
   readonly zone: string;
 }
 
-export function chooseEndpoints(found: readonly FoundEndpoint[], { scope, nodeName, zone }: Scope): readonly FoundEndpoint[] {
+export function chooseEndpoints(
+  found: readonly FoundEndpoint[],
+  { scope, nodeName, zone }: Scope,
+): readonly FoundEndpoint[] {
   if (scope === 'node') return servingOf(found.filter(({ endpoint }) => endpoint.nodeName === nodeName));
   const chosen = servingOf(found);
   const hinted = (of: (one: FoundEndpoint) => boolean): readonly FoundEndpoint[] => chosen.filter(of);

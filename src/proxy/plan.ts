@@ -109,9 +109,14 @@ export function planService(service: Service, slices: readonly EndpointSlice[], 
       local: choice(local, cluster.length > 0 ? 'drop' : 'reject'),
     };
     const key = `${name}:${port.port}/${port.protocol}`;
-    const inside = clusterIps.map(
-      (ip): Entry => ({ ip, protocol: port.protocol, port: port.port, from: 'inside', local: false, sourceRanges: [] }),
-    );
+    const inside = clusterIps.map((ip): Entry => ({
+      ip,
+      protocol: port.protocol,
+      port: port.port,
+      from: 'inside',
+      local: false,
+      sourceRanges: [],
+    }));
     const outside = outsideEntries(service, port, externalLocal);
     if (internalLocal) {
       pools.push({ ...base, key: `${key}:internal`, entries: inside, cluster: base.local });

@@ -70,7 +70,9 @@ export class TableState {
     };
   }
 
-  #differences(standing: Map<SetName, Map<string, string>>): { readonly text: string; readonly done: () => void } | undefined {
+  #differences(
+    standing: Map<SetName, Map<string, string>>,
+  ): { readonly text: string; readonly done: () => void } | undefined {
     const { table } = this.#facts;
     const sizes = new Set<number>();
     const affinities = new Set<number>();

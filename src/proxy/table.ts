@@ -123,7 +123,11 @@ export function affinityChain(table: string, seconds: number): readonly string[]
   ];
 }
 
-export function addElements(table: string, set: SetName, members: Iterable<readonly [string, string]>): readonly string[] {
+export function addElements(
+  table: string,
+  set: SetName,
+  members: Iterable<readonly [string, string]>,
+): readonly string[] {
   const texts = [...members].map(([key, value]) => (value === '' ? key : `${key} : ${value}`));
   return inChunks(texts).map((chunk) => `add element ip ${table} ${set} { ${chunk.join(', ')} }`);
 }

@@ -57,7 +57,11 @@ export async function machines(count: number): Promise<Machines> {
   const children: ChildProcess[] = [];
   const sandboxes: string[] = [];
   await startMachines(world, plan);
-  const start = async (prefix: readonly string[], file: string, values: readonly string[] = []): Promise<ChildProcess> => {
+  const start = async (
+    prefix: readonly string[],
+    file: string,
+    values: readonly string[] = [],
+  ): Promise<ChildProcess> => {
     const [program, ...args] = prefix;
     const child = fork(join(import.meta.dirname, file), values, {
       execPath: program ?? process.execPath,
@@ -72,7 +76,13 @@ export async function machines(count: number): Promise<Machines> {
     directory,
     run: (node, ...command) => world.processes.run([...machineCommand(id, node), ...command]),
     async script(prefix, script, ...values) {
-      const { code, stdout, stderr } = await world.processes.run([...prefix, process.execPath, '-e', script, ...values]);
+      const { code, stdout, stderr } = await world.processes.run([
+        ...prefix,
+        process.execPath,
+        '-e',
+        script,
+        ...values,
+      ]);
       if (code !== 0) throw new Error(stderr);
       return stdout.trim();
     },
@@ -107,7 +117,7 @@ export async function machines(count: number): Promise<Machines> {
       await start(prefix, 'network-server.mjs', [String(port), name]);
     },
     async [Symbol.asyncDispose]() {
-      const ended = children.map((child) => (child.exitCode === null ? once(child, 'exit') : undefined));
+      const ended = children.filter(({ exitCode }) => exitCode === null).map((child) => once(child, 'exit'));
       for (const child of children) child.kill('SIGKILL');
       await Promise.all(ended);
       for (const name of sandboxes) await world.processes.run(['ip', 'netns', 'delete', `k8ts-test-${id}-${name}`]);

@@ -48,7 +48,9 @@ test('pods of two machines reach each other, their nodes and the host; host port
   assert.deepEqual(await connect(all, p1, host('10.244.0.3')), { 'p2 10.244.0.2': 1 });
   assert.deepEqual(await connect(all, p1, host('10.244.1.2')), { 'p3 10.244.0.2': 1 });
   assert.deepEqual(await connect(all, p3, host('10.244.0.2')), { 'p1 10.244.1.2': 1 });
-  assert.deepEqual(await connect(all, machineCommand(all.plan.id, 'node-1'), host('10.244.0.2')), { 'p1 10.244.0.1': 1 });
+  assert.deepEqual(await connect(all, machineCommand(all.plan.id, 'node-1'), host('10.244.0.2')), {
+    'p1 10.244.0.1': 1,
+  });
   assert.deepEqual(await connect(all, [], host(address, 8080)), { [`p2 ${all.plan.hostAddress}`]: 1 });
   assert.deepEqual(await connect(all, p2, host(address, 8080)), { 'p2 10.244.0.1': 1 });
 
@@ -60,7 +62,10 @@ test('pods of two machines reach each other, their nodes and the host; host port
   assert.deepEqual(await connect(all, p1, host(all.plan.hostAddress, port)), { [address]: 1 });
 
   const taken = await all.sandbox('p4');
-  await assert.rejects(one.ask('attach', 'p4', taken, ports), /host port 8080\/TCP is in use by the pod at 10\.244\.0\.3/);
+  await assert.rejects(
+    one.ask('attach', 'p4', taken, ports),
+    /host port 8080\/TCP is in use by the pod at 10\.244\.0\.3/,
+  );
 
   // A new agent knows what the old one gave away, and gives back what it is told.
   await one.ask('open', '10.244.0.0/24', `${all.directory}/1`);

@@ -50,12 +50,19 @@ test('four endpoints on two machines share the connections, and see the pod that
   assert.deepEqual(Object.keys(seen).sort(), [`a1 ${ip}`, `a2 ${ip}`, `b1 ${ip}`, `b2 ${ip}`]);
   // 200 draws of 4: fewer than 20 for one is less likely than one in a million.
   for (const count of Object.values(seen)) assert.ok(count >= 20, JSON.stringify(seen));
-  assert.deepEqual(names(await connect(all, node, { host: '10.96.0.20', port: 80, count: 60 })), ['a1', 'a2', 'b1', 'b2']);
+  assert.deepEqual(names(await connect(all, node, { host: '10.96.0.20', port: 80, count: 60 })), [
+    'a1',
+    'a2',
+    'b1',
+    'b2',
+  ]);
 });
 
 test('a pod reaches itself through its Service', asRoot, async () => {
   await agent.ask('set', [service('self', '10.96.0.21'), slice('self', of('client'))]);
-  assert.deepEqual(await connect(all, client(), { host: '10.96.0.21', port: 80, count: 3 }), { 'client 10.244.0.1': 3 });
+  assert.deepEqual(await connect(all, client(), { host: '10.96.0.21', port: 80, count: 3 }), {
+    'client 10.244.0.1': 3,
+  });
 });
 
 test('without endpoints, and on ports that are not its own, a Service refuses at once', asRoot, async () => {
@@ -66,21 +73,25 @@ test('without endpoints, and on ports that are not its own, a Service refuses at
   }
 });
 
-test('node ports lead to every endpoint, or with policy Local to those of the node, which see the client', asRoot, async () => {
-  const spec = { type: 'NodePort', ports: [{ port: 80, protocol: 'TCP', nodePort: 30080 }] };
-  await agent.ask('set', [
-    service('port', '10.96.0.23', { ...spec, externalTrafficPolicy: 'Cluster' }),
-    slice('port', of('a1', 'b1')),
-  ]);
-  const target = { host: address, port: 30080, count: 40 };
-  assert.deepEqual(names(await connect(all, [], target)), ['a1', 'b1']);
-  assert.deepEqual(names(await connect(all, node, target)), ['a1', 'b1']);
-  await agent.ask('set', [service('port', '10.96.0.23', { ...spec, externalTrafficPolicy: 'Local' })]);
-  assert.deepEqual(await connect(all, [], target), { [`a1 ${all.plan.hostAddress}`]: 40 });
-  assert.deepEqual(names(await connect(all, client(), target)), ['a1', 'b1']);
-  await agent.ask('remove', 'services', 'default', 'port');
-  assert.deepEqual(await connect(all, [], { ...target, count: 1 }), { ECONNREFUSED: 1 });
-});
+test(
+  'node ports lead to every endpoint, or with policy Local to those of the node, which see the client',
+  asRoot,
+  async () => {
+    const spec = { type: 'NodePort', ports: [{ port: 80, protocol: 'TCP', nodePort: 30080 }] };
+    await agent.ask('set', [
+      service('port', '10.96.0.23', { ...spec, externalTrafficPolicy: 'Cluster' }),
+      slice('port', of('a1', 'b1')),
+    ]);
+    const target = { host: address, port: 30080, count: 40 };
+    assert.deepEqual(names(await connect(all, [], target)), ['a1', 'b1']);
+    assert.deepEqual(names(await connect(all, node, target)), ['a1', 'b1']);
+    await agent.ask('set', [service('port', '10.96.0.23', { ...spec, externalTrafficPolicy: 'Local' })]);
+    assert.deepEqual(await connect(all, [], target), { [`a1 ${all.plan.hostAddress}`]: 40 });
+    assert.deepEqual(names(await connect(all, client(), target)), ['a1', 'b1']);
+    await agent.ask('remove', 'services', 'default', 'port');
+    assert.deepEqual(await connect(all, [], { ...target, count: 1 }), { ECONNREFUSED: 1 });
+  },
+);
 
 test('a load balancer lets in the ranges that it is told', asRoot, async () => {
   const [, object] = service('balancer', '10.96.0.24', {
@@ -107,7 +118,10 @@ test('with affinity a client stays with its pod, until that pod goes', asRoot, a
 });
 
 test('internal traffic of policy Local stays on the node', asRoot, async () => {
-  await agent.ask('set', [service('near', '10.96.0.26', { internalTrafficPolicy: 'Local' }), slice('near', of('a2', 'b1'))]);
+  await agent.ask('set', [
+    service('near', '10.96.0.26', { internalTrafficPolicy: 'Local' }),
+    slice('near', of('a2', 'b1')),
+  ]);
   assert.deepEqual(names(await connect(all, client(), { host: '10.96.0.26', port: 80, count: 20 })), ['a2']);
 });
 

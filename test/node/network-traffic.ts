@@ -27,7 +27,11 @@ export const slice = (name: string, backends: readonly Backend[]): readonly [str
       { name: '', protocol: 'TCP', port: 80 },
       { name: 'u', protocol: 'UDP', port: 80 },
     ],
-    endpoints: backends.map(({ ip, node, conditions = { ready: true } }) => ({ addresses: [ip], conditions, nodeName: node })),
+    endpoints: backends.map(({ ip, node, conditions = { ready: true } }) => ({
+      addresses: [ip],
+      conditions,
+      nodeName: node,
+    })),
   },
 ];
 
