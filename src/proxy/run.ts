@@ -45,12 +45,13 @@ export async function startProxy(world: World, client: Client, options: ProxyOpt
   if (!/^[a-z][a-z0-9_-]{0,30}$/.test(table)) throw new Error(`${JSON.stringify(table)} is no table's name`);
   if (apiAddress && parseIp(apiAddress.ip)?.family !== 4) throw new Error(`${apiAddress.ip} is no IPv4 address`);
 
+  // Before the views start: nothing may be awaited until their listeners stand, or the first list would pass unheard.
+  const conntrack = await world.processes.which('conntrack');
   const services = startView(world, client, Service);
   const slices = startView(world, client, EndpointSlice, {
     indexes: { service: (slice) => [serviceOf(slice)].filter((name) => name !== undefined) },
   });
   const nodes = startView(world, client, Node, { fieldSelector: `metadata.name=${nodeName}` });
-  const conntrack = await world.processes.which('conntrack');
 
   const state = new TableState({ table, podCidr });
   const numbers = new PoolNumbers();
