@@ -21,7 +21,8 @@ const keeper = controller({
   claims: [
     {
       kind: Secret,
-      selector: (map: ConfigMap) => (map.data?.['count'] === undefined ? undefined : { matchLabels: { of: map.metadata.name } }),
+      selector: (map: ConfigMap) =>
+        map.data?.['count'] === undefined ? undefined : { matchLabels: { of: map.metadata.name } },
     },
   ],
   *reconcile(map: ConfigMap, { claimed }): Iterable<Action> {
@@ -73,7 +74,11 @@ async function withController(
     await cluster.settle();
     await body({ cluster, creates, runner });
   } finally {
-    await cluster.run(runner[Symbol.asyncDispose]().then(() => views[Symbol.asyncDispose]()));
+    const end = async (): Promise<void> => {
+      await runner[Symbol.asyncDispose]();
+      await views[Symbol.asyncDispose]();
+    };
+    await cluster.run(end());
     await cluster[Symbol.asyncDispose]();
   }
 }
@@ -85,7 +90,8 @@ metadata: { name: box }
 data: { count: '${count}' }
 `;
 
-const secrets = async ({ client, run }: SimCluster): Promise<readonly Secret[]> => (await run(client.list(Secret, place))).items;
+const secrets = async ({ client, run }: SimCluster): Promise<readonly Secret[]> =>
+  (await run(client.list(Secret, place))).items;
 
 test('the gate keeps a key back until its own writes are seen, however late that is', async () => {
   // Views are up to two seconds behind: whoever did not wait would create again and again.
@@ -103,12 +109,16 @@ test('the gate keeps a key back until its own writes are seen, however late that
 
 test('after a reply was lost nothing is made twice', async () => {
   for (const seedOf of [0.1, 0.3]) {
-    await withController(keeper as never, { faults: { delayMsMax: 50, loseReply: seedOf } }, async ({ cluster, creates }) => {
-      await cluster.apply(map(20));
-      await cluster.settle({ quietMs: 60_000, limitMs: 60 * 60_000 });
-      assert.equal((await secrets(cluster)).length, 20);
-      assert.equal(creates.length, 20, 'a create whose answer was lost had been carried out');
-    });
+    await withController(
+      keeper as never,
+      { faults: { delayMsMax: 50, loseReply: seedOf } },
+      async ({ cluster, creates }) => {
+        await cluster.apply(map(20));
+        await cluster.settle({ quietMs: 60_000, limitMs: 60 * 60_000 });
+        assert.equal((await secrets(cluster)).length, 20);
+        assert.equal(creates.length, 20, 'a create whose answer was lost had been carried out');
+      },
+    );
   }
 });
 
@@ -123,7 +133,9 @@ test('orphans that match are adopted, owned objects that no longer match are rel
     const stray = await run(client.get(Secret, 'stray', place));
     assert.equal(stray.metadata.ownerReferences?.[0]?.name, 'box');
 
-    await run(client.patch(Secret, 'stray', { type: 'merge', body: { metadata: { labels: { of: 'nobody' } } } }, place));
+    await run(
+      client.patch(Secret, 'stray', { type: 'merge', body: { metadata: { labels: { of: 'nobody' } } } }, place),
+    );
     await cluster.settle();
     const released = await run(client.get(Secret, 'stray', place));
     assert.equal(released.metadata.ownerReferences, undefined);
@@ -153,7 +165,9 @@ test('creates start slowly: what is refused costs one request a try, and is told
     create: (kind, object, options) => {
       if ((kind as unknown) !== Secret) return client.create(kind, object, options);
       tries++;
-      return refuse ? Promise.reject(new ApiError('Forbidden', 'the quota is used up')) : client.create(kind, object, options);
+      return refuse
+        ? Promise.reject(new ApiError('Forbidden', 'the quota is used up'))
+        : client.create(kind, object, options);
     },
   });
   await withController(keeper as never, { wrap }, async ({ cluster }) => {
@@ -162,7 +176,9 @@ test('creates start slowly: what is refused costs one request a try, and is told
     // Back-off of 5, 10, 20, 40 ms: five tries at most, one request each.
     assert.ok(tries >= 2 && tries <= 6, `${tries} requests`);
     const events = await cluster.run(cluster.client.list(Event, place));
-    assert.ok(events.items.some(({ reason, message }) => reason === 'FailedCreate' && message === 'the quota is used up'));
+    assert.ok(
+      events.items.some(({ reason, message }) => reason === 'FailedCreate' && message === 'the quota is used up'),
+    );
     refuse = false;
     await cluster.advance(60_000);
     await cluster.settle();

@@ -9,7 +9,7 @@ import { controllerReference } from '#runtime/runner.ts';
 import { Deployment as DeploymentKind } from '#api/apps/deployment.ts';
 import { templateHash } from '../template-hash.ts';
 
-export const hashLabel = 'pod-template-hash';
+const hashLabel = 'pod-template-hash';
 export const revisionAnnotation = 'deployment.kubernetes.io/revision';
 export const revisionHistoryAnnotation = 'deployment.kubernetes.io/revision-history';
 export const desiredAnnotation = 'deployment.kubernetes.io/desired-replicas';
