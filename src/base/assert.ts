@@ -15,11 +15,6 @@ export function assert(condition: unknown, message: string): asserts condition {
   if (!condition) throw new AssertionFailed(message);
 }
 
-/** Closes a switch over a union: reaching it is a bug, and the compiler knows it. */
-export function unreachable(value: never, message = 'unexpected value'): never {
-  throw new AssertionFailed(`${message}: ${JSON.stringify(value)}`);
-}
-
 /** The value, asserted to be neither undefined nor null. */
 export function defined<T>(value: T | undefined | null, message = 'a value is missing'): T {
   assert(value !== undefined && value !== null, message);

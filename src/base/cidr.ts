@@ -58,10 +58,6 @@ export function overlaps(a: Cidr, b: Cidr): boolean {
   return a.bits <= b.bits ? contains(a, b.address) : contains(b, a.address);
 }
 
-export function sameIp(a: Ip, b: Ip): boolean {
-  return a.family === b.family && a.value === b.value;
-}
-
 /** How many addresses the prefix holds, network and broadcast address included. */
 export function addressCount(cidr: Cidr): bigint {
   return 1n << BigInt(width(cidr.address.family) - cidr.bits);

@@ -1,4 +1,4 @@
-/** `k8ts version`. */
+/** `k8ts version`: which k8ts, which Kubernetes API and which Node this is, for people and for scripts. */
 import { kubernetesVersion, productVersion } from '#cluster/version.ts';
 import { command } from './command.ts';
 

@@ -7,10 +7,10 @@ import { clientOf } from '#client/client-of.ts';
 import { httpTransport } from '#client/http/transport.ts';
 import type { Client } from '#client/client.ts';
 import { startDns } from '#dns/run.ts';
+import { hostUpstreams } from '#dns/upstreams.ts';
 import { openImageStore } from '#images/image-store.ts';
 import { ensureDemoImages } from '#images/demo.ts';
 import { openOciRuntime } from '#kubelet/oci/runtime.ts';
-import { parseResolvConf } from '#kubelet/pod-files.ts';
 import { startKubelet } from '#kubelet/run.ts';
 import { startProxy } from '#proxy/run.ts';
 import { startApiForward } from '#network/api-forward.ts';
@@ -109,7 +109,7 @@ export async function startAgentProcess(
           { host: node.address, port: 53 },
         ],
         clusterDomain: configuration.clusterDomain,
-        upstreams: parseResolvConf((await world.disk.readText('/etc/resolv.conf')) ?? '').servers,
+        upstreams: await hostUpstreams(world),
       }),
     );
     await proxy.synced;

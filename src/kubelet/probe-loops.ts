@@ -93,7 +93,7 @@ export function probeLoops(world: World, runtime: ContainerRuntime, reports: Pro
       await check(target, 'startup', container.startupProbe, signal);
     if (signal.aborted || results.get(target.containerId)?.startup === false) return;
     await Promise.all(
-      (['liveness', 'readiness'] as const).map((kind) => {
+      (['liveness', 'readiness'] as const).map(async (kind) => {
         const probe = container[names[kind]];
         return probe ? check(target, kind, probe, signal) : undefined;
       }),

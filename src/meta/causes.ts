@@ -19,9 +19,6 @@ export const required = (path: string, detail = ''): Cause =>
 export const invalidValue = (path: string, value: unknown, detail: string): Cause =>
   cause('FieldValueInvalid', path, `Invalid value: ${printed(value)}`, detail);
 
-export const typeInvalid = (path: string, value: unknown, detail: string): Cause =>
-  cause('FieldValueTypeInvalid', path, `Invalid value: ${printed(value)}`, detail);
-
 export const notSupported = (path: string, value: unknown, supported: readonly string[]): Cause =>
   cause(
     'FieldValueNotSupported',

@@ -14,9 +14,7 @@ const keyName = '([A-Za-z0-9][-A-Za-z0-9_.]*)?[A-Za-z0-9]';
 const value = `(${keyName})?`;
 const percentage = '[0-9]+%';
 const header = '[-A-Za-z0-9]+';
-const environment = '[-._a-zA-Z][-._a-zA-Z0-9]*';
 const configKey = '[-._a-zA-Z0-9]+';
-const identifier = '[A-Za-z_][A-Za-z0-9_]*';
 const wildcard = `\\*\\.${subdomain}`;
 
 // Matched character by character below where a pattern could backtrack; these are linear: each repetition is delimited.
@@ -25,9 +23,7 @@ const keyNamePattern = whole(keyName);
 const valuePattern = whole(value);
 const percentPattern = whole(percentage);
 const headerPattern = whole(header);
-const environmentPattern = whole(environment);
 const configKeyPattern = whole(configKey);
-const identifierPattern = whole(identifier);
 const label1035Pattern = whole(label1035);
 
 export const dns1123LabelMax = 63;
@@ -154,8 +150,6 @@ export function labelKey(text: string): readonly string[] {
   return found.length === 0 ? none : found;
 }
 
-export const qualifiedName: NameCheck = labelKey;
-
 export function labelValue(text: string): readonly string[] {
   if (text.length <= dns1123LabelMax && valuePattern.test(text)) return none;
   const found = bytes(text) > dns1123LabelMax ? [tooManyBytes(dns1123LabelMax)] : [];
@@ -171,19 +165,6 @@ export function labelValue(text: string): readonly string[] {
     );
   }
   return found;
-}
-
-export function cIdentifier(text: string): readonly string[] {
-  if (identifierPattern.test(text)) return none;
-  return [
-    regexText(
-      "a valid C identifier must start with alphabetic character or '_', followed by a string of alphanumeric characters or '_'",
-      identifier,
-      'my_name',
-      'MY_NAME',
-      'MyName',
-    ),
-  ];
 }
 
 export function portNumber(port: number): readonly string[] {
@@ -221,23 +202,6 @@ function directoryPrefix(text: string): readonly string[] {
   if (text === '.') return ["must not be '.'"];
   if (text === '..') return ["must not be '..'"];
   return text.startsWith('..') ? ["must not start with '..'"] : none;
-}
-
-/** The old rule for variable names. */
-export function envVarName(text: string): readonly string[] {
-  const found: string[] = [];
-  if (!environmentPattern.test(text)) {
-    found.push(
-      regexText(
-        "a valid environment variable name must consist of alphabetic characters, digits, '_', '-', or '.', and must not start with a digit",
-        environment,
-        'my.env-name',
-        'MY_ENV.NAME',
-        'MyEnvName1',
-      ),
-    );
-  }
-  return [...found, ...directoryPrefix(text)];
 }
 
 /** The rule for variable names since 1.32: all printable ASCII but '='. */

@@ -16,7 +16,6 @@ export interface Quantity {
 export const quantityFormatError =
   "quantities must match the regular expression '^([+-]?[0-9.]+)([eEinumkKMGTP]*[-+]?[0-9]*)$'";
 export const quantitySuffixError = "unable to parse quantity's suffix";
-export const quantityNumberError = 'unable to parse numeric part of quantity';
 
 const decimalExponents: Readonly<Record<string, number>> = {
   n: -9,
@@ -173,13 +172,7 @@ export function addQuantities(a: Quantity, b: Quantity): Quantity {
   return quantityOf(a.nano + b.nano, a.nano === 0n ? b.format : a.format);
 }
 
-export function subtractQuantities(a: Quantity, b: Quantity): Quantity {
-  return quantityOf(a.nano - b.nano, a.nano === 0n ? b.format : a.format);
-}
-
 /** Below, at or above zero, as a sort wants it. */
 export function compareQuantities(a: Quantity, b: Quantity): -1 | 0 | 1 {
   return a.nano < b.nano ? -1 : a.nano > b.nano ? 1 : 0;
 }
-
-export const formatQuantity = (quantity: Quantity): string => quantity.text;

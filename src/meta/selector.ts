@@ -32,7 +32,6 @@ export interface LabelSelectorObject {
   }[];
 }
 
-export const selectEverything: LabelSelector = Object.freeze({ requirements: Object.freeze([]) });
 export const selectNothing: LabelSelector = Object.freeze({ requirements: Object.freeze([]), nothing: true as const });
 
 type Labels = Readonly<Record<string, string>> | undefined;
@@ -136,15 +135,6 @@ const objectOperators: Readonly<Record<string, LabelOperator>> = {
   Exists: 'exists',
   DoesNotExist: '!',
 };
-
-/** From plain labels, as Service.spec.selector has them: nothing given selects everything. */
-export function selectorFromLabels(labels: Labels): LabelSelector {
-  return {
-    requirements: byKey(
-      Object.entries(labels ?? {}).map(([key, value]) => ({ key, operator: '=' as const, values: [value] })),
-    ),
-  };
-}
 
 const sortedSet = (values: readonly string[]): string[] => [...new Set(values)].sort();
 const byKey = (requirements: LabelRequirement[]): LabelRequirement[] =>

@@ -2,7 +2,7 @@
  * The meta/v1 structs that are no part of a stored object: what requests carry (DeleteOptions) and what answers carry (Status, discovery lists).
  * Declared like every other struct so that decoding and OpenAPI derive.
  */
-import { listMeta, objectMeta } from './object-meta.ts';
+import { listMeta } from './object-meta.ts';
 import { s, struct, t, type Of } from './type.ts';
 
 const typeMeta = {
@@ -175,10 +175,4 @@ export const apiVersions = struct(
     serverAddressByClientCIDRs: s.list(2, serverAddressByClientCidr).doc('Which address serves which clients.'),
   },
   { doc: 'The versions of the core group.' },
-);
-
-export const partialObjectMetadata = struct(
-  'meta.v1.PartialObjectMetadata',
-  { ...typeMeta, metadata: s.field(1, objectMeta).optional().doc('The metadata of the object.') },
-  { doc: 'The metadata of any object, without the rest.' },
 );

@@ -45,7 +45,8 @@ function typeArbitrary(type: AnyTypeData, depth: number, nonEmpty = false): fc.A
         return fc.constantFrom(...type.values.filter((value) => value !== '' || !nonEmpty));
       if (type.format === 'time') return instant.map((text) => `${text.slice(0, -5)}Z`);
       if (type.format === 'microTime') return instant.map((text) => `${text.slice(0, -1)}000Z`);
-      if (type.format === 'byte') return fc.uint8Array({ maxLength: 12 }).map((bytes) => Buffer.from(bytes).toString('base64'));
+      if (type.format === 'byte')
+        return fc.uint8Array({ maxLength: 12 }).map((bytes) => Buffer.from(bytes).toString('base64'));
       return word;
     }
     case 'integer':

@@ -213,7 +213,8 @@ export async function leftovers(fixture: Pick<Fixture, 'path' | 'cgroupRoot'>): 
   found.push(...mounts.split('\n').filter((line) => line.includes(fixture.path)));
   const group = fixture.cgroupRoot.split('/')[0] ?? '';
   for (const { name } of (await world.disk.list('/sys/fs/cgroup')) ?? []) {
-    if (await world.disk.stat(`/sys/fs/cgroup/${name}/${group}/cgroup.procs`)) found.push(`/sys/fs/cgroup/${name}/${group}`);
+    if (await world.disk.stat(`/sys/fs/cgroup/${name}/${group}/cgroup.procs`))
+      found.push(`/sys/fs/cgroup/${name}/${group}`);
   }
   for (const { name } of (await world.disk.list('/proc')) ?? []) {
     if (!/^\d+$/.test(name) || Number(name) === process.pid) continue;

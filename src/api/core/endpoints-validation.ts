@@ -1,6 +1,6 @@
 /** Rules of Endpoints beyond their declaration. Wording is upstream's (ValidateEndpoints). */
 import { required } from '#meta/causes.ts';
-import { dns1123Label, dns1123Subdomain, qualifiedName } from '#meta/names.ts';
+import { dns1123Label, dns1123Subdomain, labelKey } from '#meta/names.ts';
 import { address, indexed, named, nonSpecialAddress, port, present, type Causes } from '../field-checks.ts';
 import type { EndpointAddress, EndpointSubset } from './endpoints.ts';
 
@@ -26,7 +26,7 @@ export function* endpointsCauses({ subsets }: { readonly subsets?: readonly Endp
       if (ports.length > 1) yield* present(`${portAt}.name`, one.name);
       yield* named(dns1123Label, `${portAt}.name`, one.name || undefined);
       yield* port(`${portAt}.port`, one.port);
-      yield* named(qualifiedName, `${portAt}.appProtocol`, one.appProtocol);
+      yield* named(labelKey, `${portAt}.appProtocol`, one.appProtocol);
     }
   }
 }

@@ -4,7 +4,7 @@
  */
 import { deepEqual } from '#base/deep-equal.ts';
 import { immutableDetail, invalidValue, notSupported, required } from '#meta/causes.ts';
-import { qualifiedName } from '#meta/names.ts';
+import { labelKey } from '#meta/names.ts';
 import type { ObjectMeta } from '#meta/object-meta.ts';
 import { named, present, type Causes } from '../field-checks.ts';
 
@@ -47,7 +47,7 @@ export function* eventCauses(event: EventLike, names: Names): Causes {
   }
   if (of === '' ? own !== 'default' && own !== 'kube-system' : own !== of) yield mismatch;
   yield* present(names.controller, event.controller);
-  yield* named(qualifiedName, names.controller, event.controller || undefined);
+  yield* named(labelKey, names.controller, event.controller || undefined);
   yield* word('reportingInstance', event.reportingInstance);
   yield* word('action', event.action);
   yield* word('reason', event.reason);

@@ -1,6 +1,6 @@
 /** Rules of a Namespace: known finalizers, and a phase that fits its deletion. Wording is upstream's. */
 import { invalidValue } from '#meta/causes.ts';
-import { qualifiedName } from '#meta/names.ts';
+import { labelKey } from '#meta/names.ts';
 import type { DraftMeta } from '#meta/object-meta.ts';
 import { named, type Causes } from '../field-checks.ts';
 
@@ -8,7 +8,7 @@ const standard = new Set(['kubernetes', 'orphan', 'foregroundDeletion']);
 
 /** A finalizer's name is qualified, or one of Kubernetes' own. */
 export function* finalizerCauses(path: string, name: string): Causes {
-  yield* named(qualifiedName, path, name);
+  yield* named(labelKey, path, name);
   if (!name.includes('/') && !standard.has(name)) {
     yield invalidValue(path, name, 'name is neither a standard finalizer name nor is it fully qualified');
   }

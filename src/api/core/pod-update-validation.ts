@@ -5,7 +5,7 @@
 import { deepEqual } from '#base/deep-equal.ts';
 import { forbiddenField, immutableDetail, invalidValue, duplicate, quoted } from '#meta/causes.ts';
 import { ipFamily } from '#meta/ip.ts';
-import { dns1123Subdomain, qualifiedName } from '#meta/names.ts';
+import { dns1123Subdomain, labelKey } from '#meta/names.ts';
 import { difference } from '../difference.ts';
 import { address, between, indexed, named, type Causes } from '../field-checks.ts';
 import type { Container } from './container.ts';
@@ -229,7 +229,7 @@ function* addresses(path: string, list: readonly { readonly ip: string }[] | und
 export function* podStatusCauses({ spec, status }: PodLike, { spec: oldSpec, status: old }: PodLike): Causes {
   const system = new Set(['PodScheduled', 'Ready', 'Initialized']);
   for (const [{ type }, at] of indexed('metadata.conditions', status.conditions)) {
-    if (type && !system.has(type)) yield* named(qualifiedName, `${at}.Type`, type);
+    if (type && !system.has(type)) yield* named(labelKey, `${at}.Type`, type);
   }
   if (spec.nodeName !== oldSpec.nodeName) yield forbiddenField('status.nodeName', 'may not be changed directly');
   if (status.nominatedNodeName !== old.nominatedNodeName) {

@@ -3,7 +3,7 @@
  * repeated here. Paths and wording are upstream's (pkg/apis/core/validation, ValidatePodSpec).
  */
 import { duplicate, forbiddenField, invalidValue, required } from '#meta/causes.ts';
-import { dns1123Label, dns1123Subdomain, qualifiedName, type NameCheck } from '#meta/names.ts';
+import { dns1123Label, dns1123Subdomain, labelKey, type NameCheck } from '#meta/names.ts';
 import { addQuantities, compareQuantities, parseQuantity, type Quantity } from '#meta/quantity.ts';
 import { checkLabels } from '#meta/selector.ts';
 import type { DraftMeta } from '#meta/object-meta.ts';
@@ -125,11 +125,11 @@ function* podResources(path: string, spec: PodSpec, known: ReadonlySet<string>):
 
 function* gates(path: string, spec: PodSpec): Causes {
   for (const [{ conditionType }, at] of indexed(`${path}.readinessGates`, spec.readinessGates)) {
-    if (conditionType) yield* named(qualifiedName, `${at}.conditionType`, conditionType);
+    if (conditionType) yield* named(labelKey, `${at}.conditionType`, conditionType);
   }
   const seen = new Set<string>();
   for (const [{ name }, at] of indexed(`${path}.schedulingGates`, spec.schedulingGates)) {
-    if (name) yield* named(qualifiedName, at, name);
+    if (name) yield* named(labelKey, at, name);
     if (seen.has(name)) yield duplicate(at, name);
     seen.add(name);
   }

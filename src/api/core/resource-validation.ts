@@ -1,6 +1,6 @@
 /** Rules of requests and limits: known names, no negative amounts, requests within limits. Wording is upstream's. */
 import { duplicate, forbiddenField, invalidValue, notSupported, required } from '#meta/causes.ts';
-import { dns1123Label, qualifiedName } from '#meta/names.ts';
+import { dns1123Label, labelKey } from '#meta/names.ts';
 import { compareQuantities, parseQuantity } from '#meta/quantity.ts';
 import { indexed, named, nonNegativeQuantity, type Causes } from '../field-checks.ts';
 import type { ResourceRequirements } from './resources.ts';
@@ -46,11 +46,11 @@ const isHugePages = (name: string): boolean => name.startsWith(hugePages);
 const isNative = (name: string): boolean => !name.includes('/') || name.includes('kubernetes.io/');
 /** Resources of device plugins: fully qualified, and not Kubernetes' own. */
 const isExtended = (name: string): boolean =>
-  !isNative(name) && !name.startsWith('requests.') && qualifiedName(`requests.${name}`).length === 0;
+  !isNative(name) && !name.startsWith('requests.') && labelKey(`requests.${name}`).length === 0;
 const mayOvercommit = (name: string): boolean => isNative(name) && !isHugePages(name);
 
 function* containerResourceName(path: string, name: string): Causes {
-  const messages = qualifiedName(name);
+  const messages = labelKey(name);
   for (const message of messages) yield invalidValue(path, name, message);
   if (!name.includes('/')) {
     if (messages.length === 0 && !standardNames.has(name) && !isHugePages(name)) {

@@ -12,7 +12,7 @@ import {
   required,
 } from '#meta/causes.ts';
 import { cidrRange, ipFamily } from '#meta/ip.ts';
-import { dns1123Label, dns1123Subdomain, qualifiedName } from '#meta/names.ts';
+import { dns1123Label, dns1123Subdomain, labelKey } from '#meta/names.ts';
 import type { ObjectMeta } from '#meta/object-meta.ts';
 import { checkLabels } from '#meta/selector.ts';
 import {
@@ -49,7 +49,7 @@ function* portCauses(path: string, ports: readonly ServicePort[]): Causes {
     }
     yield* port(`${at}.port`, one.port);
     yield* portNumberOrName(`${at}.targetPort`, one.targetPort);
-    yield* named(qualifiedName, `${at}.appProtocol`, one.appProtocol);
+    yield* named(labelKey, `${at}.appProtocol`, one.appProtocol);
     if (nodePort) {
       if (nodePorts.has(`${protocol}/${nodePort}`)) yield duplicate(`${at}.nodePort`, nodePort);
       nodePorts.add(`${protocol}/${nodePort}`);
@@ -189,7 +189,7 @@ function* loadBalancerCauses(spec: ServiceSpec): Causes {
   if (ranges.length > 0 && type !== 'LoadBalancer') yield forbiddenField(path, detail);
   for (const [range, at] of indexed(path, ranges))
     for (const message of cidrRange(range.trim())) yield invalidValue(at, range.trim(), message);
-  if (type === 'LoadBalancer') yield* named(qualifiedName, 'spec.loadBalancerClass', loadBalancerClass);
+  if (type === 'LoadBalancer') yield* named(labelKey, 'spec.loadBalancerClass', loadBalancerClass);
   else {
     if (spec.allocateLoadBalancerNodePorts !== undefined)
       yield forbiddenField('spec.allocateLoadBalancerNodePorts', detail);

@@ -1,7 +1,7 @@
 /** Rules of EndpointSlices beyond their declaration. Wording is upstream's (pkg/apis/discovery/validation). */
 import { duplicate, invalidValue, required, tooMany } from '#meta/causes.ts';
 import { ipFamily } from '#meta/ip.ts';
-import { dns1123Label, dns1123Subdomain, qualifiedName } from '#meta/names.ts';
+import { dns1123Label, dns1123Subdomain, labelKey } from '#meta/names.ts';
 import { address, indexed, named, nonSpecialAddress, port, type Causes } from '../field-checks.ts';
 import type { Endpoint, EndpointPort } from './endpointslice.ts';
 
@@ -65,6 +65,6 @@ export function* endpointSliceCauses(slice: {
     if (names.has(one.name)) yield duplicate(`${at}.name`, one.name);
     names.add(one.name);
     yield* port(`${at}.port`, one.port);
-    yield* named(qualifiedName, `${at}.appProtocol`, one.appProtocol);
+    yield* named(labelKey, `${at}.appProtocol`, one.appProtocol);
   }
 }

@@ -46,7 +46,7 @@ export function helperShell(world: World): HelperShell {
     else if (usable) idle.push(usable);
     else {
       running--;
-      shell.end();
+      void shell.end();
     }
   }
 

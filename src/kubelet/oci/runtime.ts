@@ -192,7 +192,7 @@ function runtime(context: OciContext, listeners: Set<(sandboxId: string) => void
     orphans[Symbol.dispose]();
     context.closing = true;
     await Promise.allSettled(lines.values());
-    await Promise.allSettled([...context.containers.values()].map((record) => record.finishing && record.gone));
+    await Promise.allSettled([...context.containers.values()].map(async (record) => record.finishing && record.gone));
     for (const record of context.containers.values()) {
       await record.io?.[Symbol.asyncDispose]();
       await record.io?.log.end(false);

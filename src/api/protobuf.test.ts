@@ -2,10 +2,10 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import fc from 'fast-check';
-import { allKinds, subresourceKinds } from '#api/kinds.ts';
-import { decode } from './decode.ts';
-import { decodeMessage, encodeMessage, openEnvelope, ProtobufError, sealEnvelope } from './protobuf.ts';
-import { arbitraryOf } from './random-object.ts';
+import { allKinds, subresourceKinds } from './kinds.ts';
+import { decode } from '#schema/decode.ts';
+import { decodeMessage, encodeMessage, openEnvelope, ProtobufError, sealEnvelope } from '#schema/protobuf.ts';
+import { arbitraryOf } from '#schema/random-object.ts';
 
 const kinds = [...allKinds, ...subresourceKinds];
 
