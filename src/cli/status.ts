@@ -43,7 +43,8 @@ export const status = command({
     const client = adminClient(world, configuration, await openIdentities(world, layout, configuration));
     const nodes = alive ? (await client.list(Node)).items : [];
     const pods = alive ? (await client.list(Pod)).items : [];
-    const database = await world.disk.stat(layout.database);
+    // What was written last stands in the log beside the database until it is folded in.
+    const files = await Promise.all([layout.database, `${layout.database}-wal`].map((path) => world.disk.stat(path)));
     const report = {
       version: { k8ts: productVersion, kubernetes: kubernetesVersion },
       directory: layout.root,
@@ -56,7 +57,7 @@ export const status = command({
         address: node.status?.addresses?.find(({ type }) => type === 'InternalIP')?.address ?? '',
         pods: pods.filter((pod) => pod.spec.nodeName === node.metadata.name).length,
       })),
-      dataBytes: database?.sizeBytes ?? 0,
+      dataBytes: files.reduce((sum, file) => sum + (file?.sizeBytes ?? 0), 0),
     };
     if (values.output === 'json') program.out(`${JSON.stringify(report, undefined, 2)}\n`);
     else program.out(text(report));
