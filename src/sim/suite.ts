@@ -60,3 +60,42 @@ export async function tellOnce(
     await cluster[Symbol.asyncDispose]();
   }
 }
+
+/** A life that every component may leave at any moment. */
+export interface Deaths {
+  readonly file: string;
+  readonly options: Omit<SimClusterOptions, 'seed' | 'dies'>;
+  /** Components that die; all controllers and the scheduler when absent. */
+  readonly components?: readonly string[];
+  readonly tell: (cluster: SimCluster) => Promise<void>;
+}
+
+/** Tells a story once for every write of every component: it dies there, before the write is carried out and after, and starts anew. */
+export function storyOfDeaths(name: string, { file, options, components, tell }: Deaths): void {
+  void test(name, async (context) => {
+    for (const [component, writes] of await writesOf(options, tell)) {
+      if (components ? !components.includes(component) : component.startsWith('node-')) continue;
+      await context.test(`${component}, ${writes} writes`, async () => {
+        for (let at = 1; at <= writes; at++) {
+          for (const when of ['before', 'after'] as const) {
+            let seen = 0;
+            const dies: NonNullable<SimClusterOptions['dies']> = (life) =>
+              life.name === component && ++seen === at ? when : undefined;
+            const told = `${name}: ${component} dies ${when} write ${at}`;
+            await tellOnce({ name: told, file, seed: '1' }, { ...options, dies }, ({ cluster }) => tell(cluster));
+          }
+        }
+      });
+    }
+  });
+}
+
+/** How often each component writes in a life without deaths. */
+async function writesOf(options: Deaths['options'], tell: Deaths['tell']): Promise<ReadonlyMap<string, number>> {
+  const counts = new Map<string, number>();
+  const dies: NonNullable<SimClusterOptions['dies']> = ({ name }) => void counts.set(name, (counts.get(name) ?? 0) + 1);
+  const cluster = await startSimCluster({ ...options, seed: '1', dies });
+  await tell(cluster);
+  await cluster[Symbol.asyncDispose]();
+  return counts;
+}

@@ -290,8 +290,10 @@ function* manage(
     return;
   }
   const wanted = spec.suspend ? 0 : wantedActive(job, tally);
-  if (active.length > wanted) {
-    const surplus = leastUseful(active).slice(0, active.length - wanted);
+  const twice = isIndexed(job) ? repeated(active, spec.completions ?? 0) : [];
+  const rest = active.filter((pod) => !twice.includes(pod));
+  const surplus = [...twice, ...leastUseful(rest).slice(0, Math.max(0, rest.length - wanted))];
+  if (surplus.length > 0) {
     // We wanted them gone: without the finalizer they do not count as failed.
     for (const pod of surplus) if (isTracked(pod)) yield release(pod);
     for (const pod of surplus) yield endPod(job, pod);
@@ -341,6 +343,19 @@ function wantedActive(job: Job, { succeeded, failedIndexes, active }: Tally): nu
   const { completions, parallelism } = job.spec;
   if (completions === undefined) return succeeded > 0 ? Math.min(active.length, parallelism) : parallelism;
   return Math.max(0, Math.min(completions - succeeded - failedIndexes.size, parallelism));
+}
+
+/** Pods of an index that another one works on, or of none that is wanted. */
+function repeated(active: readonly Pod[], completions: number): readonly Pod[] {
+  const seen = new Set<number>();
+  return leastUseful(active)
+    .toReversed()
+    .filter((pod) => {
+      const index = indexOf(pod);
+      if (index === undefined || index >= completions || seen.has(index)) return true;
+      seen.add(index);
+      return false;
+    });
 }
 
 /** Pods that have got least far go first; of indexed ones the highest indexes. */

@@ -3,8 +3,8 @@ import { test } from 'node:test';
 import { Deployment } from '#api/apps/deployment.ts';
 import { ReplicaSet } from '#api/apps/replicaset.ts';
 import { Pod } from '#api/core/pod.ts';
-import { startSimCluster, type SimCluster, type SimClusterOptions } from '../cluster.ts';
-import { story, tellOnce } from '../suite.ts';
+import { startSimCluster, type SimCluster } from '../cluster.ts';
+import { story } from '../suite.ts';
 
 const file = import.meta.filename;
 
@@ -107,48 +107,4 @@ test('the same seed writes the same history twice, byte for byte', async () => {
   const first = await history(7);
   assert.deepEqual(await history(7), first);
   assert.notDeepEqual(await history(8), first);
-});
-
-/** A shorter life, to be lived once for every write. */
-async function shortLife(cluster: SimCluster): Promise<void> {
-  for (const [image, replicas] of [
-    ['web:1', 2],
-    ['web:2', 3],
-    ['web:1', 3],
-  ] as const) {
-    await cluster.apply(web(image, replicas));
-    await cluster.settle({ quietMs: 4_000 });
-    assert.deepEqual(
-      await runningImages(cluster),
-      Array.from({ length: replicas }, () => image),
-    );
-  }
-}
-
-/** How often each component writes in a life without crashes. */
-async function writesOf(tell: (cluster: SimCluster) => Promise<void>): Promise<Map<string, number>> {
-  const counts = new Map<string, number>();
-  const count: NonNullable<SimClusterOptions['dies']> = ({ name }) =>
-    void counts.set(name, (counts.get(name) ?? 0) + 1);
-  const cluster = await startSimCluster({ nodes: 2, seed: 1, dies: count });
-  await tell(cluster);
-  await cluster[Symbol.asyncDispose]();
-  return counts;
-}
-
-test('a Deployment lives on though any controller or the scheduler dies at any of its writes', async (context) => {
-  for (const [component, writes] of await writesOf(shortLife)) {
-    if (component.startsWith('node-')) continue;
-    await context.test(`${component}, ${writes} writes`, async () => {
-      for (let at = 1; at <= writes; at++) {
-        for (const when of ['before', 'after'] as const) {
-          let seen = 0;
-          const dies: NonNullable<SimClusterOptions['dies']> = (life) =>
-            life.name === component && ++seen === at ? when : undefined;
-          const name = `${component} dies ${when} write ${at}`;
-          await tellOnce({ name, file, seed: '1' }, { nodes: 2, dies }, ({ cluster }) => shortLife(cluster));
-        }
-      }
-    });
-  }
 });
