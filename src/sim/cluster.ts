@@ -25,6 +25,8 @@ import { simUniverse, type SimUniverse } from './world/world.ts';
 
 export interface SimClusterOptions {
   readonly seed?: number | string;
+  /** Virtual time runs as fast as it can; real time beside real things. Virtual by default. */
+  readonly clock?: 'virtual' | 'real';
   /** How many nodes, or what each of them is like. They are called node-1, node-2 … */
   readonly nodes?: number | readonly Partial<SimNodeOptions>[];
   /** What the network does to controllers, the scheduler and kubelets. */
@@ -67,7 +69,7 @@ const limitMsDefault: Millis = 15 * 60_000;
 export async function startSimCluster(options: SimClusterOptions = {}): Promise<SimCluster> {
   await using stack = new AsyncDisposableStack();
   const seed = options.seed ?? 1;
-  const universe = simUniverse(seed);
+  const universe = simUniverse(seed, options.clock);
   const { time } = universe;
   const world = universe.machine('server');
   const store = stack.use(memoryStore());

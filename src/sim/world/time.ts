@@ -18,6 +18,7 @@ const epoch: Millis = 1_750_000_000_000;
 /** Timers in one run of `until` that never comes to rest: an endless loop at one instant. */
 const stuckMax = 200_000;
 
+/** Time as a test moves it. */
 export interface VirtualTime {
   readonly clock: Clock;
   /** Milliseconds since the beginning. */
@@ -102,6 +103,31 @@ export function virtualTime(random: Random): VirtualTime {
         await quiet();
       }
       return promise;
+    },
+  };
+}
+
+/** The machine's own time behind the same door: for tests that must live beside real things. Nothing is repeatable then. */
+export function realTime(): VirtualTime {
+  const clock = nodeClock();
+  const began = clock.monotonic();
+  return {
+    clock,
+    get elapsed() {
+      return clock.monotonic() - began;
+    },
+    host: (work) => work(),
+    advance: (ms) => clock.sleep(ms),
+    async drive(promise, limitMs = 600_000) {
+      const late = Promise.withResolvers<never>();
+      const timer = clock.after(limitMs, () =>
+        late.reject(new Error(`what was waited for has not come in ${limitMs} ms`)),
+      );
+      try {
+        return await Promise.race([promise, late.promise]);
+      } finally {
+        timer.cancel();
+      }
     },
   };
 }

@@ -5,7 +5,7 @@ import type { Log, LogFields, Processes, Random, World } from '#world/world.ts';
 import { simDisk, type SimDisk } from './disk.ts';
 import { simNetwork, type SimNetwork } from './network.ts';
 import { seededRandom } from './random.ts';
-import { virtualTime, type VirtualTime } from './time.ts';
+import { realTime, virtualTime, type VirtualTime } from './time.ts';
 
 export interface SimWorld extends World {
   readonly disk: SimDisk;
@@ -45,9 +45,9 @@ const processes: Processes = {
 /** Lines kept; the oldest go. */
 const loggedMax = 50_000;
 
-export function simUniverse(seed: number | string): SimUniverse {
+export function simUniverse(seed: number | string, clock: 'virtual' | 'real' = 'virtual'): SimUniverse {
   const random = seededRandom(seed);
-  const time = virtualTime(random);
+  const time = clock === 'real' ? realTime() : virtualTime(random);
   const network = simNetwork((ms, signal) => time.clock.sleep(ms, signal ? { signal } : {}));
   const logged: string[] = [];
   const logOf = (machine: string, more: LogFields): Log => {
