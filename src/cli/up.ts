@@ -81,12 +81,12 @@ export const up = command({
     }
     const identities = await openIdentities(world, layout, configuration);
     show(program, 'certificates', world.clock.monotonic() - began);
-    if (!running) startServer(world, program, layout);
+    if (!running) await startServer(world, program, layout);
     if (configuration.nodeKind === 'containers') {
       const at = world.clock.monotonic();
       await startMachines(world, { ...configuration, hostAddress: hostAddress(configuration) });
       show(program, plural(configuration.nodes.length, 'machine'), world.clock.monotonic() - at);
-      for (const { name } of missing) startAgent(world, program, layout, { configuration, name });
+      for (const { name } of missing) await startAgent(world, program, layout, { configuration, name });
     }
     await ready(world, program, layout.serverState, layout.serverLog, '');
     if (configuration.nodeKind === 'containers') {
@@ -202,21 +202,23 @@ async function missingAgents(
 
 const main = new URL('main.ts', import.meta.url).pathname;
 
-function startServer(world: World, program: Program, layout: Layout): void {
-  void world.disk.remove(layout.serverState);
+/** The state that a killed process left goes first: it would pass for the new one's. */
+async function startServer(world: World, program: Program, layout: Layout): Promise<void> {
+  await world.disk.remove(layout.serverState);
   world.processes.spawn([program.node, ...serverFlags, main, 'server', '--data-dir', layout.root], {
     detached: true,
     stdio: { appendTo: layout.serverLog },
   });
 }
 
-function startAgent(
+async function startAgent(
   world: World,
   program: Program,
   layout: Layout,
   { configuration, name }: { configuration: Configuration; name: string },
-): void {
+): Promise<void> {
   const node = layout.node(name);
+  await world.disk.remove(node.state);
   world.processes.spawn(
     [
       ...machineCommand(configuration.id, name),
