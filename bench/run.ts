@@ -2,7 +2,7 @@
 import { spawn } from 'node:child_process';
 import { fileURLToPath } from 'node:url';
 
-for (const name of ['schema', 'store', 'api']) {
+for (const name of ['schema', 'store', 'api', 'cluster']) {
   console.log(`\n== ${name}`);
   const child = spawn(process.execPath, [fileURLToPath(new URL(`${name}.ts`, import.meta.url))], { stdio: 'inherit' });
   const code = await new Promise<number | null>((resolve) => child.once('exit', resolve));
