@@ -19,6 +19,7 @@ import { addServiceAddress } from '#network/service-address.ts';
 import type { TlsIdentity, World } from '#world/world.ts';
 import { defaults, dnsServiceIp, type Configuration, type NodeConfiguration } from './configuration.ts';
 import { openIdentities } from './identities.ts';
+import { startIdleMemory } from './idle-memory.ts';
 import type { Layout } from './layout.ts';
 import { startState } from './process-state.ts';
 
@@ -116,6 +117,7 @@ export async function startAgentProcess(
     await state.stage('proxy and DNS');
     await kubelet.registered;
     await state.stage('kubelet');
+    stack.use(startIdleMemory(world));
     await state.ready();
     const owned = stack.move();
     return { [Symbol.asyncDispose]: () => owned.disposeAsync() };

@@ -13,6 +13,7 @@ import { openSqliteStore } from '#store/sqlite/sqlite-store.ts';
 import type { World } from '#world/world.ts';
 import { apiServiceIp, defaults, type Configuration } from './configuration.ts';
 import { openIdentities } from './identities.ts';
+import { startIdleMemory } from './idle-memory.ts';
 import type { Layout } from './layout.ts';
 import { publishClusterDns } from './cluster-dns.ts';
 import { startState } from './process-state.ts';
@@ -84,6 +85,7 @@ export async function startServerProcess(
           nodePorts: configuration.nodePorts,
         }),
       );
+    stack.use(startIdleMemory(world));
     await state.ready();
     const owned = stack.move();
     return { failed: store.failed, [Symbol.asyncDispose]: () => owned.disposeAsync() };

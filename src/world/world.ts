@@ -245,6 +245,8 @@ export interface Processes {
   which(program: string): Promise<string | undefined>;
   /** Memory and processor time of this process. */
   usage(): { residentBytes: number; cpuMs: Millis };
+  /** Collects all garbage of this process now and gives its memory back: blocks for tens of milliseconds. */
+  collectGarbage(): void;
 }
 
 export interface RunOptions {

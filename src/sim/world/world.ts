@@ -40,6 +40,7 @@ const processes: Processes = {
   kill: () => false,
   which: async () => undefined,
   usage: () => ({ residentBytes: 0, cpuMs: 0 }),
+  collectGarbage: () => {},
 };
 
 /** Lines kept; the oldest go. */

@@ -8,6 +8,8 @@ import { accessSync, closeSync, constants, openSync, statSync } from 'node:fs';
 import { constants as os } from 'node:os';
 import { delimiter, join } from 'node:path';
 import type { Readable } from 'node:stream';
+import { setFlagsFromString } from 'node:v8';
+import { runInNewContext } from 'node:vm';
 import type { ChildProcess, Processes, RunOptions, RunResult, SpawnOptions } from '../world.ts';
 import { spawnPty } from './pty.ts';
 
@@ -30,6 +32,11 @@ export function nodeProcesses(): Processes {
     usage() {
       const { user, system } = process.cpuUsage();
       return { residentBytes: process.memoryUsage.rss(), cpuMs: (user + system) / 1000 };
+    },
+    collectGarbage() {
+      // The flag shows `gc` to contexts made after it, so that no program needs to be started with it.
+      setFlagsFromString('--expose-gc');
+      (runInNewContext('gc') as () => void)();
     },
   };
 }
