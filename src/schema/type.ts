@@ -86,6 +86,8 @@ export interface FieldData {
   /** Tags of the enclosing inline messages, outermost first (protobuf only; JSON is flat). */
   readonly via?: readonly number[];
   readonly presence: 'required' | 'optional' | 'defaulted';
+  /** What `Required value` is followed by when it is missing. */
+  readonly requiredDetail?: string;
   readonly default?: unknown;
   readonly doc: string;
   readonly immutable?: boolean;
@@ -127,6 +129,10 @@ export class Field<Stored, Draft = Stored, P extends Presence = 'required'> {
   }
   optional(): Field<Stored, Draft, 'optional'> {
     return this.#with<'optional'>({ presence: 'optional' });
+  }
+  /** Required, with this detail in the cause when it is missing. */
+  requiredAs(detail: string): Field<Stored, Draft, 'required'> {
+    return this.#with<'required'>({ presence: 'required', requiredDetail: detail });
   }
   /** Filled in when absent; the stored type has no undefined here. */
   default(value: Draft): Field<Stored, Draft, 'defaulted'> {

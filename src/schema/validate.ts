@@ -96,7 +96,7 @@ function fieldCheck(field: FieldData): Check | undefined {
 function missing(field: FieldData, inner: Check | undefined, path: string, causes: Cause[]): void {
   const before = causes.length;
   if (field.type.is === 'struct') inner?.({}, path, causes);
-  if (causes.length === before) causes.push(required(path));
+  if (causes.length === before) causes.push(required(path, field.requiredDetail));
 }
 
 function rangeCheck({ min, max }: FieldData): Check | undefined {

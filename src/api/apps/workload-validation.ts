@@ -44,12 +44,12 @@ export function* selectorAndTemplateCauses(
   }
 }
 
-function* countOrPercent(path: string, value: number | string | undefined): Causes {
+export function* countOrPercent(path: string, value: number | string | undefined): Causes {
   if (typeof value === 'number') yield* nonNegative(path, value);
   else if (value !== undefined) for (const message of percent(value)) yield invalidValue(path, value, message);
 }
 
-function* atMostAll(path: string, value: number | string | undefined): Causes {
+export function* atMostAll(path: string, value: number | string | undefined): Causes {
   if (typeof value === 'string' && percent(value).length === 0 && Number.parseInt(value, 10) > 100) {
     yield invalidValue(path, value, 'must not be greater than 100%');
   }
