@@ -30,6 +30,7 @@ test('keys in the store are those of upstream', () => {
 function structsOf(type: AnyTypeData, found = new Map<string, StructType>()): Map<string, StructType> {
   if (type.is === 'list') structsOf(type.items, found);
   else if (type.is === 'map') structsOf(type.values, found);
+  else if (type.is === 'either') structsOf(type.struct, found);
   else if (type.is === 'struct' && !found.has(type.name)) {
     found.set(type.name, type);
     for (const field of Object.values(type.fields)) structsOf(field.type, found);
@@ -85,6 +86,8 @@ function arbitrary(type: AnyTypeData, depth: number): fc.Arbitrary<unknown> {
       );
     case 'list':
       return depth <= 0 ? fc.constant([]) : fc.array(arbitrary(type.items, depth - 1), { maxLength: 2 });
+    case 'either':
+      return fc.oneof(arbitrary(type.other, depth), arbitrary(type.struct, depth - 1));
     case 'struct': {
       if (depth <= 0) return fc.constant({});
       const fields: Record<string, fc.Arbitrary<unknown>> = {};

@@ -221,6 +221,12 @@ function decoderFor(type: AnyTypeData): Decoder {
       return mapDecoder(type);
     case 'list':
       return listDecoder(type);
+    case 'either': {
+      const object = decoderOf(type.struct);
+      const other = decoderFor(type.other);
+      return (value, walk) =>
+        typeof value === 'object' && !Array.isArray(value) ? object(value, walk) : other(value, walk);
+    }
     case 'struct':
       return decoderOf(type);
     default:
@@ -375,6 +381,7 @@ function zeroOf(type: AnyTypeData): unknown {
       return null;
     case 'list':
       return [];
+    case 'either':
     case 'map':
     case 'struct':
       return {};

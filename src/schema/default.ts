@@ -77,6 +77,12 @@ function fillerFor(type: AnyTypeData): Filler | undefined {
   switch (type.is) {
     case 'struct':
       return fillerOf(type);
+    case 'either': {
+      const object = fillerOf(type.struct);
+      const other = fillerFor(type.other);
+      if (object === undefined && other === undefined) return undefined;
+      return (value) => (Array.isArray(value) ? other : object)?.(value) ?? value;
+    }
     case 'quantity':
       return (value) => (typeof value === 'string' ? (canonicalQuantity(value) ?? value) : value);
     case 'list': {

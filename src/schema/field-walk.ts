@@ -32,10 +32,20 @@ const isGranular = (type: AnyTypeData): type is Granular =>
 /** Whether there are fields below a value of this type. */
 const isContainer = (type: AnyTypeData): boolean => isGranular(type) || isGranularList(type);
 
-/** The type of a field or entry; undefined for what is not declared. */
-function innerType(type: Granular, key: string): AnyTypeData | undefined {
-  if (type.is === 'map') return type.values;
-  return Object.hasOwn(type.fields, key) ? type.fields[key]?.type : undefined;
+/** What an object of no declared shape is: a map of such, while its lists and scalars are owned whole. structured-merge-diff deduces the same. */
+const deducedMap: MapType = { is: 'map', values: { is: 'any' } };
+
+/** The type of a field or entry that has these values; undefined for what is not declared. */
+function innerType(type: Granular, key: string, ...values: readonly unknown[]): AnyTypeData | undefined {
+  const inner = type.is === 'map' ? type.values : Object.hasOwn(type.fields, key) ? type.fields[key]?.type : undefined;
+  return inner && deduced(inner, values);
+}
+
+/** Types that do not tell their shape get it from the values: objects, as far as there are values, or else leaves. */
+function deduced(type: AnyTypeData, values: readonly unknown[]): AnyTypeData {
+  if (type.is !== 'any' && type.is !== 'either') return type;
+  const present = values.filter((value) => value !== undefined);
+  return present.length > 0 && present.every(isRecord) ? deducedMap : type;
 }
 
 /** The step to an item of a set or a list map. Missing key fields have their declared defaults. */
@@ -65,7 +75,7 @@ function collect(type: AnyTypeData, value: unknown, set: FieldSetBuilder): boole
   if (isGranular(type)) {
     if (!isRecord(value)) return true;
     for (const key of Object.keys(value)) {
-      const inner = innerType(type, key);
+      const inner = innerType(type, key, value[key]);
       if (inner === undefined || value[key] === undefined) continue;
       const step = fieldStep(key);
       if (!isContainer(inner)) {
@@ -154,7 +164,7 @@ function collectAll(type: AnyTypeData, value: unknown, set: FieldSetBuilder): vo
   if (isGranular(type)) {
     if (!isRecord(value)) return;
     for (const key of Object.keys(value)) {
-      const inner = innerType(type, key);
+      const inner = innerType(type, key, value[key]);
       if (inner !== undefined && value[key] !== undefined) enter(inner, fieldStep(key), [value[key], set]);
     }
   } else if (isGranularList(type) && Array.isArray(value)) {
@@ -185,11 +195,11 @@ function compareInside(type: AnyTypeData, { old, now }: Pair, sets: Sets): void 
   if (isGranular(type)) {
     const [left, right] = [isRecord(old) ? old : {}, isRecord(now) ? now : {}];
     for (const key of Object.keys(right)) {
-      const inner = innerType(type, key);
+      const inner = innerType(type, key, own(left, key), right[key]);
       if (inner !== undefined) compareAt(inner, fieldStep(key), { old: own(left, key), now: right[key] }, sets);
     }
     for (const key of Object.keys(left)) {
-      const inner = Object.hasOwn(right, key) ? undefined : innerType(type, key);
+      const inner = Object.hasOwn(right, key) ? undefined : innerType(type, key, left[key]);
       if (inner !== undefined) compareAt(inner, fieldStep(key), { old: left[key], now: undefined }, sets);
     }
   } else if (isGranularList(type)) compareLists(type, [listOf(old), listOf(now)], sets);
@@ -240,8 +250,8 @@ export function mergeFields(type: AnyTypeData, live: unknown, applied: unknown, 
     const out = new Map<string, unknown>(Object.entries(present));
     let changed = present !== live;
     for (const [key, value] of Object.entries(applied)) {
-      const inner = innerType(type, key);
       const old = own(present, key);
+      const inner = innerType(type, key, old, value);
       const next = inner === undefined ? value : mergeFields(inner, old, value, `${path}.${key}`);
       if (next === old) continue;
       changed = true;
@@ -343,7 +353,7 @@ export function removeFields(type: AnyTypeData, value: unknown, gone: FieldSet):
         continue;
       }
       const below = gone.children.get(step);
-      const fieldType = below === undefined ? undefined : innerType(type, key);
+      const fieldType = below === undefined ? undefined : innerType(type, key, inner);
       const next = below === undefined || fieldType === undefined ? inner : removeFields(fieldType, inner, below);
       if (next !== inner) changed = true;
       if (next !== undefined) kept.push([key, next]);

@@ -33,6 +33,7 @@ export function goType(type: AnyTypeData): string {
       return `map[string]${goType(type.values)}`;
     case 'list':
       return `[]${goType(type.items)}`;
+    case 'either':
     case 'struct':
       return packaged(type.name);
     default:

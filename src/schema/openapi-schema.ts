@@ -144,7 +144,13 @@ export class SchemaBuilder {
       case 'quantity':
         return this.#reference(quantity);
       case 'any':
-        return { type: 'object' };
+        return type.name === undefined
+          ? { type: 'object' }
+          : this.add(definitionName(type.name), { description: 'Any JSON: null, a scalar, a list or an object.' });
+      case 'either':
+        // Its shape is not said, because v2 has no word for it; what it refers to is there all the same.
+        this.struct(type.struct);
+        return this.add(definitionName(type.name), { description: type.doc });
       case 'map':
         return {
           type: 'object',

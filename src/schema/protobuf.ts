@@ -4,7 +4,7 @@
  * (https://kubernetes.io/docs/reference/using-api/api-concepts/#protobuf-encoding). Bytes are hostile: every length is checked, depth is bounded.
  */
 import { formatMicroTime, formatTime, parseTime } from '#meta/time.ts';
-import type { AnyTypeData, FieldData, StructType } from './type.ts';
+import type { AnyTypeData, EitherType, FieldData, StructType } from './type.ts';
 
 const magic = Buffer.from([0x6b, 0x38, 0x73, 0x00]);
 const depthMax = 64;
@@ -121,7 +121,7 @@ function readInto(object: Record<string, unknown>, layout: Layout, bytes: Buffer
       if (wire === 2 && (field.type.items.is === 'integer' || field.type.items.is === 'boolean')) {
         const packed = new Reader(reader.bytes());
         while (packed.more) items.push(readValue(field.type.items, packed, 0, depth));
-      } else items.push(readValue(field.type.items, reader, wire, depth));
+      } else items.push(readValue(field.type.items, reader, wire, depth) ?? null);
     } else if (field.type.is === 'map') {
       const entries = (object[name] ??= {}) as Record<string, unknown>;
       const [key, value] = readEntry(field.type.values, reader.bytes(), depth);
@@ -208,6 +208,8 @@ function readValue(type: AnyTypeData, reader: Reader, wire: number, depth: numbe
         throw new ProtobufError('a raw field does not hold JSON');
       }
     }
+    case 'either':
+      return readEither(type, reader.bytes(), depth + 1);
     case 'struct': {
       const object: Record<string, unknown> = {};
       readInto(object, layoutOf(type), reader.bytes(), depth + 1);
@@ -221,6 +223,22 @@ function readValue(type: AnyTypeData, reader: Reader, wire: number, depth: numbe
       (type) satisfies never;
       return undefined;
   }
+}
+
+/** The struct when its tag is there, else the other value; nothing at all is the other's zero value. */
+function readEither(type: EitherType, bytes: Buffer, depth: number): unknown {
+  if (depth > depthMax) throw new ProtobufError(`messages are nested deeper than ${depthMax}`);
+  const reader = new Reader(bytes);
+  let object: unknown;
+  let other = zeroOf(type.other);
+  while (reader.more) {
+    const { tag, wire } = reader.key();
+    if (tag === type.tags.struct) object = readValue(type.struct, reader, wire, depth);
+    else if (tag !== type.tags.other) reader.skip(wire);
+    else if (type.other.is === 'list') (other as unknown[]).push(readValue(type.other.items, reader, wire, depth));
+    else other = readValue(type.other, reader, wire, depth);
+  }
+  return object ?? other;
 }
 
 function mismatch(type: AnyTypeData, wire: number): never {
@@ -319,6 +337,18 @@ function writeValue(writer: Writer, tag: number, type: AnyTypeData, value: unkno
       inner.integer(1, typeof value === 'string' ? 1 : 0);
       inner.integer(2, typeof value === 'number' ? value : 0);
       inner.bytes(3, Buffer.from(typeof value === 'string' ? value : ''));
+      writer.bytes(tag, inner.done());
+      return;
+    }
+    case 'either': {
+      const inner = new Writer();
+      if (typeof value === 'object' && !Array.isArray(value)) {
+        // As Go has it: where a schema is given, something is allowed.
+        if (type.other.is === 'boolean') inner.integer(type.tags.other, 1);
+        writeValue(inner, type.tags.struct, type.struct, value);
+      } else if (type.other.is === 'list')
+        for (const item of value as readonly unknown[]) writeValue(inner, type.tags.other, type.other.items, item);
+      else writeValue(inner, type.tags.other, type.other, value);
       writer.bytes(tag, inner.done());
       return;
     }

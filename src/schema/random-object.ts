@@ -74,6 +74,8 @@ function typeArbitrary(type: AnyTypeData, depth: number, nonEmpty = false): fc.A
       });
     case 'list':
       return listArbitrary(type, depth);
+    case 'either':
+      return fc.oneof(typeArbitrary(type.other, depth + 1), structArbitrary(type.struct, depth + 1));
     case 'struct':
       return structArbitrary(type, depth);
     default:

@@ -37,6 +37,21 @@ export interface QuantityType {
 /** Any JSON, kept as it is: RawExtension, FieldsV1, JSON. */
 export interface AnyType {
   readonly is: 'any';
+  /** A definition of its own in OpenAPI, which says nothing of the shape: `apiextensions.v1.JSON`. Without one it is an object. */
+  readonly name?: string;
+}
+/**
+ * An object of a struct, or another shape of JSON in its place (`additionalProperties: true`): the value itself tells which. In protobuf it is a message with
+ * a tag for each. Apply owns the object field by field, as it does JSON of no declared type.
+ */
+export interface EitherType {
+  readonly is: 'either';
+  /** Name of the definition and of the message: `apiextensions.v1.JSONSchemaPropsOrBool`. */
+  readonly name: string;
+  readonly doc: string;
+  readonly struct: StructType;
+  readonly other: BooleanType | ListType;
+  readonly tags: { readonly struct: number; readonly other: number };
 }
 export interface MapType {
   readonly is: 'map';
@@ -75,6 +90,7 @@ export type AnyTypeData =
   | IntOrStringType
   | QuantityType
   | AnyType
+  | EitherType
   | MapType
   | ListType
   | StructType;
@@ -212,6 +228,28 @@ export function struct<const F extends Fields>(
   }) as Struct<F>;
 }
 
+/**
+ * Declares a struct that contains itself. `fields` gets the struct that is being declared; its types cannot be inferred and are stated:
+ * `recursiveStruct<JsonSchema>(name, (self) => ({ not: s.field(28, self).optional() … }))`.
+ */
+export function recursiveStruct<Stored, Draft = Stored>(
+  name: string,
+  fields: (self: Type<Stored, Draft, StructType>) => Fields,
+  options: { doc: string; rules?: readonly ((value: Stored, path: string) => readonly Cause[])[] },
+): Type<Stored, Draft, StructType> {
+  const data: Record<string, FieldData> = {};
+  const self = {
+    is: 'struct',
+    name,
+    doc: options.doc,
+    fields: data,
+    rules: (options.rules ?? []) as readonly Rule[],
+  } as Type<Stored, Draft, StructType>;
+  for (const [key, field] of Object.entries(fields(self))) data[key] = field.data;
+  Object.freeze(data);
+  return Object.freeze(self);
+}
+
 /** The fields of `inner`, to be spread into another struct: flat in JSON, a nested message `tag` in protobuf. */
 export function inline<F extends Fields>(tag: number, inner: Struct<F>): F {
   const fields: Record<string, AnyField> = {};
@@ -243,6 +281,15 @@ export const t = {
   quantity: type<string, QuantityType>({ is: 'quantity' }),
   intOrString: type<number | string, IntOrStringType>({ is: 'intOrString' }),
   any: type<unknown, AnyType>({ is: 'any' }),
+  /** JSON of any shape that has a definition of its own. */
+  json: (name: string) => type<unknown, AnyType>({ is: 'any', name }),
+  /** An object of the struct, or a value of the other type. */
+  either: <S, D, O>(
+    name: string,
+    struct: Type<S, D, StructType>,
+    other: Type<O, O, BooleanType | ListType>,
+    options: { doc: string; tags: EitherType['tags'] },
+  ): Type<S | O, D | O, EitherType> => Object.freeze({ is: 'either', name, struct, other, ...options }) as never,
   /** A string of known values; `open` when clients may send others (upstream adds values over time). */
   oneOf: <const V extends readonly string[]>(...values: V) => type<V[number], StringType>({ is: 'string', values }),
   list: <S, D>(items: Type<S, D>, options: ListOptions = {}): Type<readonly S[], readonly D[], ListType> =>
@@ -281,7 +328,14 @@ export const s = {
     field(tag, t.map(values, options)),
 } as const;
 
+/** Groups that upstream keeps outside k8s.io/api, and where. */
+const definitionPrefixes: Readonly<Record<string, string>> = {
+  meta: 'io.k8s.apimachinery.pkg.apis',
+  apiextensions: 'io.k8s.apiextensions-apiserver.pkg.apis',
+  apiregistration: 'io.k8s.kube-aggregator.pkg.apis',
+};
+
 /** `core.v1.Pod` → `io.k8s.api.core.v1.Pod`; `meta.v1.X` → `io.k8s.apimachinery.pkg.apis.meta.v1.X`. */
 export function definitionName(name: string): string {
-  return name.startsWith('meta.') ? `io.k8s.apimachinery.pkg.apis.${name}` : `io.k8s.api.${name}`;
+  return `${definitionPrefixes[name.slice(0, name.indexOf('.'))] ?? 'io.k8s.api'}.${name}`;
 }

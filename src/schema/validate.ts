@@ -123,6 +123,13 @@ function typeCheck(type: AnyTypeData): Check | undefined {
         if (value !== '' && !values.has(value as string)) causes.push(notSupported(path, value, supported));
       };
     }
+    case 'either': {
+      const object = checkOf(type.struct);
+      const other = typeCheck(type.other);
+      if (object === undefined && other === undefined) return undefined;
+      return (value, path, causes) =>
+        (typeof value === 'object' && !Array.isArray(value) ? object : other)?.(value, path, causes);
+    }
     case 'struct':
       return checkOf(type);
     case 'list':
