@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import fc from 'fast-check';
-import { jsonDepthMax, parseJson } from './json.ts';
+import { jsonDepthMax, parseJson, parseOwnJson } from './json.ts';
 
 const read = (text: string | Uint8Array) => parseJson(text, { duplicates: true });
 
@@ -27,7 +27,8 @@ test('fields that stand twice are named by their paths, and the last one counts'
 
 test('colons and braces in strings do not confuse it', () => {
   for (const value of [{ 'a:b': ':{[' }, { '\\': '\\\\"' }, ['\\"', { '"': '\\' }], 'x\\\\']) {
-    assert.deepEqual(read(JSON.stringify(value)), { value, duplicates: [] });
+    const { value: back, duplicates } = read(JSON.stringify(value));
+    assert.deepEqual([JSON.stringify(back), duplicates], [JSON.stringify(value), []]);
   }
 });
 
@@ -70,4 +71,41 @@ test('depth is limited', () => {
   assert.throws(() => read(deep(jsonDepthMax + 1)), /exceeded max depth/);
   assert.throws(() => read('['.repeat(3_000_000)), /exceeded max depth/);
   assert.throws(() => read(`${'{"a":'.repeat(200_000)}`), /exceeded max depth/);
+});
+
+test('whole numbers keep 64 bits, and equal ones are of one type', () => {
+  const text =
+    '{"a":9007199254740993,"b":[-9007199254740993,9223372036854775807,-9223372036854775808],"c":9007199254740991}';
+  const { value } = read(text);
+  assert.deepEqual(value, {
+    a: 9007199254740993n,
+    b: [-9007199254740993n, 9223372036854775807n, -9223372036854775808n],
+    c: 9007199254740991,
+  });
+  assert.equal(JSON.stringify(value), text);
+  assert.deepEqual(parseOwnJson(text), value);
+  assert.deepEqual(read('[1e17,100000000000000000,1.5e3]').value, [10n ** 17n, 10n ** 17n, 1500]);
+  // Beyond 64 bits they are doubles, as in Go.
+  assert.deepEqual(read('[18446744073709551616,1e300]').value, [2 ** 64, 1e300]);
+  assert.deepEqual(parseOwnJson('{"digest":"1234567890123456789"}'), { digest: '1234567890123456789' });
+});
+
+test('numbers that nothing can hold, and halves of surrogate pairs', () => {
+  for (const text of ['1e999', '-1e999', '9'.repeat(400), `{"a":[${'9'.repeat(100_000)}]}`]) {
+    assert.throws(
+      () => read(text),
+      /^ApiError: json: cannot unmarshal number [-0-9e]{1,64} into Go value of type float64$/,
+    );
+  }
+  assert.deepEqual(read(String.raw`{"\ud800":"a\udfffb","c":"\ud83d\ude00"}`).value, {
+    '\ufffd': 'a\ufffdb',
+    c: '\u{1f600}',
+  });
+});
+
+test('a key that JavaScript knows is data on the slow way too', () => {
+  const { value, duplicates } = read('{"__proto__":{"a":9007199254740993},"constructor":1,"constructor":2}');
+  assert.deepEqual(Object.keys(value as object), ['__proto__', 'constructor']);
+  assert.equal((value as { a?: unknown }).a, undefined);
+  assert.deepEqual(duplicates, ['constructor']);
 });

@@ -239,16 +239,14 @@ const int32: Decoder = (value, walk) => {
   return value;
 };
 
-/** 2^63: beyond it Go refuses. Between 2^53 and here JSON.parse has rounded already; no field of the API comes near. */
-const int64End = 9_223_372_036_854_775_808;
+/** Beyond 2^53 the JSON reader gives bigints, which are within 64 bits. */
 const int64: Decoder = (value, walk) => {
-  if (typeof value !== 'number' || !Number.isInteger(value) || value >= int64End || value < -int64End) {
-    throw walk.mismatch(jsonNumber(value), 'int64');
-  }
+  if (typeof value !== 'bigint' && !Number.isSafeInteger(value)) throw walk.mismatch(jsonNumber(value), 'int64');
   return value;
 };
 
 const number: Decoder = (value, walk) => {
+  if (typeof value === 'bigint') return Number(value);
   if (typeof value !== 'number') throw walk.mismatch(jsonKind(value), 'float64');
   return value;
 };
@@ -267,7 +265,7 @@ const intOrString: Decoder = (value) => {
 };
 
 const quantity: Decoder = (value) => {
-  const text = typeof value === 'number' ? String(value) : value;
+  const text = typeof value === 'number' || typeof value === 'bigint' ? String(value) : value;
   if (typeof text !== 'string') throw new Mismatch(quantityError('') ?? '');
   const parsed = parseQuantity(text);
   if (parsed === undefined) throw new Mismatch(quantityError(text) ?? '');

@@ -48,6 +48,7 @@ export function jsonKind(value: unknown): string {
     case 'string':
       return 'string';
     case 'number':
+    case 'bigint':
       return 'number';
     case 'boolean':
       return 'bool';
@@ -57,4 +58,5 @@ export function jsonKind(value: unknown): string {
 }
 
 /** A number as it stood in the JSON text, as far as JavaScript still knows. */
-export const jsonNumber = (value: unknown): string => (typeof value === 'number' ? `number ${value}` : jsonKind(value));
+export const jsonNumber = (value: unknown): string =>
+  typeof value === 'number' || typeof value === 'bigint' ? `number ${value}` : jsonKind(value);

@@ -102,7 +102,7 @@ function missing(field: FieldData, inner: Check | undefined, path: string, cause
 function rangeCheck({ min, max }: FieldData): Check | undefined {
   if (min === undefined && max === undefined) return undefined;
   return (value, path, causes) => {
-    if (typeof value !== 'number') return;
+    if (typeof value !== 'number' && typeof value !== 'bigint') return;
     const outside = (min !== undefined && value < min) || (max !== undefined && value > max);
     if (!outside) return;
     if (min !== undefined && max !== undefined)

@@ -137,7 +137,7 @@ function deleting(resource: Resource, old: AnyObject, options: DeleteOptions, no
   const started =
     deletionTimestamp === undefined
       ? now
-      : (parseTime(deletionTimestamp) ?? now) - (deletionGracePeriodSeconds ?? 0) * 1000;
+      : (parseTime(deletionTimestamp) ?? now) - Number(deletionGracePeriodSeconds ?? 0) * 1000;
   const generation = old.metadata.generation;
   const { finalizers: _f, ...meta } = old.metadata;
   const marked: AnyObject = {

@@ -5,6 +5,7 @@
  */
 import { deepFreeze } from '#base/deep-freeze.ts';
 import { Lru } from '#base/lru.ts';
+import { parseOwnJson } from '#meta/json.ts';
 import type { AnyObject } from '#meta/object-meta.ts';
 import type { AnyKind } from '#client/client.ts';
 import { apiVersionOf } from '#schema/kind.ts';
@@ -53,7 +54,7 @@ export class Entry {
   /** Frozen, shared by all readers. */
   get object(): AnyObject {
     this.#used = true;
-    return this.#object ?? this.remember(deepFreeze(JSON.parse(this.bytes.toString('utf8')) as AnyObject));
+    return this.#object ?? this.remember(deepFreeze(parseOwnJson(this.bytes.toString('utf8')) as AnyObject));
   }
 
   get labels(): Readonly<Record<string, string>> {
