@@ -4,7 +4,8 @@ import { test } from 'node:test';
 import fc from 'fast-check';
 import { allKinds, subresourceKinds } from './kinds.ts';
 import { decode } from '#schema/decode.ts';
-import { decodeMessage, encodeMessage, openEnvelope, ProtobufError, sealEnvelope } from '#schema/protobuf.ts';
+import { decodeMessage, openEnvelope, ProtobufError } from '#schema/protobuf.ts';
+import { encodeMessage, sealEnvelope } from '#schema/protobuf-encode.ts';
 import { arbitraryOf } from '#schema/random-object.ts';
 
 const kinds = [...allKinds, ...subresourceKinds];
@@ -38,7 +39,7 @@ for (const kind of kinds) {
 
 test('an envelope is opened as it was sealed', () => {
   const raw = Buffer.from('anything');
-  const open = openEnvelope(sealEnvelope({ apiVersion: 'apps/v1', kind: 'Deployment', raw }));
+  const open = openEnvelope(sealEnvelope({ apiVersion: 'apps/v1', kind: 'Deployment' }, raw));
   assert.deepEqual(open, { apiVersion: 'apps/v1', kind: 'Deployment', raw });
 });
 

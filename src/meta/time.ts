@@ -35,6 +35,12 @@ export function parseTime(text: string): number | undefined {
   return instant && instant.ms + Math.floor(instant.nanos / 1_000_000);
 }
 
+/** Whole seconds since the epoch and the microseconds after them; undefined for anything but RFC 3339. */
+export function parseMicros(text: string): { readonly seconds: number; readonly micros: number } | undefined {
+  const instant = parse(text);
+  return instant && { seconds: instant.ms / 1000, micros: Math.floor(instant.nanos / 1000) };
+}
+
 /** `2026-01-02T03:04:05Z`. */
 export function formatTime(ms: number): string {
   return `${new Date(ms).toISOString().slice(0, -5)}Z`;

@@ -1,9 +1,10 @@
 /**
- * Kubernetes' protobuf wire form, derived from the declarations: tags, inline messages, and the few types that have a shape of their own (quantities, times,
+ * From Kubernetes' protobuf wire form to objects (`protobuf-encode.ts` is the way back), derived from the declarations: tags, inline messages, and the few types that have a shape of their own (quantities, times,
  * int-or-string, raw JSON). Objects travel in the `k8s\0` envelope of runtime.Unknown
  * (https://kubernetes.io/docs/reference/using-api/api-concepts/#protobuf-encoding). Bytes are hostile: every length is checked, depth is bounded.
  */
-import { formatMicroTime, formatTime, parseTime } from '#meta/time.ts';
+import { parseJson } from '#meta/json.ts';
+import { formatTime } from '#meta/time.ts';
 import type { AnyTypeData, EitherType, FieldData, StructType } from './type.ts';
 
 const magic = Buffer.from([0x6b, 0x38, 0x73, 0x00]);
@@ -47,29 +48,11 @@ export function openEnvelope(bytes: Buffer): Envelope {
   return { apiVersion, kind, raw };
 }
 
-/** Wraps a message. */
-export function sealEnvelope({ apiVersion, kind, raw }: Envelope): Buffer {
-  const meta = new Writer();
-  meta.bytes(1, Buffer.from(apiVersion));
-  meta.bytes(2, Buffer.from(kind));
-  const unknown = new Writer();
-  unknown.bytes(1, meta.done());
-  unknown.bytes(2, raw);
-  unknown.bytes(3, Buffer.alloc(0));
-  unknown.bytes(4, Buffer.alloc(0));
-  return Buffer.concat([magic, unknown.done()]);
-}
-
 /** A message of a struct, as the JSON value it stands for. Unknown tags are skipped, as protobuf asks. Throws ProtobufError. */
 export function decodeMessage(type: StructType, bytes: Buffer): Record<string, unknown> {
   const object: Record<string, unknown> = {};
   readInto(object, layoutOf(type), bytes, 0);
   return object;
-}
-
-/** The message of an object that fits the struct. */
-export function encodeMessage(type: StructType, object: Readonly<Record<string, unknown>>): Buffer {
-  return writeStruct(layoutOf(type), object);
 }
 
 /** Tags of one message: a field, or a message whose fields are flat in JSON. */
@@ -202,11 +185,7 @@ function readValue(type: AnyTypeData, reader: Reader, wire: number, depth: numbe
     case 'any': {
       const text = readSingle(reader.bytes(), 1);
       if (text === '') return undefined;
-      try {
-        return JSON.parse(text) as unknown;
-      } catch {
-        throw new ProtobufError('a raw field does not hold JSON');
-      }
+      return parseJson(text, { duplicates: false }).value;
     }
     case 'either':
       return readEither(type, reader.bytes(), depth + 1);
@@ -256,10 +235,10 @@ function readSingle(bytes: Buffer, wanted: number): string {
   return text;
 }
 
-function readIntOrString(bytes: Buffer): number | string {
+function readIntOrString(bytes: Buffer): number | bigint | string {
   const reader = new Reader(bytes);
   let isText = false;
-  let number = 0;
+  let number: number | bigint = 0;
   let text = '';
   while (reader.more) {
     const { tag, wire } = reader.key();
@@ -271,6 +250,9 @@ function readIntOrString(bytes: Buffer): number | string {
   return isText ? text : number;
 }
 
+const secondsMin = -62_135_596_800;
+const secondsMax = 253_402_300_799;
+
 /** Seconds and nanoseconds; the zero time is absent. */
 function readTime(bytes: Buffer, format: 'time' | 'microTime'): string | null {
   const reader = new Reader(bytes);
@@ -278,110 +260,16 @@ function readTime(bytes: Buffer, format: 'time' | 'microTime'): string | null {
   let nanos = 0;
   while (reader.more) {
     const { tag, wire } = reader.key();
-    if (tag === 1 && wire === 0) seconds = reader.integer();
-    else if (tag === 2 && wire === 0) nanos = reader.integer();
+    if (tag === 1 && wire === 0) seconds = Number(reader.integer());
+    else if (tag === 2 && wire === 0) nanos = Number(reader.integer());
     else reader.skip(wire);
   }
   if (seconds === undefined) return null;
-  const ms = seconds * 1000 + nanos / 1e6;
-  return format === 'time' ? formatTime(ms) : formatMicroTime(ms);
-}
-
-function writeStruct(layout: Layout, object: Readonly<Record<string, unknown>>): Buffer {
-  const writer = new Writer();
-  for (const [tag, inner] of layout.inlined) {
-    const bytes = writeStruct(inner, object);
-    if (bytes.length > 0) writer.bytes(tag, bytes);
-  }
-  for (const [tag, { name, field }] of layout.fields) {
-    const value = object[name];
-    if (value === undefined || value === null) continue;
-    if (field.type.is === 'list')
-      for (const item of value as readonly unknown[]) writeValue(writer, tag, field.type.items, item);
-    else if (field.type.is === 'map') {
-      for (const [key, each] of Object.entries(value as Record<string, unknown>)) {
-        const entry = new Writer();
-        entry.bytes(1, Buffer.from(key));
-        writeValue(entry, 2, field.type.values, each);
-        writer.bytes(tag, entry.done());
-      }
-    } else writeValue(writer, tag, field.type, value);
-  }
-  return writer.done();
-}
-
-function writeValue(writer: Writer, tag: number, type: AnyTypeData, value: unknown): void {
-  switch (type.is) {
-    case 'integer':
-      writer.integer(tag, value as number);
-      return;
-    case 'boolean':
-      writer.integer(tag, value ? 1 : 0);
-      return;
-    case 'number':
-      writer.double(tag, value as number);
-      return;
-    case 'string':
-      if (type.format === 'byte') writer.bytes(tag, Buffer.from(value as string, 'base64'));
-      else if (type.format === 'time' || type.format === 'microTime') writer.bytes(tag, timeMessage(value as string));
-      else writer.bytes(tag, Buffer.from(value as string));
-      return;
-    case 'quantity':
-      writer.bytes(tag, single(String(value)));
-      return;
-    case 'any':
-      writer.bytes(tag, single(JSON.stringify(value)));
-      return;
-    case 'intOrString': {
-      const inner = new Writer();
-      inner.integer(1, typeof value === 'string' ? 1 : 0);
-      inner.integer(2, typeof value === 'number' ? value : 0);
-      inner.bytes(3, Buffer.from(typeof value === 'string' ? value : ''));
-      writer.bytes(tag, inner.done());
-      return;
-    }
-    case 'either': {
-      const inner = new Writer();
-      if (typeof value === 'object' && !Array.isArray(value)) {
-        // As Go has it: where a schema is given, something is allowed.
-        if (type.other.is === 'boolean') inner.integer(type.tags.other, 1);
-        writeValue(inner, type.tags.struct, type.struct, value);
-      } else if (type.other.is === 'list')
-        for (const item of value as readonly unknown[]) writeValue(inner, type.tags.other, type.other.items, item);
-      else writeValue(inner, type.tags.other, type.other, value);
-      writer.bytes(tag, inner.done());
-      return;
-    }
-    case 'struct':
-      writer.bytes(tag, writeStruct(layoutOf(type), value as Record<string, unknown>));
-      return;
-    case 'list': {
-      const inner = new Writer();
-      for (const item of value as readonly unknown[]) writeValue(inner, 1, type.items, item);
-      writer.bytes(tag, inner.done());
-      return;
-    }
-    case 'map':
-      throw new ProtobufError('a map stands where none can be');
-    default:
-      (type) satisfies never;
-  }
-}
-
-function single(text: string): Buffer {
-  const writer = new Writer();
-  writer.bytes(1, Buffer.from(text));
-  return writer.done();
-}
-
-function timeMessage(text: string): Buffer {
-  const writer = new Writer();
-  const ms = parseTime(text);
-  if (ms === undefined) return writer.done();
-  const seconds = Math.floor(ms / 1000);
-  writer.integer(1, seconds);
-  writer.integer(2, Math.round((ms - seconds * 1000) * 1e6));
-  return writer.done();
+  if (seconds < secondsMin || seconds > secondsMax || nanos < 0 || nanos > 999_999_999)
+    throw new ProtobufError('a time is not between the years 1 and 9999');
+  const whole = formatTime(seconds * 1000);
+  if (format === 'time') return whole;
+  return `${whole.slice(0, -1)}.${String(Math.floor(nanos / 1000)).padStart(6, '0')}Z`;
 }
 
 class Reader {
@@ -395,21 +283,36 @@ class Reader {
     return this.#at < this.#bytes.length;
   }
   key(): { tag: number; wire: number } {
-    const key = this.integer();
+    const key = Number(this.integer());
     if (key < 8) throw new ProtobufError('a tag is not positive');
     return { tag: Math.floor(key / 8), wire: key % 8 };
   }
-  /** A varint as a signed 64-bit number; beyond 2^53 it loses its low digits. */
-  integer(): number {
-    let low = 0n;
-    for (let shift = 0n; shift < 70n; shift += 7n) {
-      const byte = this.#bytes[this.#at++];
-      if (byte === undefined) throw new ProtobufError('the message ends inside a number');
-      if (shift === 0n && byte < 0x80) return byte;
-      low |= BigInt(byte & 0x7f) << shift;
-      if (byte < 0x80) return Number(BigInt.asIntN(64, low));
+  /** A varint as a signed 64-bit number; a bigint where a double cannot hold it. */
+  integer(): number | bigint {
+    let value = 0;
+    let scale = 1;
+    // Seven bytes are 49 bits: all lengths, tags and most numbers end before.
+    for (let index = 0; index < 7; index++) {
+      const byte = this.#byte();
+      value += (byte & 0x7f) * scale;
+      if (byte < 0x80) return value;
+      scale *= 128;
+    }
+    let wide = BigInt(value);
+    for (let shift = 49n; shift < 70n; shift += 7n) {
+      const byte = this.#byte();
+      wide |= BigInt(byte & 0x7f) << shift;
+      if (byte >= 0x80) continue;
+      const signed = BigInt.asIntN(64, wide);
+      const number = Number(signed);
+      return Number.isSafeInteger(number) ? number : signed;
     }
     throw new ProtobufError('a number is longer than ten bytes');
+  }
+  #byte(): number {
+    const byte = this.#bytes[this.#at++];
+    if (byte === undefined) throw new ProtobufError('the message ends inside a number');
+    return byte;
   }
   double(): number {
     if (this.#at + 8 > this.#bytes.length) throw new ProtobufError('the message ends inside a number');
@@ -418,7 +321,7 @@ class Reader {
     return value;
   }
   bytes(): Buffer {
-    const length = this.integer();
+    const length = Number(this.integer());
     if (length < 0 || this.#at + length > this.#bytes.length)
       throw new ProtobufError('a length points outside the message');
     const found = this.#bytes.subarray(this.#at, this.#at + length);
@@ -435,42 +338,5 @@ class Reader {
     else if (wire === 5) this.#at += 4;
     else throw new ProtobufError(`wire type ${wire} is not known`);
     if (this.#at > this.#bytes.length) throw new ProtobufError('the message ends inside a field');
-  }
-}
-
-class Writer {
-  readonly #parts: Buffer[] = [];
-
-  #varint(value: number): void {
-    if (value >= 0 && value < 0x80) {
-      this.#parts.push(Buffer.from([value]));
-      return;
-    }
-    let rest = BigInt.asUintN(64, BigInt(value));
-    const out: number[] = [];
-    do {
-      const low = Number(rest & 0x7fn);
-      rest >>= 7n;
-      out.push(rest > 0n ? low | 0x80 : low);
-    } while (rest > 0n);
-    this.#parts.push(Buffer.from(out));
-  }
-  integer(tag: number, value: number): void {
-    this.#varint(tag * 8);
-    this.#varint(value);
-  }
-  double(tag: number, value: number): void {
-    this.#varint(tag * 8 + 1);
-    const bytes = Buffer.alloc(8);
-    bytes.writeDoubleLE(value);
-    this.#parts.push(bytes);
-  }
-  bytes(tag: number, value: Buffer): void {
-    this.#varint(tag * 8 + 2);
-    this.#varint(value.length);
-    this.#parts.push(value);
-  }
-  done(): Buffer {
-    return Buffer.concat(this.#parts);
   }
 }

@@ -5,7 +5,7 @@ import { gunzipSync } from 'node:zlib';
 import { ConfigMap } from '#api/core/configmap.ts';
 import { Pod } from '#api/core/pod.ts';
 import { ServiceAccount } from '#api/core/serviceaccount.ts';
-import { encodeMessage, sealEnvelope } from '#schema/protobuf.ts';
+import { encodeMessage, sealEnvelope } from '#schema/protobuf-encode.ts';
 import { memoryStore } from '#store/memory.ts';
 import { podDraft, testApi, testWire, type Reply, type TestWire } from '../test-api.ts';
 
@@ -194,7 +194,7 @@ test('protobuf bodies are taken, hostile ones refused', async () => {
   const type = { 'content-type': 'application/vnd.kubernetes.protobuf' };
   const raw = encodeMessage(Pod.schema, { ...podDraft('by-proto') });
   const reply = await wire.ask('POST', '/api/v1/namespaces/default/pods', {
-    body: sealEnvelope({ apiVersion: 'v1', kind: 'Pod', raw }),
+    body: sealEnvelope({ apiVersion: 'v1', kind: 'Pod' }, raw),
     headers: type,
   });
   assert.equal(reply.status, 201, reply.bytes.toString());
@@ -203,8 +203,8 @@ test('protobuf bodies are taken, hostile ones refused', async () => {
     Buffer.from('k8s'),
     Buffer.from('k8s\0\xff\xff\xff', 'latin1'),
     Buffer.from('x'.repeat(99)),
-    sealEnvelope({ apiVersion: 'v1', kind: 'Gadget', raw }),
-    sealEnvelope({ apiVersion: 'v1', kind: 'Pod', raw: raw.subarray(0, raw.length - 3) }),
+    sealEnvelope({ apiVersion: 'v1', kind: 'Gadget' }, raw),
+    sealEnvelope({ apiVersion: 'v1', kind: 'Pod' }, raw.subarray(0, raw.length - 3)),
   ]) {
     assert.equal(
       (await wire.ask('POST', '/api/v1/namespaces/default/pods', { body: bytes, headers: type })).status,
