@@ -87,6 +87,8 @@ export interface Hooks<Stored = AnyObject, Draft = unknown> {
   readonly prepareCreate?: (object: Stored) => Stored;
   /** What the update strategy keeps from the old object (status is kept, generation raised, by the registry). */
   readonly prepareUpdate?: (object: Stored, old: Stored) => Stored;
+  /** What a write of the status subresource sets or keeps; `now` as objects carry it. */
+  readonly prepareStatus?: (object: Stored, old: Stored, context: { readonly now: string }) => Stored;
   readonly validateCreate?: (object: Stored) => readonly Cause[];
   /** Beyond validateCreate, which runs on updates too. */
   readonly validateUpdate?: (object: Stored, old: Stored) => readonly Cause[];

@@ -53,7 +53,8 @@ function* nodeTerm(path: string, term: NodeSelectorTerm, checkValues: boolean): 
     yield* fieldRequirement(at, requirement);
 }
 
-function* requiredNodes(path: string, selector: NodeSelector): Causes {
+/** The terms of a selector of nodes. */
+export function* nodeSelectorCauses(path: string, selector: NodeSelector): Causes {
   for (const [term, at] of indexed(`${path}.nodeSelectorTerms`, selector.nodeSelectorTerms))
     yield* nodeTerm(at, term, true);
 }
@@ -112,7 +113,7 @@ export function* affinityCauses(path: string, affinity: Affinity | undefined): C
   const nodes = affinity?.nodeAffinity;
   if (nodes?.requiredDuringSchedulingIgnoredDuringExecution !== undefined) {
     const at = `${path}.nodeAffinity.requiredDuringSchedulingIgnoredDuringExecution`;
-    yield* requiredNodes(at, nodes.requiredDuringSchedulingIgnoredDuringExecution);
+    yield* nodeSelectorCauses(at, nodes.requiredDuringSchedulingIgnoredDuringExecution);
   }
   const preferredPath = `${path}.nodeAffinity.preferredDuringSchedulingIgnoredDuringExecution`;
   for (const [term, at] of indexed(preferredPath, nodes?.preferredDuringSchedulingIgnoredDuringExecution)) {

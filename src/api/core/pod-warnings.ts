@@ -6,7 +6,8 @@ import type { PodSpec } from './pod-spec.ts';
 
 type Warnings = Iterable<string>;
 
-const oldLabels: Readonly<Record<string, string>> = {
+/** Labels of nodes that have other names now. */
+export const oldLabels: Readonly<Record<string, string>> = {
   'beta.kubernetes.io/arch': 'deprecated since v1.14; use "kubernetes.io/arch" instead',
   'beta.kubernetes.io/os': 'deprecated since v1.14; use "kubernetes.io/os" instead',
   'failure-domain.beta.kubernetes.io/region': 'deprecated since v1.17; use "topology.kubernetes.io/region" instead',

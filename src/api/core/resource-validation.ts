@@ -47,9 +47,11 @@ const isNative = (name: string): boolean => !name.includes('/') || name.includes
 /** Resources of device plugins: fully qualified, and not Kubernetes' own. */
 const isExtended = (name: string): boolean =>
   !isNative(name) && !name.startsWith('requests.') && labelKey(`requests.${name}`).length === 0;
-const mayOvercommit = (name: string): boolean => isNative(name) && !isHugePages(name);
+/** Whether a limit may be above the request. */
+export const mayOvercommit = (name: string): boolean => isNative(name) && !isHugePages(name);
 
-function* containerResourceName(path: string, name: string): Causes {
+/** A resource that a container may name. */
+export function* containerResourceName(path: string, name: string): Causes {
   const messages = labelKey(name);
   for (const message of messages) yield invalidValue(path, name, message);
   if (!name.includes('/')) {
@@ -61,6 +63,20 @@ function* containerResourceName(path: string, name: string): Causes {
   } else if (!isNative(name) && !isExtended(name))
     yield invalidValue(path, name, "doesn't follow extended resource name standard");
 }
+
+const isQuotaHugePages = (name: string): boolean => isHugePages(name) || name.startsWith(`requests.${hugePages}`);
+
+/** A resource that anything may name: a standard one, or a qualified name. */
+export function* resourceName(path: string, name: string): Causes {
+  const messages = labelKey(name);
+  for (const message of messages) yield invalidValue(path, name, message);
+  if (messages.length === 0 && !name.includes('/') && !standardNames.has(name) && !isQuotaHugePages(name))
+    yield invalidValue(path, name, 'must be a standard resource type or fully qualified');
+}
+
+/** Whether a quota counts it by a short name. */
+export const isQuotaResource = (name: string): boolean =>
+  (standardNames.has(name) && name !== 'storage') || isQuotaHugePages(name);
 
 function* podResourceName(path: string, name: string): Causes {
   if (name !== 'cpu' && name !== 'memory' && !isHugePages(name))

@@ -7,6 +7,7 @@ import { dns1123Label, dns1123Subdomain } from '#meta/names.ts';
 import type { DraftMeta } from '#meta/object-meta.ts';
 import { parseQuantity } from '#meta/quantity.ts';
 import { validateTemplateMeta } from '#schema/validate-meta.ts';
+import { claimSpecCauses } from './claim-validation.ts';
 import { indexed, localNonReservedPath, named, noBacksteps, type Causes } from '../field-checks.ts';
 import { containerResource, objectField } from './environment-validation.ts';
 import type {
@@ -148,17 +149,12 @@ function* ephemeral(path: string, source: EphemeralVolumeSource): Causes {
     yield required(`${path}.volumeClaimTemplate`);
     return;
   }
-  const spec = `${path}.volumeClaimTemplate.spec`;
   yield* validateTemplateMeta(template.metadata as DraftMeta | undefined, `${path}.volumeClaimTemplate.metadata`);
-  if (!template.spec?.accessModes?.length) yield required(`${spec}.accessModes`, 'at least 1 access mode is required');
-  const storage = template.spec?.resources?.requests?.['storage'];
-  const parsed = storage === undefined ? undefined : parseQuantity(storage);
-  if (storage === undefined) yield required(`${spec}.resources[storage]`);
-  else if (parsed !== undefined && parsed.nano <= 0n)
-    yield invalidValue(`${spec}.resources[storage]`, storage, 'must be greater than zero');
+  yield* claimSpecCauses(`${path}.volumeClaimTemplate.spec`, template.spec);
 }
 
-function* csiDriver(path: string, driver: string | undefined): Causes {
+/** The name of a CSI driver; upper case is tolerated. */
+export function* csiDriver(path: string, driver: string | undefined): Causes {
   if (!driver) return;
   for (const message of dns1123Subdomain(driver.toLowerCase())) yield invalidValue(path, driver, message);
 }

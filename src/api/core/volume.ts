@@ -286,6 +286,11 @@ export const typedObjectReference = struct(
     apiGroup: s.string(1).keepsZero().optional().doc('Group of the kind; the core group when absent.'),
     kind: s.string(2).doc('Kind of the object.'),
     name: s.string(3).doc('Name of the object.'),
+    namespace: s
+      .string(4)
+      .keepsZero()
+      .optional()
+      .doc('Namespace of the object; needs the alpha feature CrossNamespaceVolumeDataSource.'),
   },
   { doc: 'An object of any kind.' },
 );
@@ -295,9 +300,9 @@ export const persistentVolumeClaimSpec = struct(
   'core.v1.PersistentVolumeClaimSpec',
   {
     accessModes: s
-      .list(1, t.oneOf('ReadWriteOnce', 'ReadOnlyMany', 'ReadWriteMany', 'ReadWriteOncePod'))
+      .list(1, t.string)
       .optional()
-      .doc('How the volume may be mounted.'),
+      .doc('How the volume may be mounted: ReadWriteOnce, ReadOnlyMany, ReadWriteMany, ReadWriteOncePod.'),
     selector: s.field(4, labelSelector).optional().doc('Labels of volumes to choose from.'),
     resources: s.field(2, volumeResourceRequirements).default({}).doc('Size that is needed.'),
     volumeName: s.string(3).optional().doc('The volume bound to the claim.'),

@@ -114,11 +114,16 @@ function scaleOf(resource: Resource, object: AnyObject): AnyObject {
     spec: { replicas: (read(object, paths.replicas) as number | undefined) ?? 0 },
     status: {
       replicas: (read(object, paths.statusReplicas) as number | undefined) ?? 0,
-      ...(selector === undefined
-        ? {}
-        : { selector: typeof selector === 'string' ? selector : formatSelector(selectorFrom(selector as never)) }),
+      ...(selector === undefined ? {} : { selector: selectorText(selector) }),
     },
   } as AnyObject;
+}
+
+/** A selector as it stands, as a LabelSelector, or as a plain map of labels (ReplicationController). */
+function selectorText(selector: unknown): string {
+  if (typeof selector === 'string') return selector;
+  const isMap = Object.values(selector as object).every((value) => typeof value === 'string');
+  return formatSelector(selectorFrom((isMap ? { matchLabels: selector } : selector) as never));
 }
 
 const steps = (path: string): string[] => path.split('.').filter(Boolean);

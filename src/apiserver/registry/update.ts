@@ -256,6 +256,8 @@ async function attempt(
   };
   object = admission.mutate({ ...admit, object });
   if (!subresource) object = (kind.hooks.prepareUpdate?.(object, old) ?? object) as AnyObject;
+  if (subresource === 'status')
+    object = (kind.hooks.prepareStatus?.(object, old, { now: timestamp(resource.world) }) ?? object) as AnyObject;
   object = withGeneration(resource, object, old);
   checkUpdate(resource, object, { old, subresource });
   resource.guard?.(asker, object, old);
