@@ -1,7 +1,8 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import fc from 'fast-check';
-import { formatYaml, parseYaml } from './yaml.ts';
+import { parseOwnJson } from './json.ts';
+import { formatYaml, parseYaml, parseYamlBody } from './yaml.ts';
 
 test('scalars read as kubectl reads them', () => {
   const [value] = parseYaml(
@@ -88,9 +89,40 @@ test('what is printed reads back the same', () => {
   );
   fc.assert(
     fc.property(fc.jsonValue(), (value) => {
-      const json = JSON.parse(JSON.stringify(value)) as unknown;
+      const json = parseOwnJson(JSON.stringify(value));
       if (json === null) return;
       assert.deepEqual(parseYaml(formatYaml(json)), [json]);
     }),
+  );
+});
+
+test('whole numbers keep 64 bits, and what is no JSON number is refused', () => {
+  const [value] = parseYaml('a: 9007199254740993\nb: -0x7fffffffffffffff\nc: [9223372036854775807, 1e17]\nd: 1_0.5\n');
+  assert.deepEqual(value, {
+    a: 9007199254740993n,
+    b: -9223372036854775807n,
+    c: [9223372036854775807n, 10n ** 17n],
+    d: '1_0.5',
+  });
+  assert.deepEqual(parseYaml(formatYaml(value)), [value]);
+  for (const text of ['1e999', '-1e999', '.inf', '-.Inf', '.nan', `0x${'f'.repeat(1000)}`, '9'.repeat(5000)])
+    assert.throws(
+      () => parseYaml(`a: ${text}`),
+      /error converting YAML to JSON: json: unsupported value: (NaN|[-+]Inf)/,
+    );
+});
+
+test('a body tells which key stands twice', () => {
+  assert.deepEqual(parseYamlBody('a: 1\nb:\n  c: 1\n  "c": 2\n'), {
+    documents: [{ a: 1, b: { c: 2 } }],
+    duplicates: ['yaml: unmarshal errors:\n  line 4: key "c" already set in map'],
+  });
+  assert.deepEqual(parseYamlBody('a: 1').duplicates, []);
+});
+
+test('sorted, as a server answers', () => {
+  assert.equal(
+    formatYaml({ b: [{ d: 1, c: 2 }], a: 9007199254740993n }, { sorted: true }),
+    'a: 9007199254740993\nb:\n- c: 2\n  d: 1\n',
   );
 });

@@ -15,6 +15,7 @@ import {
   strTag,
   YAMLException,
 } from 'js-yaml';
+import { numberOf } from './json.ts';
 import { badRequest } from './status.ts';
 
 /** The API server's own limit of a body: larger text is no manifest. */
@@ -47,34 +48,52 @@ const boolTag = defineScalarTag<boolean>('tag:yaml.org,2002:bool', {
 
 const signsAndDigits = [...'+-0123456789'];
 
-/** As Go's ParseInt with base 0: 12, 0x1f, 0o17, 017, 0b11, with underscores between digits. */
-function wholeNumber(source: string): number | typeof NOT_RESOLVED {
+/** As Go's ParseInt with base 0: 12, 0x1f, 0o17, 017, 0b11, with underscores between digits. 64 bits are kept, longer ones become doubles. */
+function wholeNumber(source: string): number | bigint | typeof NOT_RESOLVED {
   const match = /^([-+]?)(?:(0)|0[xX]([0-9a-fA-F_]+)|0[oO]([0-7_]+)|0[bB]([01_]+)|0([0-7_]+)|([1-9][0-9_]*))$/.exec(
     source,
   );
   if (match === null) return NOT_RESOLVED;
-  const [, sign, zero, hex, octal, binary, oldOctal, decimal] = match;
+  const [, sign = '', zero, hex, octal, binary, oldOctal, decimal] = match;
   if (zero !== undefined) return 0;
   const digits = (hex ?? octal ?? binary ?? oldOctal ?? decimal ?? '').replaceAll('_', '');
   const base = hex !== undefined ? 16 : binary !== undefined ? 2 : decimal !== undefined ? 10 : 8;
   const number = Number.parseInt(digits, base);
-  return Number.isNaN(number) ? NOT_RESOLVED : sign === '-' ? -number : number;
+  if (Number.isNaN(number)) return NOT_RESOLVED;
+  if (Number.isSafeInteger(number)) return sign === '-' ? -number : number;
+  // 64 bits are at most 64 digits; zeros in front of more change nothing that a manifest has.
+  if (digits.length > 64) return finite(sign === '-' ? -number : number, source);
+  const exact = base === 10 ? digits : String(BigInt(`${prefixes[base]}${digits}`));
+  return finite(numberOf(`${sign === '-' ? '-' : ''}${exact}`), source);
 }
 
-const intTag = defineScalarTag<number>('tag:yaml.org,2002:int', {
+const prefixes: Readonly<Record<number, string>> = { 2: '0b', 8: '0o', 16: '0x' };
+
+/** JSON, which all YAML becomes, has no other numbers. */
+function finite(number: number | bigint | undefined, source: string): number | bigint {
+  if (number === undefined || (typeof number === 'number' && !Number.isFinite(number))) {
+    const shown = /nan/i.test(source) ? 'NaN' : source.startsWith('-') ? '-Inf' : '+Inf';
+    throw badRequest(`error converting YAML to JSON: json: unsupported value: ${shown}`);
+  }
+  return number;
+}
+
+const intTag = defineScalarTag<number | bigint>('tag:yaml.org,2002:int', {
   implicit: true,
   implicitFirstChars: signsAndDigits,
   resolve: wholeNumber,
-  identify: (data) => Number.isSafeInteger(data),
+  identify: (data) => typeof data === 'bigint' || Number.isSafeInteger(data),
   represent: (data) => String(data),
 });
 
-const floatTag = defineScalarTag<number>('tag:yaml.org,2002:float', {
+const floatTag = defineScalarTag<number | bigint>('tag:yaml.org,2002:float', {
   implicit: true,
   implicitFirstChars: [...signsAndDigits, '.'],
-  // .nan and .inf have no JSON form: upstream refuses them later; here they stay text.
-  resolve: (source) =>
-    /^[-+]?(?:\.[0-9]+|[0-9]+(?:\.[0-9]*)?)(?:[eE][-+]?[0-9]+)?$/.test(source) ? Number(source) : NOT_RESOLVED,
+  resolve: (source) => {
+    if (/^[-+]?(?:\.[0-9]+|[0-9]+(?:\.[0-9]*)?)(?:[eE][-+]?[0-9]+)?$/.test(source))
+      return finite(numberOf(source), source);
+    return /^(?:[-+]?\.(?:inf|Inf|INF)|\.(?:nan|NaN|NAN))$/.test(source) ? finite(undefined, source) : NOT_RESOLVED;
+  },
   identify: (data) => typeof data === 'number',
   represent: (data) => String(data),
 });
@@ -121,9 +140,27 @@ export function parseYaml(text: string, options: { strict?: boolean; bytesMax?: 
   return documents.filter((document) => document !== null && document !== undefined);
 }
 
-/** As kubectl prints it: two spaces, lists not indented, keys in the order they have, no folded lines. */
-export function formatYaml(value: unknown): string {
+/** What a body holds: its documents, and the finding of a key that stands twice, in the words of upstream's reader. */
+export function parseYamlBody(text: string): { readonly documents: unknown[]; readonly duplicates: readonly string[] } {
+  try {
+    return { documents: parseYaml(text, { strict: true }), duplicates: [] };
+  } catch (error) {
+    const line = /^yaml: line (\d+): duplicated mapping key/.exec((error as Error).message)?.[1];
+    if (line === undefined) throw error;
+    const source = text.split('\n', Number(line)).at(-1) ?? '';
+    const key =
+      /^[\s?{[,-]*("(?:[^"\\]|\\.)*"|'[^']*'|[^:]*?)\s*:/.exec(source)?.[1]?.replaceAll(/^["']|["']$/g, '') ?? '';
+    return {
+      documents: parseYaml(text),
+      duplicates: [`yaml: unmarshal errors:\n  line ${line}: key ${JSON.stringify(key)} already set in map`],
+    };
+  }
+}
+
+/** As kubectl prints it: two spaces, lists not indented, keys in the order they have (or sorted, as upstream's server does it), no folded lines. */
+export function formatYaml(value: unknown, options: { sorted?: boolean } = {}): string {
   return dump(value, {
+    sortKeys: options.sorted === true,
     schema,
     seqNoIndent: true,
     lineWidth: -1,
