@@ -1,6 +1,6 @@
 /**
- * Rules that Deployments, ReplicaSets and DaemonSets share: a selector that fits the template, templates that restart always, and how
- * many pods a rolling update may miss or add. Paths and wording are upstream's (pkg/apis/apps/validation).
+ * Rules that Deployments, ReplicaSets, DaemonSets and StatefulSets share: a selector that fits the template, templates that restart always,
+ * and how many pods a rolling update may miss or add. Paths and wording are upstream's (pkg/apis/apps/validation).
  */
 import { forbiddenField, invalidValue, notSupported, required } from '#meta/causes.ts';
 import { percent } from '#meta/names.ts';
@@ -44,11 +44,13 @@ export function* selectorAndTemplateCauses(
   }
 }
 
+/** A number that is not negative, or a percentage. */
 export function* countOrPercent(path: string, value: number | string | undefined): Causes {
   if (typeof value === 'number') yield* nonNegative(path, value);
   else if (value !== undefined) for (const message of percent(value)) yield invalidValue(path, value, message);
 }
 
+/** No percentage above 100. */
 export function* atMostAll(path: string, value: number | string | undefined): Causes {
   if (typeof value === 'string' && percent(value).length === 0 && Number.parseInt(value, 10) > 100) {
     yield invalidValue(path, value, 'must not be greater than 100%');
@@ -56,7 +58,7 @@ export function* atMostAll(path: string, value: number | string | undefined): Ca
 }
 
 /** 0 and 0% are none. */
-const isNone = (value: number | string | undefined): boolean =>
+export const isNone = (value: number | string | undefined): boolean =>
   (typeof value === 'string' ? Number.parseInt(value, 10) : (value ?? 0)) === 0;
 
 /** Counters of a status: none is negative, and none is greater than `of`. */
