@@ -14,7 +14,7 @@ import type { AnyTypeData, FieldData, ListType, MapType, StringType, StructType 
 export interface DecodeOptions {
   /** What becomes of unknown and duplicate fields: an error, warnings, or nothing. */
   readonly strict: 'Strict' | 'Warn' | 'Ignore';
-  /** Paths of fields that stood twice in the JSON text, from `parseJson`. */
+  /** What the reader of the text found: `duplicate field "spec.replicas"`. */
   readonly duplicates?: readonly string[];
   /** Errors tell only what is wrong, without `Deployment in version "v1" cannot be handled as a Deployment: `. */
   readonly bare?: boolean;
@@ -49,7 +49,11 @@ export function decode<T = unknown>(of: AnyKind | StructType, raw: unknown, opti
   }
   if (options.strict === 'Ignore') return { object: object as T, warnings: noWarnings as string[] };
   const findings = walk.findings.map((path) => `unknown field "${path}"`);
-  for (const path of options.duplicates ?? []) findings.push(`duplicate field "${path}"`);
+  // YAML is read before its fields are looked at, JSON at the same time.
+  for (const found of options.duplicates ?? []) {
+    if (found.includes('yaml: ')) findings.unshift(found);
+    else findings.push(found);
+  }
   if (findings.length > findingsMax) findings.length = findingsMax;
   if (options.strict === 'Strict' && findings.length > 0) {
     throw badRequest(named(of, `strict decoding error: ${findings.join(', ')}`, options));

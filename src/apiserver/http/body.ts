@@ -1,36 +1,40 @@
 /**
  * What a client sent, decoded by its Content-Type and bounded. Everything in here is hostile until the Kind's own decoder has seen it.
  */
+import { isUtf8 } from 'node:buffer';
 import { ApiError, badRequest } from '#meta/status.ts';
 import { parseJson } from '#meta/json.ts';
-import { parseYaml } from '#meta/yaml.ts';
+import { parseYamlBody } from '#meta/yaml.ts';
+import { CborError, decodeCbor } from '#schema/cbor.ts';
 import { decodeMessage, openEnvelope, ProtobufError } from '#schema/protobuf.ts';
 import type { StructType } from '#schema/type.ts';
 import type { Patch } from '#client/client.ts';
 import type { HttpExchange } from '#world/world.ts';
-import { mediaType } from './negotiate.ts';
+import { mediaType, mediaTypes } from './negotiate.ts';
+import { one } from './options.ts';
 
 /** Upstream's limit of a request body. */
 export const bodyBytesMax = 3 * 1024 * 1024;
 
 export interface Body {
   readonly value: unknown;
-  /** Field paths that stood twice. */
+  /** Paths of fields that stood twice in JSON; whole sentences when it was YAML. */
   readonly duplicates: readonly string[];
+  readonly yaml?: true;
 }
 
-const one = (value: string | readonly string[] | undefined): string | undefined =>
-  typeof value === 'string' ? value : value?.[0];
+type Request = Pick<HttpExchange, 'headers' | 'body'>;
 
 const patchTypes: Readonly<Record<string, Patch['type']>> = {
   'application/json-patch+json': 'json',
   'application/merge-patch+json': 'merge',
   'application/strategic-merge-patch+json': 'strategic',
   'application/apply-patch+yaml': 'apply',
+  'application/apply-patch+cbor': 'apply',
 };
 
 /** The patch type that the Content-Type names; throws UnsupportedMediaType. */
-export function patchTypeOf(exchange: HttpExchange): Patch['type'] {
+export function patchTypeOf(exchange: Request): Patch['type'] {
   const { type } = mediaType(one(exchange.headers['content-type']) ?? '');
   const patch = patchTypes[type];
   if (!patch) {
@@ -42,14 +46,14 @@ export function patchTypeOf(exchange: HttpExchange): Patch['type'] {
   return patch;
 }
 
-const protobufType = 'application/vnd.kubernetes.protobuf';
+const protobufType = mediaTypes.protobuf;
 
 /**
  * The body as a value; undefined when there is none. `schemaOf` finds the struct of a protobuf body. Throws RequestEntityTooLarge,
  * UnsupportedMediaType, BadRequest.
  */
 export async function bodyOf(
-  exchange: HttpExchange,
+  exchange: Request,
   schemaOf: (apiVersion: string, kind: string) => StructType | undefined,
 ): Promise<Body | undefined> {
   let bytes: Buffer;
@@ -65,10 +69,11 @@ export async function bodyOf(
   const { type } = mediaType(one(exchange.headers['content-type']) ?? 'application/json');
   if (type === 'application/yaml' || type === 'application/apply-patch+yaml') return fromYaml(bytes);
   if (type === 'application/json' || type === '' || type in patchTypes) return parsed(bytes);
+  if (type === mediaTypes.cbor || type === 'application/apply-patch+cbor') return fromCbor(bytes);
   if (type === protobufType) return fromProtobuf(bytes, schemaOf);
   throw new ApiError(
     'UnsupportedMediaType',
-    `the body of the request was in an unknown format - accepted media types include: application/json, application/yaml, ${protobufType}`,
+    `the body of the request was in an unknown format - accepted media types include: ${Object.values(mediaTypes).join(', ')}`,
   );
 }
 
@@ -103,11 +108,22 @@ function fromYaml(bytes: Buffer): Body {
   // kubectl sends JSON under the YAML type: the fast way first.
   if (bytes[0] === 0x7b) return parsed(bytes);
   try {
-    const documents = parseYaml(bytes.toString('utf8'));
+    if (!isUtf8(bytes)) throw badRequest('error converting YAML to JSON: yaml: invalid leading UTF-8 octet');
+    const { documents, duplicates } = parseYamlBody(bytes.toString('utf8'));
     if (documents.length > 1) throw badRequest('error decoding YAML: only one document is accepted');
-    return { value: documents[0], duplicates: [] };
+    return { value: documents[0], duplicates, yaml: true };
   } catch (cause) {
     if (cause instanceof ApiError) throw cause;
     throw new ApiError('BadRequest', `error decoding YAML: ${(cause as Error).message}`, { cause });
+  }
+}
+
+function fromCbor(bytes: Buffer): Body {
+  try {
+    // Maps in which a key stands twice are refused by the codec itself, as upstream does.
+    return { value: decodeCbor(bytes), duplicates: [] };
+  } catch (cause) {
+    if (cause instanceof CborError) throw new ApiError('BadRequest', cause.message, { cause });
+    throw cause;
   }
 }

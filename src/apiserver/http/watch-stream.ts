@@ -1,14 +1,14 @@
 /**
- * A watch over HTTP: newline-delimited JSON frames, the same buffer for every stream that sees an event as it is. A client that reads slowly is waited
- * for; its cursor stays where it is, and when it falls off the ring it gets an honest 410.
+ * A watch on its way to a client: frames of events, the same buffer for every stream that sees an event as it is. A client that reads slowly is waited
+ * for; its cursor stays where it is, and when it falls off the ring it gets an honest 410. What carries the frames (an HTTP body, WebSocket messages) is
+ * the caller's.
  */
 import { ApiError, isApiError, toStatus } from '#meta/status.ts';
 import type { WatchOptions } from '#client/client.ts';
-import type { HttpExchange, HttpHeaders } from '#world/world.ts';
 import { shown, type Resource } from '../registry/resource.ts';
 import { startWatch, type Delivery, type WatchStart } from '../watch/watch.ts';
-import type { Form } from './negotiate.ts';
-import { inForm, jsonType } from './respond.ts';
+import { documentFrame, entryFrame, type Document } from './encode.ts';
+import { bookmarkOf, shapedObject, type Shaping } from './shape.ts';
 
 /** A watch without timeoutSeconds ends between half an hour and an hour, as upstream's does, so that load spreads again. */
 const timeoutSecondsMin = 1800;
@@ -16,80 +16,81 @@ const bookmarkMs = 60_000;
 /** Frames written together. */
 const chunkBytesMax = 256 * 1024;
 
+/** Where frames go. */
+export interface FrameSink {
+  /** Aborted when the client is gone. */
+  readonly signal: AbortSignal;
+  /** False when the client is slow: `drained` tells when it has caught up. */
+  write(frames: readonly Buffer[]): boolean;
+  drained(): Promise<void>;
+  end(): void;
+  /** Ends without waiting for what was not read. */
+  destroy(): void;
+}
+
+export interface WatchRequest {
+  readonly namespace: string | undefined;
+  readonly options: Omit<WatchOptions, 'signal'>;
+  readonly shaping: Shaping;
+}
+
+/** Runs one watch to its end. `open` is called once, when it is known that the watch can start. Throws ApiError before that. */
 export async function streamWatch(
-  exchange: HttpExchange,
   resource: Resource,
-  {
-    namespace,
-    options,
-    form,
-    headers,
-    includeObject,
-  }: {
-    namespace: string | undefined;
-    options: Omit<WatchOptions, 'signal'>;
-    form: Form;
-    headers: HttpHeaders;
-    includeObject: string;
-  },
+  { namespace, options, shaping }: WatchRequest,
+  open: () => FrameSink | Promise<FrameSink>,
 ): Promise<void> {
   const { clock, random } = resource.world;
+  const { encoding } = shaping.form;
   const began = await started(resource, namespace, options);
-  const out = exchange.stream(200, { ...headers, 'content-type': jsonType });
+  const sink = await open();
+  const failed = (error: unknown): void => {
+    sink.write([documentFrame('ERROR', toStatus(error) as unknown as Document, encoding)]);
+    sink.end();
+  };
   if (began instanceof ApiError) {
     // A revision that is gone is told inside the stream, as upstream does: reflectors list again on it.
-    out.end(`${JSON.stringify({ type: 'ERROR', object: toStatus(began) })}\n`);
+    failed(began);
     return;
   }
   const start = began;
   const seconds = options.timeoutSeconds || timeoutSecondsMin * (1 + random.fraction());
   // A plain flag: asking a composed signal for every event costs more than the event.
-  let over = exchange.signal.aborted;
+  let over = sink.signal.aborted;
   let blocked = false;
   const wake = (): void => start.cursor.wake();
   const finish = (): void => {
     over = true;
     wake();
   };
-  exchange.signal.addEventListener('abort', finish, { once: true });
+  sink.signal.addEventListener('abort', finish, { once: true });
   const deadline = clock.after(
     seconds * 1000,
     () => {
       finish();
       // Whoever has not read for so long is not waited for.
-      if (blocked) out.writable.destroy();
+      if (blocked) sink.destroy();
     },
     { unref: true },
   );
   let told = start.revision;
   let initial = true;
   let bookmarkDue = false;
-  let first = true;
-
-  const frameOf = ({ type, entry }: Delivery): Buffer => {
-    if (form.as === 'object' && !resource.kind.storedAs) return initial ? entry.freshFrame(type) : entry.frame(type);
-    const object = shown(resource, entry.object);
-    if (form.as === 'object') return Buffer.from(`${JSON.stringify({ type, object })}\n`);
-    const made = inForm(resource, [object], form, { includeObject, now: clock.now(), resourceVersion: entry.revision });
-    let content: unknown = made;
-    if (form.as === 'PartialObjectMetadata') content = (made as { items: unknown[] }).items[0];
-    // Only the first table of a stream names its columns.
-    else if (!first) content = { ...made, columnDefinitions: null };
-    first = false;
-    return Buffer.from(`${JSON.stringify({ type, object: content })}\n`);
-  };
+  const frameOf = framer(resource, shaping, () => initial);
+  const bookmark = (revision: number, end: boolean): Buffer =>
+    documentFrame('BOOKMARK', bookmarkOf(resource, { revision, end }, shaping.form), encoding);
 
   const write = async (frames: Iterable<Buffer>): Promise<void> => {
     let batch: Buffer[] = [];
     let size = 0;
     const flush = async (): Promise<void> => {
       if (batch.length === 0) return;
-      const chunk = batch.length === 1 ? (batch[0] as Buffer) : Buffer.concat(batch);
+      const taken = sink.write(batch);
       batch = [];
       size = 0;
-      if (out.write(chunk) || over) return;
+      if (taken || over) return;
       blocked = true;
-      await out.drained();
+      await sink.drained();
       blocked = false;
     };
     for (const frame of frames) {
@@ -117,7 +118,7 @@ export async function streamWatch(
   try {
     if (start.initial) await write(map(start.initial, frameOf));
     initial = false;
-    if (start.markEnd) await write([bookmark(resource, start.revision, form, true)]);
+    if (start.markEnd) await write([bookmark(start.revision, true)]);
     while (!over) {
       const deliveries: Delivery[] = [];
       for (const event of start.cursor.take()) {
@@ -129,24 +130,38 @@ export async function streamWatch(
       if (bookmarkDue && !start.cursor.pending) {
         bookmarkDue = false;
         told = Math.max(told, resource.cache.revision);
-        await write([bookmark(resource, told, form, false)]);
+        await write([bookmark(told, false)]);
       }
       if (!over) await start.cursor.wait();
     }
-    if (!exchange.signal.aborted) {
+    if (!sink.signal.aborted) {
       // What was not sent yet may not be skipped by a client that resumes here.
       if (!start.cursor.pending) told = Math.max(told, resource.cache.revision);
-      if (options.bookmarks) await write([bookmark(resource, told, form, false)]);
-      out.end();
+      if (options.bookmarks) await write([bookmark(told, false)]);
+      sink.end();
     }
   } catch (error) {
-    if (exchange.signal.aborted) return;
-    out.end(`${JSON.stringify({ type: 'ERROR', object: toStatus(error) })}\n`);
+    if (!sink.signal.aborted) failed(error);
   } finally {
     deadline.cancel();
-    exchange.signal.removeEventListener('abort', finish);
+    sink.signal.removeEventListener('abort', finish);
     ticking?.cancel();
   }
+}
+
+/** Makes frames of deliveries: shared ones of plain objects, own ones of Tables and metadata. */
+function framer(resource: Resource, shaping: Shaping, isInitial: () => boolean): (delivery: Delivery) => Buffer {
+  const { form } = shaping;
+  if (form.as === 'object')
+    return ({ type, entry }) => entryFrame(resource, { type, entry, fresh: isInitial() }, form.encoding);
+  let first = true;
+  return ({ type, entry }) => {
+    let document = shapedObject(resource, shown(resource, entry.object), shaping);
+    // Only the first table of a stream names its columns.
+    if (form.as === 'Table' && !first) document = { ...document, columnDefinitions: null };
+    first = false;
+    return documentFrame(type, document, form.encoding);
+  };
 }
 
 async function started(
@@ -164,20 +179,4 @@ async function started(
 
 function* map<A, B>(items: Iterable<A>, change: (item: A) => B): Generator<B> {
   for (const item of items) yield change(item);
-}
-
-function bookmark({ kind }: Resource, revision: number, form: Form, end: boolean): Buffer {
-  const metadata = {
-    resourceVersion: String(revision),
-    ...(form.as === 'object' ? { creationTimestamp: null } : {}),
-    ...(end ? { annotations: { 'k8s.io/initial-events-end': 'true' } } : {}),
-  };
-  const apiVersion = kind.group ? `${kind.group}/${kind.version}` : kind.version;
-  const object =
-    form.as === 'object'
-      ? { kind: kind.kind, apiVersion, metadata }
-      : form.as === 'Table'
-        ? { kind: 'Table', apiVersion: 'meta.k8s.io/v1', metadata, columnDefinitions: null, rows: [] }
-        : { kind: 'PartialObjectMetadata', apiVersion: 'meta.k8s.io/v1', metadata };
-  return Buffer.from(`${JSON.stringify({ type: 'BOOKMARK', object })}\n`);
 }

@@ -90,7 +90,10 @@ export function patch(
     make: (old) => {
       if (!old) return undefined;
       const patched = patchedBy(resource, change, old);
-      const updated = decoded(resource, patched, { asker: quiet });
+      const updated = decoded(resource, patched, {
+        asker: quiet,
+        ...(request.duplicates ? { duplicates: request.duplicates } : {}),
+      });
       for (const warning of quiet.warnings.splice(0))
         if (!asker.warnings.includes(warning)) asker.warnings.push(warning);
       if (updated.metadata.name !== request.name) {
