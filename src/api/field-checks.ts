@@ -2,7 +2,7 @@
  * Small pieces that the kinds' validations are written with: they turn the rules of `meta/names.ts` into causes at a path. A validation is
  * a generator of causes, so that all of them reach the client at once. Nothing here may know a kind.
  */
-import { invalidValue, required } from '#meta/causes.ts';
+import { invalidValue, required, tooLong } from '#meta/causes.ts';
 import { canonicalIp, ipAddress } from '#meta/ip.ts';
 import { dns1123Subdomain, inRange, portName, portNumber, type NameCheck } from '#meta/names.ts';
 import { parseQuantity } from '#meta/quantity.ts';
@@ -120,4 +120,13 @@ export function* nonSpecialAddress(path: string, value: string): Causes {
   if (ip.startsWith('224.0.0.') || /^ff[0-9a-f]2:/.test(ip)) {
     yield invalidValue(path, value, 'may not be in the link-local multicast range (224.0.0.0/24, ff02::/10)');
   }
+}
+
+const csiDriverNameMax = 63;
+
+/** The name of a storage driver: a domain in letters of any case. */
+export function* csiDriverName(path: string, name: string | undefined): Causes {
+  if (name === undefined) return;
+  if (Buffer.byteLength(name) > csiDriverNameMax) yield tooLong(path, csiDriverNameMax);
+  for (const message of dns1123Subdomain(name.toLowerCase())) yield invalidValue(path, name, message);
 }

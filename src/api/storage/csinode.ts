@@ -1,0 +1,98 @@
+/**
+ * CSINode: the storage drivers of a node; the kubelet keeps it. Its name is the node's.
+ */
+import { deepEqual } from '#base/deep-equal.ts';
+import { duplicate, immutableDetail, invalidValue, required } from '#meta/causes.ts';
+import { labelKey } from '#meta/names.ts';
+import { resource, type ObjectOf } from '#schema/kind.ts';
+import { s, struct, t, type Of } from '#schema/type.ts';
+import { ageColumn, nameColumn } from '../columns.ts';
+import { csiDriverName, indexed, named, nonNegative, type Causes } from '../field-checks.ts';
+
+const nodeIdMax = 256;
+
+export const volumeNodeResources = struct(
+  'storage.v1.VolumeNodeResources',
+  { count: s.int32(1).keepsZero().optional().doc('How many volumes the node can take; no limit when absent.') },
+  { doc: 'Limits of a driver on a node.' },
+);
+
+export const csiNodeDriver = struct(
+  'storage.v1.CSINodeDriver',
+  {
+    name: s.string(1).doc('Name of the driver.'),
+    nodeID: s.string(2).doc('What the driver calls this node.'),
+    topologyKeys: s
+      .list(3, t.string)
+      .optional()
+      .doc('Labels of the node that tell the driver where it stands; set when the driver was registered.'),
+    allocatable: s.field(4, volumeNodeResources).optional().doc('How many volumes of the driver the node can take.'),
+  },
+  { doc: 'One driver on the node.' },
+);
+export interface CsiNodeDriver extends Of<typeof csiNodeDriver> {}
+
+export const csiNodeSpec = struct(
+  'storage.v1.CSINodeSpec',
+  {
+    drivers: s
+      .list(1, csiNodeDriver, { list: 'map', keys: ['name'], patch: { strategy: 'merge', mergeKey: 'name' } })
+      .default([])
+      .doc('The drivers; an empty list when all are gone.'),
+  },
+  { doc: 'The drivers of the node.' },
+);
+export interface CsiNodeSpec extends Of<typeof csiNodeSpec> {}
+
+function* driverCauses({ drivers }: CsiNodeSpec): Causes {
+  for (const [driver, at] of indexed('spec.drivers', drivers)) {
+    yield* csiDriverName(`${at}.name`, driver.name || undefined);
+    if (Buffer.byteLength(driver.nodeID ?? '') > nodeIdMax)
+      yield invalidValue(`${at}.nodeID`, driver.nodeID, `must be ${nodeIdMax} characters or less`);
+    yield* nonNegative(`${at}.allocatable.count`, driver.allocatable?.count);
+    const keys = new Set<string>();
+    for (const key of driver.topologyKeys ?? []) {
+      if (key === '') yield required(at);
+      if (keys.has(key)) yield duplicate(at, key);
+      keys.add(key);
+      yield* named(labelKey, at, key);
+    }
+  }
+}
+
+/** A driver may come and go, and its limits may change; nothing else of it. */
+function* changedCauses({ drivers }: CsiNodeSpec, { drivers: before }: CsiNodeSpec): Causes {
+  for (const driver of drivers) {
+    const old = before.find(({ name }) => name === driver.name);
+    if (old === undefined) continue;
+    const { allocatable: _now, ...now } = driver;
+    const { allocatable: _then, ...then } = old;
+    if (!deepEqual(now, then)) yield invalidValue('spec.drivers', now, immutableDetail);
+  }
+}
+
+export const CSINode = resource({
+  group: 'storage.k8s.io',
+  version: 'v1',
+  kind: 'CSINode',
+  plural: 'csinodes',
+  scope: 'Cluster',
+  columns: [
+    nameColumn,
+    {
+      name: 'Drivers',
+      type: 'integer',
+      description: 'How many drivers the node has.',
+      cell: ({ spec }) => spec.drivers.length,
+    },
+    ageColumn,
+  ],
+  hooks: {
+    validateCreate: ({ spec }) => [...driverCauses(spec)],
+    validateUpdate: ({ spec }, { spec: old }) => [...changedCauses(spec, old)],
+  },
+  name: 'storage.v1.CSINode',
+  doc: 'The storage drivers of a node; the name is that of the Node.',
+  fields: { spec: s.field(2, csiNodeSpec).default({}).doc('The drivers of the node.') },
+});
+export type CSINode = ObjectOf<typeof CSINode>;
