@@ -16,6 +16,9 @@ import { SelfSubjectRulesReview } from './authorization/selfsubjectrulesreview.t
 import { SubjectAccessReview } from './authorization/subjectaccessreview.ts';
 import { Scale } from './autoscaling/scale.ts';
 import { Job } from './batch/job.ts';
+import { CertificateSigningRequest } from './certificates/certificatesigningrequest.ts';
+import { ClusterTrustBundle } from './certificates/clustertrustbundle.ts';
+import { PodCertificateRequest } from './certificates/podcertificaterequest.ts';
 import { Lease } from './coordination/lease.ts';
 import { Binding } from './core/binding.ts';
 import { ConfigMap } from './core/configmap.ts';
@@ -29,11 +32,27 @@ import { Service } from './core/service.ts';
 import { ServiceAccount } from './core/serviceaccount.ts';
 import { EndpointSlice } from './discovery/endpointslice.ts';
 import { Event } from './events/event.ts';
+import { FlowSchema } from './flowcontrol/flowschema.ts';
+import { PriorityLevelConfiguration } from './flowcontrol/prioritylevelconfiguration.ts';
+import { Ingress } from './networking/ingress.ts';
+import { IngressClass } from './networking/ingressclass.ts';
+import { IPAddress } from './networking/ipaddress.ts';
+import { NetworkPolicy } from './networking/networkpolicy.ts';
+import { ServiceCIDR } from './networking/servicecidr.ts';
+import { RuntimeClass } from './node/runtimeclass.ts';
 import { Eviction } from './policy/eviction.ts';
+import { PodDisruptionBudget } from './policy/poddisruptionbudget.ts';
 import { ClusterRole } from './rbac/clusterrole.ts';
 import { ClusterRoleBinding } from './rbac/clusterrolebinding.ts';
 import { Role } from './rbac/role.ts';
 import { RoleBinding } from './rbac/rolebinding.ts';
+import { PriorityClass } from './scheduling/priorityclass.ts';
+import { CSIDriver } from './storage/csidriver.ts';
+import { CSINode } from './storage/csinode.ts';
+import { CSIStorageCapacity } from './storage/csistoragecapacity.ts';
+import { StorageClass } from './storage/storageclass.ts';
+import { VolumeAttachment } from './storage/volumeattachment.ts';
+import { VolumeAttributesClass } from './storage/volumeattributesclass.ts';
 
 /** A kind of any shape: lists of kinds cannot keep each one's object type. */
 // oxlint-disable-next-line typescript/no-explicit-any -- any Kind, whatever its object type
@@ -69,6 +88,25 @@ export const allKinds: readonly AnyKind[] = [
   Role,
   Lease,
   EndpointSlice,
+  CertificateSigningRequest,
+  ClusterTrustBundle,
+  PodCertificateRequest,
+  IngressClass,
+  Ingress,
+  IPAddress,
+  NetworkPolicy,
+  ServiceCIDR,
+  PodDisruptionBudget,
+  CSIDriver,
+  CSINode,
+  CSIStorageCapacity,
+  StorageClass,
+  VolumeAttachment,
+  VolumeAttributesClass,
+  FlowSchema,
+  PriorityLevelConfiguration,
+  RuntimeClass,
+  PriorityClass,
 ];
 
 /** Kinds that exist only as the body of a subresource: no path of their own. */
