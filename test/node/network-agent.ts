@@ -41,10 +41,10 @@ const actions: Record<string, (...values: never[]) => Promise<unknown>> = {
   async forward(host: string, port: number, socketPath: string) {
     await startApiForward(world, { listen: { host, port }, socketPath });
   },
-  async dns(host: string) {
+  async dns(host: string, clusterDomain = 'cluster.local', upstreams: string[] = []) {
     await addServiceAddress(world, host);
     await addServiceAddress(world, host);
-    await startDns(world, api.client, { listen: [{ host, port: 53 }], clusterDomain: 'cluster.local', upstreams: [] });
+    await startDns(world, api.client, { listen: [{ host, port: 53 }], clusterDomain, upstreams });
   },
   async measure(id: string, path: string, count: number) {
     const spans: number[] = [];

@@ -58,6 +58,38 @@ test('four endpoints on two machines share the connections, and see the pod that
   ]);
 });
 
+test('datagrams are shared and answered like connections, also on node ports', asRoot, async () => {
+  const ports = [{ name: 'u', port: 53, protocol: 'UDP', targetPort: 80, nodePort: 30053 }];
+  await agent.ask('set', [
+    service('datagrams', '10.96.0.23', { type: 'NodePort', ports }),
+    slice('datagrams', of('a1', 'b1')),
+  ]);
+  const ip = backends['client']?.ip;
+  const target = { host: '10.96.0.23', port: 53, protocol: 'udp', count: 40 } as const;
+  assert.deepEqual(Object.keys(await connect(all, client(), target)).sort(), [`a1 ${ip}`, `b1 ${ip}`]);
+  assert.deepEqual(names(await connect(all, node, target)), ['a1', 'b1']);
+  assert.deepEqual(names(await connect(all, client(), { ...target, host: address, port: 30053 })), ['a1', 'b1']);
+  assert.deepEqual(await connect(all, client(), { ...target, port: 54, count: 1 }), { ECONNREFUSED: 1 });
+  // One socket that goes on talking moves to another pod when its own has gone.
+  const moved = all.script(client(), talker, '10.96.0.23', '53', 'b2');
+  await world.clock.sleep(300);
+  await agent.ask('set', [slice('datagrams', of('b2'))]);
+  assert.equal(await moved, 'moved');
+});
+
+/** Sends from one port until it hears the wanted name; before that it must have heard another. */
+const talker = `
+const [host, port, wanted] = process.argv.slice(1);
+const socket = require('node:dgram').createSocket('udp4');
+let others = 0;
+socket.on('message', (data) => {
+  if (!String(data).startsWith(wanted)) return others++;
+  console.log(others > 0 ? 'moved' : 'was there from the start');
+  process.exit();
+});
+socket.connect(port, host, () => setInterval(() => socket.send('x', () => {}), 20));
+setTimeout(() => { console.log('still with the old one after ' + others); process.exit(); }, 10000);`;
+
 test('a pod reaches itself through its Service', asRoot, async () => {
   await agent.ask('set', [service('self', '10.96.0.21'), slice('self', of('client'))]);
   assert.deepEqual(await connect(all, client(), { host: '10.96.0.21', port: 80, count: 3 }), {
@@ -158,9 +190,27 @@ test('the API answers on its Service address through a unix socket, and cluster 
   ]);
   assert.deepEqual(await connect(all, client(), { host: '10.96.0.1', port: 443, count: 3 }), { api: 3 });
   await agent.ask('dns', '10.96.0.10');
-  const resolve = `
-const dns = new (require('node:dns').Resolver)();
-dns.setServers(['10.96.0.10']);
-dns.resolve4('web.default.svc.cluster.local', (error, found) => console.log(error?.code ?? found.join()));`;
-  assert.equal(await all.script(client(), resolve), '10.96.0.20');
+  assert.equal(await resolved('web.default.svc.cluster.local'), '10.96.0.20');
 });
+
+test('names beyond the cluster are asked of the resolver that the node uses', asRoot, async () => {
+  // The resolver of another cluster stands in for a company's: it knows what this one does not.
+  const upstream = all.plan.nodes[1]?.address as string;
+  const other = await all.agent('node-2');
+  await other.ask('set', [service('far', '10.111.0.1'), ['namespaces', { metadata: { name: 'default' } }]]);
+  await other.ask('dns', upstream, 'corp.example');
+  await agent.ask('dns', '10.96.0.11', 'cluster.local', [upstream]);
+  assert.equal(await resolved('far.default.svc.corp.example', '10.96.0.11'), '10.111.0.1');
+  assert.equal(await resolved('none.default.svc.corp.example', '10.96.0.11'), 'ENOTFOUND');
+  assert.equal(await resolved('web.default.svc.cluster.local', '10.96.0.11'), '10.96.0.20');
+});
+
+/** The address of a name as a pod finds it, or the code of the failure. */
+function resolved(name: string, server = '10.96.0.10'): Promise<string> {
+  const script = `
+const [name, server] = process.argv.slice(1);
+const dns = new (require('node:dns').Resolver)();
+dns.setServers([server]);
+dns.resolve4(name, (error, found) => console.log(error?.code ?? found.join()));`;
+  return all.script(client(), script, name, server);
+}

@@ -35,8 +35,28 @@ export const slice = (name: string, backends: readonly Backend[]): readonly [str
   },
 ];
 
+/** Sends datagrams from a new port each time; counts the answers (or the errors). */
+const datagrams = `
+const [host, port, count] = process.argv.slice(1);
+const { createSocket } = require('node:dgram');
+(async () => {
+  const seen = {};
+  for (let i = 0; i < count; i++) {
+    const answer = await new Promise((resolve) => {
+      const socket = createSocket('udp4');
+      const end = (text) => { clearTimeout(timer); socket.close(); resolve(text); };
+      const timer = setTimeout(() => end('timeout'), 1500);
+      socket.on('message', (data, peer) => end(String(data) + (peer.address === host ? '' : ' from ' + peer.address)));
+      socket.on('error', (error) => end(error.code));
+      socket.connect(port, host, () => socket.send('x'));
+    });
+    seen[answer] = (seen[answer] ?? 0) + 1;
+  }
+  console.log(JSON.stringify(seen));
+})();`;
+
 /** Connects again and again; counts the answers (or the errors). */
-const script = `
+const streams = `
 const [host, port, count] = process.argv.slice(1);
 const net = require('node:net');
 (async () => {
@@ -57,9 +77,10 @@ const net = require('node:net');
 export async function connect(
   machines: Machines,
   prefix: readonly string[],
-  target: { readonly host: string; readonly port: number; readonly count?: number },
+  target: { readonly host: string; readonly port: number; readonly count?: number; readonly protocol?: 'udp' },
 ): Promise<Record<string, number>> {
-  const { host, port, count = 1 } = target;
+  const { host, port, count = 1, protocol } = target;
+  const script = protocol === 'udp' ? datagrams : streams;
   return JSON.parse(await machines.script(prefix, script, host, String(port), String(count))) as Record<string, number>;
 }
 
