@@ -15,23 +15,14 @@ import { clientTools, toolsDirectory } from '#cluster/client-tools.ts';
 import type { Configuration } from '#cluster/configuration.ts';
 import { layoutOf, type Layout } from '#cluster/layout.ts';
 import { nodeWorld } from '#world/node/world.ts';
+import { lacking } from './needs.ts';
 
 export const project = fileURLToPath(new URL('../../', import.meta.url));
 const world = nodeWorld({ log: { level: 'warn' } });
 const commandMsMax = 120_000;
 
-const works = (...command: readonly [string, ...string[]]): boolean =>
-  spawnSync(command[0], command.slice(1), { stdio: 'ignore' }).status === 0;
-
-function missing(): string | false {
-  if (process.platform !== 'linux' || process.getuid?.() !== 0) return 'needs root on Linux';
-  if (!works('crun', '--version') && !works('runc', '--version')) return 'needs crun or runc';
-  if (!works('nft', '--version')) return 'needs nft';
-  return works('ip', '-V') ? false : 'needs ip';
-}
-
 /** Options of a test that needs real containers. */
-export const asRoot = { skip: missing(), timeout: 240_000 };
+export const asRoot = { skip: lacking, timeout: 240_000 };
 
 export interface Run {
   readonly code: number | null;

@@ -6,12 +6,10 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { nodeWorld } from '#world/node/world.ts';
 import { chooseNodeSubnet, machineCommand, startMachines, stopMachines, type MachinesPlan } from '#network/machines.ts';
+import { lacking } from './needs.ts';
 
 export const world = nodeWorld({ log: { level: 'warn' } });
-export const asRoot = {
-  skip: process.getuid?.() === 0 && process.platform === 'linux' ? false : 'needs root on Linux',
-  timeout: 60_000,
-};
+export const asRoot = { skip: lacking, timeout: 60_000 };
 
 export interface Run {
   readonly code: number;

@@ -6,12 +6,10 @@ import { temporaryDirectory } from '#images/testing.ts';
 import type { Container, ContainerConfig, ExecOptions, SandboxConfig } from '#kubelet/container-runtime.ts';
 import { openOciRuntime, type OciRuntime } from '#kubelet/oci/runtime.ts';
 import type { PodNetwork } from '#kubelet/pod-network.ts';
+import { lacking } from './needs.ts';
 
 export const world = nodeWorld({ log: { level: 'warn' } });
-export const asRoot = {
-  skip: process.getuid?.() === 0 && process.platform === 'linux' ? false : 'needs root on Linux',
-  timeout: 120_000,
-};
+export const asRoot = { skip: lacking, timeout: 120_000 };
 
 /** Gives every sandbox an address on its loopback: enough to tell that somebody attached it. */
 export function loopbackNetwork(
