@@ -111,7 +111,8 @@ function readInto(object: Record<string, unknown>, layout: Layout, bytes: Buffer
       Object.defineProperty(entries, key, { value, enumerable: true, configurable: true, writable: true });
     } else object[name] = readValue(field.type, reader, wire, depth);
     // Go writes zero values of plain fields; in JSON they are left out where the field may be absent.
-    if (field.presence !== 'required' && isZero(field.type, object[name])) delete object[name];
+    if (field.presence !== 'required' && field.keepsZero !== true && isZero(field.type, object[name]))
+      delete object[name];
   }
 }
 

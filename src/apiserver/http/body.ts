@@ -68,8 +68,8 @@ export async function bodyOf(
   if (bytes.length === 0) return undefined;
   const { type } = mediaType(one(exchange.headers['content-type']) ?? 'application/json');
   if (type === 'application/yaml' || type === 'application/apply-patch+yaml') return fromYaml(bytes);
-  if (type === 'application/json' || type === '' || type in patchTypes) return parsed(bytes);
   if (type === mediaTypes.cbor || type === 'application/apply-patch+cbor') return fromCbor(bytes);
+  if (type === 'application/json' || type === '' || type in patchTypes) return parsed(bytes);
   if (type === protobufType) return fromProtobuf(bytes, schemaOf);
   throw new ApiError(
     'UnsupportedMediaType',

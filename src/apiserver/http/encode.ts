@@ -79,9 +79,10 @@ export function listBytes(
           `{"kind":"${list.kind}","apiVersion":"${apiVersion}","metadata":${JSON.stringify(metadata)},"items":[`,
         ),
       ];
+      const asStored = !resource.kind.storedAs;
       for (const entry of entries) {
         if (parts.length > 1) parts.push(comma);
-        parts.push(entryBytes(resource, entry, form));
+        parts.push(asStored ? entry.bytes : entryBytes(resource, entry, form));
       }
       parts.push(listEnd);
       return Buffer.concat(parts);
