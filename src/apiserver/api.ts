@@ -231,6 +231,7 @@ export class Api {
       }
       case 'namespaces/finalize':
         return answerTo(resource, await update(resource, asker, { ...target, subresource: 'finalize', body }));
+      case 'certificatesigningrequests/approval':
       case 'pods/ephemeralcontainers':
       case 'pods/resize':
         if (verb === 'get') return { is: 'entry', resource, entry: getEntry(resource, namespace, name), code: 200 };

@@ -12,17 +12,25 @@ import { Pod } from '#api/core/pod.ts';
 import { Secret } from '#api/core/secret.ts';
 import { Service } from '#api/core/service.ts';
 import { ServiceAccount } from '#api/core/serviceaccount.ts';
+import { IngressClass } from '#api/networking/ingressclass.ts';
+import { RuntimeClass } from '#api/node/runtimeclass.ts';
 import { ClusterRole } from '#api/rbac/clusterrole.ts';
 import { ClusterRoleBinding } from '#api/rbac/clusterrolebinding.ts';
 import { Role } from '#api/rbac/role.ts';
 import { RoleBinding } from '#api/rbac/rolebinding.ts';
+import { PriorityClass } from '#api/scheduling/priorityclass.ts';
+import { StorageClass } from '#api/storage/storageclass.ts';
 import type { Store } from '#store/store.ts';
 import type { HttpServer, SocketAddress, TlsIdentity, World } from '#world/world.ts';
 import { admissionOf } from './admission/admission.ts';
+import { certificateAdmission } from './admission/certificates.ts';
+import { defaultIngressClassAdmission, defaultStorageClassAdmission } from './admission/default-classes.ts';
 import { escalationCheck } from './admission/escalation.ts';
 import { namespaceLifecycle } from './admission/namespace-lifecycle.ts';
 import { nodeRestriction } from './admission/node-restriction.ts';
-import { defaultTolerationSeconds, priority, taintNodesByCondition } from './admission/pod-defaults.ts';
+import { defaultTolerationSeconds, taintNodesByCondition } from './admission/pod-defaults.ts';
+import { priorityAdmission } from './admission/priority.ts';
+import { runtimeClassAdmission } from './admission/runtime-class.ts';
 import { serviceAccountAdmission } from './admission/service-account.ts';
 import { Api, idOf } from './api.ts';
 import { serviceAccountTokens, type TokenKey } from './authn/service-account-tokens.ts';
@@ -100,13 +108,17 @@ export async function startApiServer(world: World, options: ApiServerOptions): P
       nodeRestriction(api.cache(Pod)),
       serviceAccountAdmission(api.cache(ServiceAccount), world.random),
       defaultTolerationSeconds,
-      priority,
+      priorityAdmission(api.cache(PriorityClass)),
       taintNodesByCondition,
+      defaultStorageClassAdmission(api.cache(StorageClass)),
+      runtimeClassAdmission(api.cache(RuntimeClass)),
+      certificateAdmission(world.clock, authorization),
+      defaultIngressClassAdmission(api.cache(IngressClass)),
       escalationCheck(rbac, authorization),
     ]),
     allocators: { [idOf(Service)]: serviceAllocator(api.cache(Service), options.ranges) },
   });
-  await bootstrap(api);
+  await bootstrap(api, { serviceRange: options.ranges.clusterIps });
   stack.use(startEventExpiry(api));
 
   let storeError: Error | undefined;

@@ -1,6 +1,6 @@
 /**
- * What every cluster has from its first moment: four namespaces, the default roles and bindings, and the Service `kubernetes`. All of it is written
- * in one transaction on an empty store; later starts only add what is missing.
+ * What every cluster has from its first moment: four namespaces, the default roles and bindings, priority classes, flow control, and the Service
+ * `kubernetes`. All of it is written in one transaction on an empty store; later starts only add what is missing.
  */
 import { deepEqual } from '#base/deep-equal.ts';
 import type { AnyObject } from '#meta/object-meta.ts';
@@ -24,6 +24,7 @@ import { write } from '../registry/update.ts';
 import type { Asker } from '../registry/resource.ts';
 import { loopback } from '../user.ts';
 import { encode } from '../watch/entry.ts';
+import { classDrafts } from './class-drafts.ts';
 
 const autoupdate = 'rbac.authorization.kubernetes.io/autoupdate';
 const bootstrapLabels = { 'kubernetes.io/bootstrapping': 'rbac-defaults' };
@@ -40,12 +41,13 @@ interface Draft {
 }
 
 /** Fills an empty store in one transaction; on a later start, reconciles the default roles and adds missing namespaces. */
-export async function bootstrap(api: Api): Promise<void> {
-  const drafts = [
+export async function bootstrap(api: Api, { serviceRange }: { readonly serviceRange: string }): Promise<void> {
+  const drafts: readonly Draft[] = [
     ...namespaces.map(namespaceDraft),
     ...defaultRoles.map(roleDraft),
     ...defaultBindings.map(bindingDraft),
     ...localRoles(),
+    ...classDrafts(serviceRange),
   ];
   const missing = drafts.filter(
     ({ kind, namespace, object }) => !api.cache(kind).get(api.cache(kind).key(namespace, object.metadata.name)),

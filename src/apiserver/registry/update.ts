@@ -350,11 +350,13 @@ function isolated(resource: Resource, made: AnyObject, old: AnyObject, subresour
 
 type Part = Readonly<Record<string, unknown>>;
 interface WithSpec {
+  readonly status?: Part;
   readonly spec?: Part & { readonly containers?: readonly Part[]; readonly initContainers?: readonly Part[] };
 }
 
 /** Subresources that take a whole object and write one part of it. */
 const pickers: Readonly<Record<string, (made: WithSpec, old: WithSpec) => Part>> = {
+  approval: (made, old) => ({ status: withField(old.status, 'conditions', made.status?.['conditions']) }),
   finalize: (made, old) => ({ spec: withField(old.spec, 'finalizers', made.spec?.['finalizers']) }),
   ephemeralcontainers: (made, old) => ({
     spec: withField(old.spec, 'ephemeralContainers', made.spec?.['ephemeralContainers']),
