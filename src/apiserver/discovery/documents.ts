@@ -34,7 +34,7 @@ export function documentsOf(
     if (!document) {
       const content = make();
       const bytes = content instanceof Uint8Array ? Buffer.from(content) : Buffer.from(JSON.stringify(content));
-      document = { bytes, type, etag: `"${createHash('sha256').update(bytes).digest('hex').toUpperCase()}"` };
+      document = { bytes, type, etag: `"${createHash('sha512').update(bytes).digest('hex').toUpperCase()}"` };
       made.set(key, document);
     }
     return document;

@@ -2,11 +2,14 @@
  * Paths that are no resources: health, metrics, version, discovery, OpenAPI, the keys of tokens.
  */
 import { ApiError } from '#meta/status.ts';
-import type { HttpExchange } from '#world/world.ts';
+import type { HttpExchange, HttpHeaders } from '#world/world.ts';
+import type { Document } from '../discovery/documents.ts';
 import type { Route } from '../route.ts';
 import type { Edge, Seen } from './edge.ts';
+import { discoveryBytes, typeOf } from './encode.ts';
+import { formOf } from './negotiate.ts';
 import { one } from './options.ts';
-import { send } from './respond.ts';
+import { jsonType, send } from './respond.ts';
 
 /** Answers it, or throws NotFound. */
 export async function serveDocument(edge: Edge, exchange: HttpExchange, way: Route): Promise<Seen> {
@@ -74,16 +77,50 @@ export async function serveDocument(edge: Edge, exchange: HttpExchange, way: Rou
     }
     throw new ApiError('NotFound', 'the server could not find the requested resource');
   }
-  if (exchange.headers['if-none-match'] === document.etag) {
-    exchange.respond(304, { etag: document.etag });
+  const cached = cachingOf(edge, way, document.etag);
+  if ('location' in cached) {
+    exchange.respond(301, cached);
+    return { ...seen, code: 301 };
+  }
+  const headers = { etag: document.etag, vary: 'Accept', ...cached };
+  if (matches(one(exchange.headers['if-none-match']), document.etag)) {
+    exchange.respond(304, headers);
     return { ...seen, code: 304 };
   }
-  send(
-    exchange,
-    200,
-    { etag: document.etag, vary: 'Accept', 'cache-control': 'public' },
-    document.bytes,
-    document.type,
-  );
+  const { bytes, type } = inForm(exchange, path, document);
+  send(exchange, 200, headers, bytes, type);
   return seen;
+}
+
+/** True when the client has this very document: one of its tags, weak or not. */
+const matches = (header: string | undefined, etag: string): boolean =>
+  header !== undefined &&
+  (header.trim() === '*' || header.split(',').some((tag) => tag.trim().replace(/^W\//, '') === etag));
+
+const yearMs = 365 * 24 * 3600 * 1000;
+
+/**
+ * A document whose URL carries its hash can be kept for ever; one with an old hash has moved. Everything else is asked for again.
+ * https://github.com/kubernetes/enhancements/tree/master/keps/sig-api-machinery/2896-openapi-v3
+ */
+function cachingOf({ api }: Edge, { path, query }: Route, etag: string): HttpHeaders {
+  const asked = query.get('hash');
+  if (!path.startsWith('/openapi/v3/') || asked === null) return { 'cache-control': 'no-cache, private' };
+  const hash = etag.slice(1, -1);
+  if (asked !== hash) return { location: `${path}?hash=${hash}` };
+  const expires = new Date(api.world.clock.now() + yearMs).toUTCString();
+  return { 'cache-control': 'public, immutable', expires };
+}
+
+/** Discovery in the encoding that was asked for; what has one form only (OpenAPI, the version) keeps it. */
+function inForm(
+  exchange: Pick<HttpExchange, 'headers'>,
+  path: string,
+  { bytes, type }: Pick<Document, 'bytes' | 'type'>,
+): { bytes: Buffer; type: string } {
+  if (type !== jsonType || !/^\/apis?(?:\/|$)/.test(path)) return { bytes, type };
+  const form = formOf(one(exchange.headers['accept']), 'document');
+  if (form.encoding === 'json') return { bytes, type };
+  const document = JSON.parse(bytes.toString('utf8')) as Readonly<Record<string, unknown>>;
+  return { bytes: discoveryBytes(document, form), type: typeOf(form) };
 }

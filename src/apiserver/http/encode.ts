@@ -3,6 +3,7 @@
  * kept in a cache bounded by bytes. A list is finished items put together; a watch event is a finished object with a frame around it.
  */
 import { Lru } from '#base/lru.ts';
+import { parseOwnJson } from '#meta/json.ts';
 import type { AnyObject } from '#meta/object-meta.ts';
 import { formatYaml } from '#meta/yaml.ts';
 import { cborHead, encodeCbor, selfDescribed } from '#schema/cbor.ts';
@@ -50,8 +51,8 @@ const kindOfResource = ({ kind }: Resource): { apiVersion: string; kind: string 
 export function entryBytes(resource: Resource, entry: Entry, form: Form): Buffer {
   switch (form.encoding) {
     case 'json':
-      if (form.pretty) return jsonOf(shown(resource, entry.object), true);
-      return resource.kind.storedAs ? jsonOf(shown(resource, entry.object), false) : entry.bytes;
+      if (resource.kind.storedAs) return jsonOf(shown(resource, entry.object), form.pretty);
+      return form.pretty ? jsonOf(parseOwnJson(entry.bytes.toString('utf8')), true) : entry.bytes;
     case 'yaml':
       return yamlOf(shown(resource, entry.object));
     case 'protobuf':
@@ -135,6 +136,26 @@ export function documentBytes(document: Document, { encoding, pretty }: Pick<For
     default:
       return encoding satisfies never;
   }
+}
+
+/** A document of discovery. In protobuf the lists name no kind of their own group, and verbs are a message. */
+export function discoveryBytes(document: Document, form: Form): Buffer {
+  const {
+    kind,
+    apiVersion = 'v1',
+    resources,
+  } = document as {
+    kind: string;
+    apiVersion?: string;
+    resources?: readonly Document[];
+  };
+  const struct = metaStructs.discovery(kind);
+  if (form.encoding !== 'protobuf' || !struct) return documentBytes({ apiVersion, ...document }, form);
+  const verbose = resources?.map((resource) => ({ ...resource, verbs: { items: resource['verbs'] } }));
+  return sealEnvelope(
+    { apiVersion, kind },
+    encodeMessage(struct, verbose ? { ...document, resources: verbose } : document),
+  );
 }
 
 function structOf(apiVersion: string, kind: string): StructType | undefined {

@@ -2,8 +2,8 @@
  * Declarations of what only answers carry: Status, lists, metadata alone, WatchEvent's options. They belong to every group, as upstream registers them.
  */
 import { listMeta, objectMeta } from '#schema/object-meta.ts';
-import { deleteOptions, status } from '#schema/meta-types.ts';
-import { s, struct, type StructType } from '#schema/type.ts';
+import { apiGroup, apiGroupList, apiResource, apiVersions, deleteOptions, status } from '#schema/meta-types.ts';
+import { s, struct, t, type StructType } from '#schema/type.ts';
 
 const partialObjectMetadata = struct(
   'meta.v1.PartialObjectMetadata',
@@ -28,7 +28,26 @@ const structs: Readonly<Record<string, StructType>> = {
   DeleteOptions: deleteOptions,
 };
 
+/** As Go has it: the list of verbs is a message of its own. */
+const wireResource = struct(
+  'meta.v1.APIResource',
+  { ...apiResource.inlined, verbs: s.field(4, struct('meta.v1.Verbs', { items: s.list(1, t.string) })) },
+  { doc: apiResource.doc },
+);
+
+const discovery: Readonly<Record<string, StructType>> = {
+  APIVersions: apiVersions,
+  APIGroup: apiGroup,
+  APIGroupList: apiGroupList,
+  APIResourceList: struct('meta.v1.APIResourceList', {
+    groupVersion: s.string(1),
+    resources: s.list(2, wireResource),
+  }),
+};
+
 export const metaStructs = {
+  /** A document of discovery, its verbs as `{ items }`. */
+  discovery: (kind: string): StructType | undefined => (Object.hasOwn(discovery, kind) ? discovery[kind] : undefined),
   /** Every typed list is this and its items, field 2. */
   list: list as StructType,
   /** A struct of meta/v1 by the name of its kind. */
