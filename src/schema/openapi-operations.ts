@@ -92,10 +92,12 @@ const inPath = (name: string, description: string): Parameter => ({
   required: true,
 });
 
-const encodings = ['application/json', 'application/yaml'];
-const streams = [...encodings, 'application/json;stream=watch'];
+const protobuf = 'application/vnd.kubernetes.protobuf';
+const encodings = ['application/json', 'application/yaml', protobuf, 'application/cbor'];
+const streams = [...encodings, 'application/json;stream=watch', `${protobuf};stream=watch`, 'application/cbor-seq'];
 const patchTypes = [
   'application/apply-patch+yaml',
+  'application/apply-patch+cbor',
   'application/json-patch+json',
   'application/merge-patch+json',
   'application/strategic-merge-patch+json',
