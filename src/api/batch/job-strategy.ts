@@ -32,6 +32,9 @@ export function fillJob<J extends { readonly metadata: DraftMeta; readonly spec?
     spec: {
       ...spec,
       ...(once ? { completions: 1 } : {}),
+      manualSelector: draft.manualSelector ?? false,
+      completionMode: draft.completionMode ?? 'NonIndexed',
+      suspend: draft.suspend ?? false,
       parallelism: draft.parallelism ?? 1,
       backoffLimit: draft.backoffLimit ?? (draft.backoffLimitPerIndex === undefined ? 6 : unlimited),
       podReplacementPolicy:

@@ -55,7 +55,9 @@ function* selectorCauses({ metadata, spec }: JobLike): Causes {
   }
 }
 
-function* indexedCauses({ metadata, spec }: JobLike): Causes {
+type NamedJob = Pick<JobLike, 'spec'> & { readonly metadata: Pick<ObjectMeta, 'name'> };
+
+function* indexedCauses({ metadata, spec }: NamedJob): Causes {
   const { completions, parallelism, backoffLimitPerIndex: perIndex, maxFailedIndexes: maxFailed } = spec;
   if (spec.completionMode === 'Indexed') {
     if (completions === undefined) yield required('spec.completions', 'when completion mode is Indexed');
@@ -127,7 +129,8 @@ function* policyCauses(spec: JobSpec): Causes {
     const rules = podFailurePolicy.rules ?? [];
     if (rules.length > rulesMax) yield tooMany('spec.podFailurePolicy.rules', rules.length, rulesMax);
     for (const [rule, at] of indexed('spec.podFailurePolicy.rules', rules)) yield* failureRule(at, rule, spec);
-    if (podReplacementPolicy !== 'Failed')
+    // Only the template of a CronJob has none: there it is not filled in.
+    if (podReplacementPolicy !== undefined && podReplacementPolicy !== 'Failed')
       yield notSupported('spec.podReplacementPolicy', podReplacementPolicy, ['Failed']);
   }
   if (successPolicy === undefined) return;
@@ -182,9 +185,23 @@ export function countIndexes(text: string, completions: number): number | string
   return total;
 }
 
+/** The spec that a CronJob makes Jobs from, at `path`: without the selector that each Job gets for itself. */
+export function* jobTemplateCauses(path: string, spec: JobSpec): Causes {
+  for (const cause of specCauses({ metadata: { name: '' }, spec })) {
+    if (cause.field.startsWith('spec.')) yield { ...cause, field: `${path}${cause.field.slice('spec'.length)}` };
+  }
+  if (spec.selector !== undefined)
+    yield invalidValue(`${path}.selector`, spec.selector, '`selector` will be auto-generated');
+  if (spec.manualSelector) yield notSupported(`${path}.manualSelector`, spec.manualSelector, ['nil', 'false']);
+}
+
 export function* jobCauses(job: JobLike): Causes {
-  const { spec } = job;
   yield* selectorCauses(job);
+  yield* specCauses(job);
+}
+
+function* specCauses(job: NamedJob): Causes {
+  const { spec } = job;
   yield* templateCauses('spec.template', spec.template);
   const { restartPolicy } = spec.template.spec;
   if (restartPolicy === 'Always' || !restartPolicy)
@@ -230,7 +247,19 @@ const pick = <K extends 'annotations' | 'labels'>(
   key: K,
 ) => ({ [key]: from[key] });
 
+/** What a Job is for good. */
+const fixed = [
+  'podFailurePolicy',
+  'successPolicy',
+  'backoffLimitPerIndex',
+  'selector',
+  'completionMode',
+  'managedBy',
+] as const;
+
 export function* jobUpdateCauses({ spec }: JobLike, { spec: old, status }: JobLike): Causes {
+  for (const key of fixed)
+    if (!deepEqual(spec[key], old[key])) yield invalidValue(`spec.${key}`, spec[key], immutableDetail);
   if (spec.completions !== old.completions) {
     const elastic = old.completionMode === 'Indexed' && spec.completions !== undefined && old.completions !== undefined;
     if (!elastic) yield invalidValue('spec.completions', spec.completions, immutableDetail);

@@ -76,6 +76,7 @@ export const successPolicy = struct(
 );
 export interface SuccessPolicy extends Of<typeof successPolicy> {}
 
+// A CronJob holds the same spec, changes it freely and leaves it as it is: what is fixed in a Job and filled in stands in its hooks.
 export const jobSpec = struct(
   'batch.v1.JobSpec',
   {
@@ -92,30 +93,19 @@ export const jobSpec = struct(
       .min(0)
       .optional()
       .doc('Seconds after the start until the Job is failed.'),
-    podFailurePolicy: s
-      .field(11, podFailurePolicy)
-      .immutable()
-      .optional()
-      .doc('How failed pods count; needs restartPolicy Never.'),
-    successPolicy: s.field(16, successPolicy).immutable().optional().doc('When an indexed Job counts as done early.'),
+    podFailurePolicy: s.field(11, podFailurePolicy).optional().doc('How failed pods count; needs restartPolicy Never.'),
+    successPolicy: s.field(16, successPolicy).optional().doc('When an indexed Job counts as done early.'),
     backoffLimit: s.int32(7).keepsZero().min(0).filled().doc('How many failures are allowed before the Job is failed.'),
-    backoffLimitPerIndex: s
-      .int32(12)
-      .keepsZero()
-      .min(0)
-      .immutable()
-      .optional()
-      .doc('How many failures of one index are allowed.'),
+    backoffLimitPerIndex: s.int32(12).keepsZero().min(0).optional().doc('How many failures of one index are allowed.'),
     maxFailedIndexes: s.int32(13).keepsZero().min(0).optional().doc('How many failed indexes are allowed.'),
     selector: s
       .field(4, labelSelector)
-      .immutable()
       .filled()
       .doc('Labels of the pods that belong to it; normally made by the server.'),
     manualSelector: s
       .boolean(5)
       .keepsZero()
-      .default(false)
+      .filled()
       .doc("When true, selector and labels are the author's and must be unique."),
     template: s
       .field(6, podTemplateSpec)
@@ -130,10 +120,9 @@ export const jobSpec = struct(
     completionMode: s
       .oneOf(9, 'NonIndexed', 'Indexed')
       .keepsZero()
-      .immutable()
-      .default('NonIndexed')
+      .filled()
       .doc('NonIndexed, or Indexed to give each pod an index from 0 to completions-1.'),
-    suspend: s.boolean(10).keepsZero().default(false).doc('When true, no pods run.'),
+    suspend: s.boolean(10).keepsZero().filled().doc('When true, no pods run.'),
     podReplacementPolicy: s
       .oneOf(14, 'TerminatingOrFailed', 'Failed')
       .keepsZero()
@@ -142,7 +131,6 @@ export const jobSpec = struct(
     managedBy: s
       .string(15)
       .keepsZero()
-      .immutable()
       .optional()
       .doc('The controller that manages the Job, when it is not the built-in one.'),
   },
