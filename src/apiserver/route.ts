@@ -20,6 +20,8 @@ export interface ResourceRoute {
   readonly subresource: string | undefined;
   /** What follows the subresource: the path behind `…/proxy/`. */
   readonly rest: string | undefined;
+  /** The path itself asks for a watch. */
+  readonly watched?: boolean;
 }
 
 const noQuery = new URLSearchParams();
@@ -47,7 +49,9 @@ function resourceOf(path: string): ResourceRoute | undefined {
     version = parts[3];
     at = 4;
   } else return undefined;
-  // `/watch/` paths are upstream's deprecated form of ?watch=true.
+  // The deprecated form of ?watch=true, which old clients still use.
+  const watched = parts[at] === 'watch' && Boolean(parts[at + 1]);
+  if (watched) at++;
   if (!version || parts[at] === undefined || parts[at] === '') return undefined;
   let namespace: string | undefined;
   if (
@@ -63,7 +67,7 @@ function resourceOf(path: string): ResourceRoute | undefined {
   const name = parts[at + 1] ? decodeURIComponent(parts[at + 1] as string) : undefined;
   const subresource = parts[at + 2] || undefined;
   const rest = parts.length > at + 3 ? parts.slice(at + 3).join('/') : undefined;
-  return { group: decodeURIComponent(group), version, namespace, plural, name, subresource, rest };
+  return { group: decodeURIComponent(group), version, namespace, plural, name, subresource, rest, watched };
 }
 
 /** `/api/v1/namespaces/x/status` is the namespace's own status, not a resource `status` in it. */
@@ -81,6 +85,7 @@ function verbOf(method: string, resource: ResourceRoute, query: URLSearchParams)
       return resource.name === undefined ? 'deletecollection' : 'delete';
     case 'GET':
     case 'HEAD': {
+      if (resource.watched) return 'watch';
       const watch = query.get('watch');
       if (watch === 'true' || watch === '1' || watch === '')
         return resource.name === undefined || !resource.subresource ? 'watch' : 'get';

@@ -118,7 +118,7 @@ export async function testWire(
       });
       const bytes = await response.bytes();
       const isJson =
-        !path.includes('watch=true') &&
+        !/watch=true|\/watch\//.test(path) &&
         String(response.headers['content-type']).startsWith('application/json') &&
         !response.headers['content-encoding'];
       return {

@@ -80,17 +80,20 @@ export class ApiError extends Error {
   readonly reason: StatusReason;
   readonly code: number;
   readonly details: StatusDetails | undefined;
+  /** A token with which a list that expired can be gone on with. */
+  readonly continue: string | undefined;
 
   constructor(
     reason: StatusReason,
     message: string,
-    options: { details?: StatusDetails; code?: number; cause?: unknown } = {},
+    options: { details?: StatusDetails; code?: number; cause?: unknown; continue?: string } = {},
   ) {
     super(message, options.cause === undefined ? undefined : { cause: options.cause });
     this.name = 'ApiError';
     this.reason = reason;
     this.code = options.code ?? statusCodes[reason];
     this.details = options.details;
+    this.continue = options.continue;
   }
 }
 
@@ -158,7 +161,7 @@ export function toStatus(error: unknown): Status & { readonly code: number } {
   return {
     kind: 'Status',
     apiVersion: 'v1',
-    metadata: {},
+    metadata: known.continue === undefined ? {} : { continue: known.continue },
     status: 'Failure',
     message: known.message,
     ...(known.reason === 'Unknown' ? {} : { reason: known.reason }),
@@ -170,8 +173,10 @@ export function toStatus(error: unknown): Status & { readonly code: number } {
 /** An ApiError as it was sent. */
 export function fromStatus(status: Partial<Status>, code: number): ApiError {
   const reason = status.reason && status.reason in statusCodes ? status.reason : reasonOf(code);
+  const next = status.metadata?.['continue'];
   return new ApiError(reason, status.message ?? `the server answered ${code}`, {
     ...(status.details ? { details: status.details } : {}),
+    ...(typeof next === 'string' ? { continue: next } : {}),
     code: status.code ?? code,
   });
 }

@@ -321,6 +321,14 @@ test('a watch ends at its time, with a bookmark', async () => {
   assert.equal(rows[1].object.columnDefinitions ?? null, null);
 });
 
+test('the old paths of watches still lead to them', async () => {
+  const watch = maps.replace('/api/v1/', '/api/v1/watch/');
+  for (const path of [`${watch}?timeoutSeconds=1`, '/api/v1/watch/configmaps?timeoutSeconds=1']) {
+    const { bytes } = await wire.ask('GET', path);
+    assert.equal(JSON.parse(bytes.toString().split('\n')[0] as string).type, 'ADDED', path);
+  }
+});
+
 test('documents carry an ETag, and metrics are there', async () => {
   const first = await wire.ask('GET', '/openapi/v3');
   assert.equal(

@@ -9,18 +9,12 @@ import { deleteOptions as deleteOptionsType } from '#schema/meta-types.ts';
 import type { HttpHeaders } from '#world/world.ts';
 import type { Route } from '../route.ts';
 
-/** Of a list, a watch and deletecollection. Throws BadRequest. */
-export function listOptions({ query }: Route): ListOptions {
+/** Of a list, a watch and deletecollection: whether they fit together is the registry's to say. Throws BadRequest. */
+export function listOptions({ query }: Route): ListOptions & { sendInitialEvents?: boolean } {
   const limit = query.get('limit');
   if (limit !== null && !/^\d{1,9}$/.test(limit))
     throw badRequest(`strconv.ParseInt: parsing "${limit}": invalid syntax`);
   const match = query.get('resourceVersionMatch');
-  if (match && match !== 'NotOlderThan' && match !== 'Exact') {
-    throw new ApiError(
-      'Invalid',
-      `ListOptions.meta.k8s.io "" is invalid: resourceVersionMatch: Unsupported value: "${match}": supported values: "Exact", "NotOlderThan"`,
-    );
-  }
   const text = (name: string): string | undefined => query.get(name) || undefined;
   return compact({
     labelSelector: text('labelSelector'),
@@ -29,13 +23,13 @@ export function listOptions({ query }: Route): ListOptions {
     continue: text('continue'),
     resourceVersion: text('resourceVersion'),
     resourceVersionMatch: (match || undefined) as ListOptions['resourceVersionMatch'],
+    sendInitialEvents: query.has('sendInitialEvents') ? flag(query, 'sendInitialEvents') : undefined,
   });
 }
 
 /** Of a watch alone. */
 export function watchOptions({ query }: Route): {
   bookmarks?: boolean;
-  sendInitialEvents?: boolean;
   timeoutSeconds?: number;
 } {
   const seconds = query.get('timeoutSeconds');
@@ -43,7 +37,6 @@ export function watchOptions({ query }: Route): {
     throw badRequest(`strconv.ParseInt: parsing ${JSON.stringify(seconds)}: invalid syntax`);
   return compact({
     bookmarks: flag(query, 'allowWatchBookmarks'),
-    sendInitialEvents: query.has('sendInitialEvents') ? flag(query, 'sendInitialEvents') : undefined,
     timeoutSeconds: seconds ? Number(seconds) : undefined,
   });
 }

@@ -3,11 +3,12 @@
  * (resourceVersionMatch=Exact, the next page of a list) is read from the store's history. The rules for resourceVersion
  * are those of https://kubernetes.io/docs/reference/using-api/api-concepts/#resource-versions.
  */
-import { ApiError, badRequest, notFound } from '#meta/status.ts';
+import { forbiddenField, notSupported } from '#meta/causes.ts';
+import { ApiError, badRequest, invalid, notFound, type Cause } from '#meta/status.ts';
 import { matches, parseFieldSelector, parseLabelSelector } from '#meta/selector.ts';
 import type { World } from '#world/world.ts';
 import type { ListOptions } from '#client/client.ts';
-import { Compacted, FutureRevision, type Revision } from '#store/store.ts';
+import { Compacted, FutureRevision, type RangeResult, type Revision } from '#store/store.ts';
 import { entryOf, type Entry } from '../watch/entry.ts';
 import { nameOf, shown, type Resource } from './resource.ts';
 
@@ -56,96 +57,120 @@ function fieldReader(resource: Resource, field: string): (entry: Entry) => strin
   return (entry) => read(shown(resource, entry.object) as never);
 }
 
-/** One page, or everything. */
+/** One page, or everything. Throws BadRequest, Invalid, 410 Expired, 504 for a revision to come. */
 export async function list(
   resource: Resource,
   namespace: string | undefined,
   options: ListOptions,
 ): Promise<ListResult> {
+  checkListOptions(options);
   const selection = selectionOf(resource, options);
-  const { cache } = resource;
+  const { cache, world } = resource;
   const prefix = namespace === undefined ? cache.prefix : `${cache.prefix}${namespace}/`;
   const token = options.continue ? parseToken(options.continue) : undefined;
-  if (token && options.resourceVersion && options.resourceVersion !== '0') {
+  if (token && options.resourceVersion && options.resourceVersion !== '0')
     throw badRequest('specifying resource version is not allowed when using continue');
-  }
-  // A token is the client's to forge: it may not lead out of what was asked for.
-  if (token && !token.from.startsWith(prefix))
-    throw badRequest('continue key is not valid: it belongs to another list');
-  const exact = token ? token.revision : exactRevision(options);
   const current = cache.revision;
-  if (!token && options.resourceVersion && Number(options.resourceVersion) > current)
-    throw tooLarge(options.resourceVersion, current);
+  if (!token) checkReached(options.resourceVersion, current);
+  const from = prefix + (token?.from ?? '');
+  const exact = token ? (token.revision === latest ? undefined : token.revision) : exactRevision(options);
   const revision = exact ?? current;
   const limit = options.limit ?? 0;
-  if (exact !== undefined && exact !== current && !cache.quietSince(exact)) {
-    const source = await older(resource, prefix, exact, token?.from);
-    return page(source, selection, { revision, limit, world: resource.world });
-  }
+  const paging = { prefix, revision, limit, world };
+  if (exact !== undefined && exact !== current && !cache.quietSince(exact))
+    return page(
+      olderStates(resource, { prefix, revision, from, first: limit, paged: token !== undefined }),
+      selection,
+      paging,
+    );
   if (selection.all && limit > 0) {
-    const { entries, next, remaining } = cache.page(prefix, token?.from ?? prefix, limit);
+    const { entries, next, remaining } = cache.page(prefix, from, limit);
     return next === undefined
       ? { entries, revision }
-      : { entries, revision, continue: tokenOf(revision, next), remaining };
+      : { entries, revision, continue: tokenOf(revision, prefix, next), remaining };
   }
-  const source = cache.snapshot(prefix, token?.from);
+  const source = cache.snapshot(prefix, from);
   if (selection.all) return { entries: source, revision };
-  return page(source, selection, { revision, limit, world: resource.world });
+  return page([{ entries: source, left: 0 }], selection, paging);
 }
 
 /** Entries looked at between two looks at the clock. */
 const stride = 64;
 const sliceMs = 5;
 
+/** Entries in key order, and how many there are behind them. */
+interface Chunk {
+  readonly entries: readonly Entry[];
+  readonly left: number;
+}
+
+interface Paging {
+  readonly prefix: string;
+  readonly revision: Revision;
+  readonly limit: number;
+  readonly world: World;
+}
+
 async function page(
-  source: readonly Entry[],
+  chunks: Iterable<Chunk> | AsyncIterable<Chunk>,
   selection: Selection,
-  { revision, limit, world: { clock } }: { revision: Revision; limit: number; world: World },
+  { prefix, revision, limit, world: { clock } }: Paging,
 ): Promise<ListResult> {
-  const entries: Entry[] = [];
-  let remaining = 0;
-  let from: string | undefined;
+  const found: Entry[] = [];
   let seen = 0;
   let since = clock.monotonic();
-  for (const entry of source) {
-    // Selectors may have to decode what they look at.
-    if (++seen % stride === 0 && clock.monotonic() - since > sliceMs) {
-      await clock.yield();
-      since = clock.monotonic();
+  for await (const { entries, left } of chunks) {
+    for (const [index, entry] of entries.entries()) {
+      if (limit > 0 && found.length === limit && (selection.all || selection.includes(entry))) {
+        const next = { entries: found, revision, continue: tokenOf(revision, prefix, entry.key) };
+        // Counting what is left is cheap only without a selector; with one upstream leaves the count out.
+        return selection.all ? { ...next, remaining: left + entries.length - index } : next;
+      }
+      // Selectors may have to decode what they look at.
+      if (++seen % stride === 0 && clock.monotonic() - since > sliceMs) {
+        await clock.yield();
+        since = clock.monotonic();
+      }
+      if (selection.all || selection.includes(entry)) found.push(entry);
     }
-    if (from !== undefined) {
-      // Counting what is left is cheap only without a selector; with one upstream leaves the count out.
-      if (!selection.all) break;
-      remaining++;
-      continue;
-    }
-    if (selection.name !== undefined && entry.name !== selection.name) continue;
-    if (!selection.all && !selection.includes(entry)) continue;
-    if (limit > 0 && entries.length === limit) {
-      from = entry.key;
-      remaining = 1;
-      continue;
-    }
-    entries.push(entry);
   }
-  if (from === undefined) return { entries, revision };
-  return { entries, revision, continue: tokenOf(revision, from), ...(selection.all ? { remaining } : {}) };
+  return { entries: found, revision };
+}
+
+/** Upstream's checks of the options of a list, all findings at once. Throws Invalid. */
+function checkListOptions(options: ListOptions & { readonly sendInitialEvents?: boolean }): void {
+  const { resourceVersion, resourceVersionMatch, sendInitialEvents } = options;
+  const match = 'resourceVersionMatch';
+  const causes: Cause[] = [];
+  if (resourceVersionMatch) {
+    if (!resourceVersion)
+      causes.push(forbiddenField(match, `${match} is forbidden unless resourceVersion is provided`));
+    if (options.continue) causes.push(forbiddenField(match, `${match} is forbidden when continue is provided`));
+    if (resourceVersionMatch !== 'Exact' && resourceVersionMatch !== 'NotOlderThan')
+      causes.push(notSupported(match, resourceVersionMatch, ['Exact', 'NotOlderThan', '']));
+    if (resourceVersionMatch === 'Exact' && resourceVersion === '0')
+      causes.push(forbiddenField(match, `${match} "exact" is forbidden for resourceVersion "0"`));
+  }
+  if (sendInitialEvents !== undefined)
+    causes.push(forbiddenField('sendInitialEvents', 'sendInitialEvents is forbidden for list'));
+  if (causes.length > 0) throw invalid({ group: 'meta.k8s.io', kind: 'ListOptions' }, '', causes);
+  checkRevision(resourceVersion);
+}
+
+/** Throws BadRequest for a text that is no revision. */
+export function checkRevision(text: string | undefined): void {
+  if (text && !/^\d{1,16}$/.test(text)) {
+    const why = `strconv.ParseUint: parsing ${JSON.stringify(text)}: invalid syntax`;
+    throw badRequest(`invalid resource version: resourceVersion: Invalid value: ${JSON.stringify(text)}: ${why}`);
+  }
+}
+
+/** Throws 504 for a revision that this server has not reached. */
+export function checkReached(asked: string | undefined, current: Revision): void {
+  if (asked && Number(asked) > current) throw tooLarge(asked, current);
 }
 
 function exactRevision({ resourceVersion, resourceVersionMatch, limit }: ListOptions): Revision | undefined {
-  if (resourceVersionMatch !== undefined && !resourceVersion) {
-    throw badOptions(
-      'resourceVersionMatch: Forbidden: resourceVersionMatch is forbidden unless resourceVersion is provided',
-    );
-  }
-  if (resourceVersionMatch === 'Exact' && resourceVersion === '0') {
-    throw badOptions(
-      'resourceVersionMatch: Forbidden: resourceVersionMatch "exact" is forbidden for resourceVersion "0"',
-    );
-  }
-  if (resourceVersion && !/^\d{1,16}$/.test(resourceVersion)) {
-    throw badRequest(`Invalid value: "${resourceVersion}": resource version must be a number`);
-  }
   if (resourceVersionMatch === 'Exact') return Number(resourceVersion);
   // Upstream's legacy rule: a limit with an unmatched version means exactly that version.
   if (resourceVersionMatch === undefined && limit && resourceVersion && resourceVersion !== '0')
@@ -153,28 +178,54 @@ function exactRevision({ resourceVersion, resourceVersionMatch, limit }: ListOpt
   return undefined;
 }
 
-const badOptions = (why: string): ApiError => new ApiError('Invalid', `ListOptions.meta.k8s.io "" is invalid: ${why}`);
+/** Entries read from the store's history at a time. */
+const historyPage = 500;
 
-async function older(
+interface Older {
+  readonly prefix: string;
+  readonly revision: Revision;
+  readonly from: string;
+  /** What the first read brings: a page. */
+  readonly first: number;
+  /** The client follows a token: one that is too old is answered with another. */
+  readonly paged: boolean;
+}
+
+async function* olderStates(
   resource: Resource,
-  prefix: string,
-  revision: Revision,
-  from: string | undefined,
-): Promise<readonly Entry[]> {
-  try {
-    const found = await resource.store.range(prefix, { revision, ...(from === undefined ? {} : { from }) });
-    return found.entries.map((entry) => entryOf(resource.cache.kind, entry));
-  } catch (error) {
-    if (error instanceof Compacted) {
-      throw new ApiError(
-        'Expired',
-        'The provided continue parameter is too old to display a consistent list result. You can start a new list without the continue parameter.',
-        { cause: error },
-      );
+  { prefix, revision, from, first, paged }: Older,
+): AsyncGenerator<Chunk> {
+  let start: string | undefined = from;
+  let limit = first > 0 ? first + 1 : historyPage;
+  while (start !== undefined) {
+    let found: RangeResult;
+    try {
+      found = await resource.store.range(prefix, { revision, from: start, limit });
+    } catch (error) {
+      if (error instanceof Compacted) throw tooOld(paged ? { prefix, start } : undefined, error);
+      if (error instanceof FutureRevision) throw tooLarge(String(revision), resource.cache.revision);
+      throw error;
     }
-    if (error instanceof FutureRevision) throw tooLarge(String(revision), resource.cache.revision);
-    throw error;
+    yield {
+      entries: found.entries.map((entry) => entryOf(resource.cache.kind, entry)),
+      left: found.count - found.entries.length,
+    };
+    const last = found.entries.at(-1);
+    start = last && found.entries.length === limit ? `${last.key}\0` : undefined;
+    limit = historyPage;
   }
+}
+
+/** Of a page, with a token that goes on from there in the latest state: inconsistent, and sometimes that is better than nothing. */
+function tooOld(page: { readonly prefix: string; readonly start: string } | undefined, cause: unknown): ApiError {
+  if (!page) return new ApiError('Expired', 'The resourceVersion for the provided list is too old.', { cause });
+  return new ApiError(
+    'Expired',
+    'The provided continue parameter is too old to display a consistent list result. You can start a new list without the continue parameter, or use the continue token in this ' +
+      'response to retrieve the remainder of the results. Continuing with the provided token results in an inconsistent list - objects that were created, modified, or deleted ' +
+      'between the time the first chunk was returned and now may show up in the list.',
+    { cause, continue: tokenOf(latest, page.prefix, page.start) },
+  );
 }
 
 function tooLarge(asked: string, current: Revision): ApiError {
@@ -186,26 +237,33 @@ function tooLarge(asked: string, current: Revision): ApiError {
   });
 }
 
+/** Where a list goes on: at this key below the list's own prefix, so that a forged token cannot leave it. */
 interface Token {
   readonly revision: Revision;
   readonly from: string;
 }
 
-const tokenOf = (revision: Revision, from: string): string =>
-  Buffer.from(JSON.stringify({ v: 'meta.k8s.io/v1', rv: revision, start: from })).toString('base64url');
+/** As the revision of a token: go on in whatever state there is. */
+const latest = -1;
+
+const tokenOf = (revision: Revision, prefix: string, key: string): string =>
+  Buffer.from(JSON.stringify({ v: 'meta.k8s.io/v1', rv: revision, start: key.slice(prefix.length) })).toString(
+    'base64url',
+  );
 
 function parseToken(text: string): Token {
+  const refused = (why: string, cause?: unknown): ApiError =>
+    new ApiError('BadRequest', `invalid continue token: continue key is not valid: ${why}`, { cause });
+  let token: { v?: unknown; rv?: unknown; start?: unknown } | null;
   try {
-    const token = JSON.parse(Buffer.from(text, 'base64url').toString('utf8')) as {
-      v?: unknown;
-      rv?: unknown;
-      start?: unknown;
-    };
-    if (token.v === 'meta.k8s.io/v1' && Number.isSafeInteger(token.rv) && typeof token.start === 'string') {
-      return { revision: token.rv as number, from: token.start };
-    }
+    token = JSON.parse(Buffer.from(text, 'base64url').toString('utf8')) as typeof token;
   } catch (cause) {
-    throw new ApiError('BadRequest', `continue key is not valid: ${String(cause)}`, { cause });
+    throw refused(String(cause), cause);
   }
-  throw badRequest('continue key is not valid: incorrect encoding or version');
+  const { v, rv, start } = token ?? {};
+  if (v !== 'meta.k8s.io/v1') throw refused(`server does not recognize this encoded version ${String(v)}`);
+  if (!Number.isSafeInteger(rv) || rv === 0 || (rv as number) < latest)
+    throw refused('incorrect encoded start resourceVersion (version meta.k8s.io/v1)');
+  if (typeof start !== 'string' || start === '') throw refused('encoded start key empty (version meta.k8s.io/v1)');
+  return { revision: rv as number, from: start };
 }

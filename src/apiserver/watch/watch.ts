@@ -2,10 +2,11 @@
  * One watch: where it starts, which events it gets and what they look like. An object that comes to match a selector is ADDED, one that
  * stops matching is DELETED. The two edges (HTTP frames, objects in process) share it; neither queues.
  */
-import { ApiError, badRequest } from '#meta/status.ts';
+import { forbiddenField, notSupported } from '#meta/causes.ts';
+import { invalid, type Cause } from '#meta/status.ts';
 import type { Revision } from '#store/store.ts';
 import type { WatchOptions } from '#client/client.ts';
-import { selectionOf, type Selection } from '../registry/read.ts';
+import { checkReached, checkRevision, selectionOf, type Selection } from '../registry/read.ts';
 import type { Resource } from '../registry/resource.ts';
 import type { CacheEvent, Cursor } from './cache.ts';
 import type { Entry } from './entry.ts';
@@ -33,28 +34,16 @@ export async function startWatch(
   namespace: string | undefined,
   options: Omit<WatchOptions, 'signal'>,
 ): Promise<WatchStart> {
+  checkWatchOptions(options);
   const selection = selectionOf(resource, options);
-  const { resourceVersion = '', sendInitialEvents, resourceVersionMatch } = options;
-  if (resourceVersion && !/^\d{1,16}$/.test(resourceVersion))
-    throw badRequest(
-      `Invalid value: "${resourceVersion}": strconv.ParseUint: parsing "${resourceVersion}": invalid syntax`,
-    );
-  if (sendInitialEvents && resourceVersionMatch !== 'NotOlderThan') {
-    throw new ApiError(
-      'Invalid',
-      `ListOptions.meta.k8s.io "" is invalid: resourceVersionMatch: Forbidden: sendInitialEvents requires setting resourceVersionMatch to NotOlderThan`,
-    );
-  }
+  const { resourceVersion = '', sendInitialEvents } = options;
+  checkRevision(resourceVersion);
   const { cache } = resource;
   const scope = { namespace, name: selection.name };
   const see = (event: CacheEvent): Delivery | undefined => deliver(event, namespace, selection);
   const fromNow = sendInitialEvents ?? (resourceVersion === '' || resourceVersion === '0');
   const revision = cache.revision;
-  if (resourceVersion && Number(resourceVersion) > revision) {
-    throw new ApiError('Timeout', `Too large resource version: ${resourceVersion}, current: ${revision}`, {
-      details: { retryAfterSeconds: 1 },
-    });
-  }
+  checkReached(resourceVersion, revision);
   if (!fromNow) {
     return {
       cursor: await cache.cursor(resourceVersion === '' ? revision : Number(resourceVersion), scope),
@@ -73,6 +62,23 @@ export async function startWatch(
       initial.push({ type: 'ADDED', entry });
   }
   return { cursor, initial, revision, see, markEnd: sendInitialEvents === true };
+}
+
+/** Upstream's checks, all findings at once. Throws Invalid. */
+function checkWatchOptions(options: Omit<WatchOptions, 'signal'>): void {
+  const { sendInitialEvents, resourceVersionMatch } = options;
+  const match = 'resourceVersionMatch';
+  const causes: Cause[] = [];
+  if (sendInitialEvents !== undefined && resourceVersionMatch !== 'NotOlderThan')
+    causes.push(forbiddenField(match, `sendInitialEvents requires setting ${match} to NotOlderThan`));
+  if (resourceVersionMatch) {
+    if (sendInitialEvents === undefined)
+      causes.push(forbiddenField(match, `${match} is forbidden for watch unless sendInitialEvents is provided`));
+    if (resourceVersionMatch !== 'NotOlderThan')
+      causes.push(notSupported(match, resourceVersionMatch, ['NotOlderThan']));
+    if (options.continue) causes.push(forbiddenField(match, `${match} is forbidden when continue is provided`));
+  }
+  if (causes.length > 0) throw invalid({ group: 'meta.k8s.io', kind: 'ListOptions' }, '', causes);
 }
 
 function deliver(event: CacheEvent, namespace: string | undefined, selection: Selection): Delivery | undefined {
