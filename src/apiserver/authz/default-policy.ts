@@ -191,6 +191,11 @@ const roles: readonly DefaultRole[] = [
       rule(['create'], '', 'serviceaccounts/token'),
       rule(['create', 'delete', 'get', 'patch', 'update'], 'coordination.k8s.io', 'leases'),
       rule(read, 'node.k8s.io', 'runtimeclasses'),
+      rule(['get'], 'storage.k8s.io', 'volumeattachments'),
+      rule(read, 'storage.k8s.io', 'csidrivers'),
+      rule(['create', 'delete', 'get', 'patch', 'update'], 'storage.k8s.io', 'csinodes'),
+      rule(['create', ...read], 'certificates.k8s.io', 'certificatesigningrequests', 'podcertificaterequests'),
+      rule(read, 'certificates.k8s.io', 'clustertrustbundles'),
     ],
   },
   {
@@ -200,6 +205,7 @@ const roles: readonly DefaultRole[] = [
       rule(read, '', 'nodes'),
       ...events,
       rule(['list', 'watch'], 'discovery.k8s.io', 'endpointslices'),
+      rule(['list', 'watch'], 'networking.k8s.io', 'servicecidrs'),
     ],
   },
   {
@@ -242,6 +248,15 @@ const roles: readonly DefaultRole[] = [
       rule(read, apps, 'replicasets', 'statefulsets'),
       rule(read, 'policy', 'poddisruptionbudgets'),
       rule(read, '', 'persistentvolumeclaims', 'persistentvolumes', 'namespaces'),
+      rule(
+        read,
+        'storage.k8s.io',
+        'csidrivers',
+        'csinodes',
+        'csistoragecapacities',
+        'storageclasses',
+        'volumeattachments',
+      ),
       rule(['create'], 'authentication.k8s.io', 'tokenreviews'),
       rule(['create'], 'authorization.k8s.io', 'subjectaccessreviews'),
     ],
@@ -270,6 +285,35 @@ const roles: readonly DefaultRole[] = [
       rule(['create'], 'authorization.k8s.io', 'subjectaccessreviews'),
     ],
   },
+  {
+    name: 'system:certificates.k8s.io:certificatesigningrequests:nodeclient',
+    rules: [rule(['create'], 'certificates.k8s.io', 'certificatesigningrequests/nodeclient')],
+  },
+  {
+    name: 'system:certificates.k8s.io:certificatesigningrequests:selfnodeclient',
+    rules: [rule(['create'], 'certificates.k8s.io', 'certificatesigningrequests/selfnodeclient')],
+  },
+  {
+    name: 'system:certificates.k8s.io:kube-apiserver-client-approver',
+    rules: [named(['approve'], 'certificates.k8s.io', 'signers', 'kubernetes.io/kube-apiserver-client')],
+  },
+  {
+    name: 'system:certificates.k8s.io:kube-apiserver-client-kubelet-approver',
+    rules: [named(['approve'], 'certificates.k8s.io', 'signers', 'kubernetes.io/kube-apiserver-client-kubelet')],
+  },
+  {
+    name: 'system:certificates.k8s.io:kubelet-serving-approver',
+    rules: [named(['approve'], 'certificates.k8s.io', 'signers', 'kubernetes.io/kubelet-serving')],
+  },
+  {
+    name: 'system:certificates.k8s.io:legacy-unknown-approver',
+    rules: [named(['approve'], 'certificates.k8s.io', 'signers', 'kubernetes.io/legacy-unknown')],
+  },
+  {
+    name: 'system:node-bootstrapper',
+    rules: [rule(['create', ...read], 'certificates.k8s.io', 'certificatesigningrequests')],
+  },
+  { name: 'system:cluster-trust-bundle-discovery', rules: [rule(read, 'certificates.k8s.io', 'clustertrustbundles')] },
   {
     name: 'system:service-account-issuer-discovery',
     rules: [
@@ -394,6 +438,11 @@ export const defaultBindings: readonly DefaultBinding[] = [
     subjects: [user('system:kube-controller-manager')],
   },
   { name: 'system:node', role: 'system:node', subjects: [] },
+  {
+    name: 'system:cluster-trust-bundle-discovery',
+    role: 'system:cluster-trust-bundle-discovery',
+    subjects: [group('system:serviceaccounts')],
+  },
   {
     name: 'system:service-account-issuer-discovery',
     role: 'system:service-account-issuer-discovery',
