@@ -3,6 +3,20 @@
  * itself elsewhere; a kind that is not in this list does not exist. User CRDs join at run time through the same Kind type.
  */
 import type { Kind } from '#schema/kind.ts';
+import { MutatingAdmissionPolicy } from './admissionregistration/mutatingadmissionpolicy.ts';
+import { MutatingAdmissionPolicyBinding } from './admissionregistration/mutatingadmissionpolicybinding.ts';
+import { MutatingWebhookConfiguration } from './admissionregistration/mutatingwebhookconfiguration.ts';
+import { ValidatingAdmissionPolicy } from './admissionregistration/validatingadmissionpolicy.ts';
+import { ValidatingAdmissionPolicyBinding } from './admissionregistration/validatingadmissionpolicybinding.ts';
+import { ValidatingWebhookConfiguration } from './admissionregistration/validatingwebhookconfiguration.ts';
+import { CustomResourceDefinition } from './apiextensions/customresourcedefinition.ts';
+import { APIService } from './apiregistration/apiservice.ts';
+import { DeviceClass } from './resource/deviceclass.ts';
+import { DeviceTaintRule } from './resource/devicetaintrule.ts';
+import { ResourceClaim } from './resource/resourceclaim.ts';
+import { ResourceClaimTemplate } from './resource/resourceclaimtemplate.ts';
+import { ResourceSlice } from './resource/resourceslice.ts';
+import { StorageVersionMigration } from './storagemigration/storageversionmigration.ts';
 import { ControllerRevision } from './apps/controllerrevision.ts';
 import { DaemonSet } from './apps/daemonset.ts';
 import { Deployment } from './apps/deployment.ts';
@@ -107,6 +121,20 @@ export const allKinds: readonly AnyKind[] = [
   PriorityLevelConfiguration,
   RuntimeClass,
   PriorityClass,
+  MutatingAdmissionPolicy,
+  MutatingAdmissionPolicyBinding,
+  MutatingWebhookConfiguration,
+  ValidatingAdmissionPolicy,
+  ValidatingAdmissionPolicyBinding,
+  ValidatingWebhookConfiguration,
+  CustomResourceDefinition,
+  APIService,
+  DeviceClass,
+  DeviceTaintRule,
+  ResourceClaim,
+  ResourceClaimTemplate,
+  ResourceSlice,
+  StorageVersionMigration,
 ];
 
 /** Kinds that exist only as the body of a subresource: no path of their own. */

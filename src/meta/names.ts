@@ -239,6 +239,20 @@ export function pathSegment(text: string): readonly string[] {
   return found;
 }
 
+/** A name in the C language: how device attributes are called. */
+export function cIdentifier(text: string): readonly string[] {
+  if (/^[A-Za-z_][A-Za-z0-9_]*$/.test(text)) return none;
+  return [
+    regexText(
+      "a valid C identifier must start with alphabetic character or '_', followed by a string of alphanumeric characters or '_'",
+      '[A-Za-z_][A-Za-z0-9_]*',
+      'my_name',
+      'MY_NAME',
+      'MyName',
+    ),
+  ];
+}
+
 /** Rules for metadata.name, by the word that a Kind's hook uses. */
 export const objectNames = {
   dns1123Subdomain,

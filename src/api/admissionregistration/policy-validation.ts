@@ -1,0 +1,155 @@
+/**
+ * Rules of admission policies and of their bindings. Wording and paths are upstream's, its misspelt `matchResouces` included. CEL is not compiled
+ * here: expressions are checked for being there, names for being CEL identifiers, and what upstream counts in bytes and lines is counted.
+ */
+import { duplicate, invalidValue, notSupported, required, tooMany } from '#meta/causes.ts';
+import { dns1123Subdomain, labelKey } from '#meta/names.ts';
+import type { Cause } from '#meta/status.ts';
+import { conditionCauses } from '../condition-validation.ts';
+import { indexed, named, type Causes } from '../field-checks.ts';
+import type { MatchCondition, MatchResources, Variable } from './rules.ts';
+import { isBlank, matchConditionsMax } from './rules-validation.ts';
+
+const identifier = /^[_a-zA-Z][_a-zA-Z0-9]*$/;
+const reserved = new Set(
+  'true false null in as break const continue else for function if import let loop package namespace return var void while'.split(
+    ' ',
+  ),
+);
+const newline = /[\n\r]/;
+
+const auditAnnotationsMax = 20;
+/** Less than what an audit annotation may hold: expressions that join strings make longer values. */
+const valueExpressionBytesMax = 5 * 1024;
+
+interface PolicySpecLike {
+  readonly matchConstraints?: MatchResources;
+  readonly matchConditions?: readonly MatchCondition[];
+  readonly variables?: readonly Variable[];
+}
+
+/** What validating and mutating policies share. */
+export function* policyCauses({ matchConstraints, matchConditions = [], variables }: PolicySpecLike): Causes {
+  if (matchConstraints === undefined) yield required('spec.matchConstraints');
+  else if (!matchConstraints.resourceRules?.length) yield required('spec.matchConstraints.resourceRules');
+  if (matchConditions.length > matchConditionsMax)
+    yield tooMany('spec.matchConditions', matchConditions.length, matchConditionsMax);
+  for (const [{ name, expression }, at] of indexed('spec.variables', variables)) {
+    if (isBlank(name)) yield required(`${at}.name`, 'name is not specified');
+    else if (!identifier.test(name) || reserved.has(name))
+      yield invalidValue(`${at}.name`, name, 'name is not a valid CEL identifier');
+    if (isBlank(expression)) yield required(`${at}.expression`, 'expression is not specified');
+  }
+}
+
+interface ValidationLike {
+  readonly expression: string;
+  readonly message?: string;
+  readonly reason?: string;
+  readonly messageExpression?: string;
+}
+
+const reasons = ['Forbidden', 'Invalid', 'RequestEntityTooLarge'];
+
+function* validationCauses(
+  at: string,
+  { expression, message = '', reason, messageExpression = '' }: ValidationLike,
+): Causes {
+  if (isBlank(expression)) yield required(`${at}.expression`, 'expression is not specified');
+  if (messageExpression !== '' && isBlank(messageExpression))
+    yield invalidValue(`${at}.messageExpression`, messageExpression, 'must be non-empty if specified');
+  if (message !== '' && isBlank(message))
+    yield invalidValue(`${at}.message`, message, 'message must be non-empty if specified');
+  else if (newline.test(message.trim()))
+    yield invalidValue(`${at}.message`, message, 'message must not contain line breaks');
+  if (reason !== undefined && !reasons.includes(reason)) yield notSupported(`${at}.reason`, reason, reasons);
+}
+
+interface AuditAnnotationLike {
+  readonly key: string;
+  readonly valueExpression: string;
+}
+
+export function* validatingCauses(
+  name: string,
+  {
+    validations = [],
+    auditAnnotations = [],
+  }: { readonly validations?: readonly ValidationLike[]; readonly auditAnnotations?: readonly AuditAnnotationLike[] },
+): Causes {
+  if (validations.length === 0 && auditAnnotations.length === 0) {
+    for (const field of ['validations', 'auditAnnotations'])
+      yield required(`spec.${field}`, 'validations or auditAnnotations must contain at least one item');
+    return;
+  }
+  for (const [validation, at] of indexed('spec.validations', validations)) yield* validationCauses(at, validation);
+  if (auditAnnotations.length > auditAnnotationsMax) {
+    yield invalidValue(
+      'spec.auditAnnotations',
+      auditAnnotations,
+      `must not have more than ${auditAnnotationsMax} auditAnnotations`,
+    );
+  }
+  const keys = new Set<string>();
+  for (const [{ key = '', valueExpression = '' }, at] of indexed('spec.auditAnnotations', auditAnnotations)) {
+    if (name === '') yield invalidValue(`${at}.key`, key, 'requires metadata.name be non-empty');
+    else yield* named(labelKey, `${at}.key`, `${name}/${key}`);
+    if (isBlank(valueExpression)) yield required(`${at}.valueExpression`, 'valueExpression is not specified');
+    else if (Buffer.byteLength(valueExpression.trim()) > valueExpressionBytesMax)
+      yield required(`${at}.valueExpression`, `must not exceed ${valueExpressionBytesMax} bytes in length`);
+    if (keys.has(key)) yield duplicate(`${at}.key`, key);
+    keys.add(key);
+  }
+}
+
+interface MutationLike {
+  readonly patchType: string;
+  readonly applyConfiguration?: { readonly expression?: string };
+  readonly jsonPatch?: { readonly expression?: string };
+}
+
+/** A mutation holds what its type names, and nothing else. */
+export function* mutationCauses(mutations: readonly MutationLike[] | undefined): Causes {
+  if (!mutations?.length) yield required('spec.mutations', 'mutations must contain at least one item');
+  for (const [mutation, at] of indexed('spec.mutations', mutations)) {
+    const of = { ApplyConfiguration: 'applyConfiguration', JSONPatch: 'jsonPatch' } as const;
+    for (const [type, field] of Object.entries(of)) {
+      const held = mutation[field];
+      if (type !== mutation.patchType) {
+        if (held !== undefined && mutation.patchType in of)
+          yield invalidValue(`${at}.${field}`, held, `may not be specified when patchType is ${mutation.patchType}`);
+      } else if (held === undefined)
+        yield required(`${at}.${field}`, `must be specified when patchType is ${mutation.patchType}`);
+      else if (isBlank(held.expression)) yield required(`${at}.${field}.expression`, 'expression is not specified');
+    }
+  }
+}
+
+const expectsEach =
+  'must not contain both Deny and Warn (repeating the same validation failure information in the API response and headers serves no purpose)';
+
+export function* validationActionCauses(actions: readonly string[] | undefined): Causes {
+  if (actions?.includes('Deny') && actions.includes('Warn'))
+    yield invalidValue('spec.validationActions', actions, expectsEach);
+}
+
+export function* policyNameCauses(policyName: string | undefined): Causes {
+  if (policyName) yield* named(dns1123Subdomain, 'spec.policyName', policyName);
+}
+
+interface PolicyStatusLike {
+  readonly typeChecking?: {
+    readonly expressionWarnings?: readonly { readonly fieldRef?: string; readonly warning?: string }[];
+  };
+  readonly conditions?: Parameters<typeof conditionCauses>[1];
+}
+
+export function policyStatusCauses(status: PolicyStatusLike | undefined): readonly Cause[] {
+  const causes: Cause[] = [];
+  const warnings = indexed('status.typeChecking.expressionWarnings', status?.typeChecking?.expressionWarnings);
+  for (const [{ fieldRef, warning }, at] of warnings) {
+    if (!warning) causes.push(required(`${at}.warning`));
+    if (isBlank(fieldRef)) causes.push(required(`${at}.fieldRef`));
+  }
+  return [...causes, ...conditionCauses('status.conditions', status?.conditions)];
+}
