@@ -1,6 +1,6 @@
 /**
- * What every cluster has from its first moment: four namespaces, the default roles and bindings, priority classes, flow control, and the Service
- * `kubernetes`. All of it is written in one transaction on an empty store; later starts only add what is missing.
+ * What every cluster has from its first moment: four namespaces, the default roles and bindings, priority classes, flow control, the APIServices of
+ * what this server serves, and the Service `kubernetes`. All of it is written in one transaction on an empty store; later starts only add what is missing.
  */
 import { deepEqual } from '#base/deep-equal.ts';
 import type { AnyObject } from '#meta/object-meta.ts';
@@ -24,6 +24,7 @@ import { write } from '../registry/update.ts';
 import type { Asker } from '../registry/resource.ts';
 import { loopback } from '../user.ts';
 import { encode } from '../watch/entry.ts';
+import { apiServiceDrafts } from './api-services.ts';
 import { classDrafts } from './class-drafts.ts';
 
 const autoupdate = 'rbac.authorization.kubernetes.io/autoupdate';
@@ -48,6 +49,7 @@ export async function bootstrap(api: Api, { serviceRange }: { readonly serviceRa
     ...defaultBindings.map(bindingDraft),
     ...localRoles(),
     ...classDrafts(serviceRange),
+    ...apiServiceDrafts(api.kinds),
   ];
   const missing = drafts.filter(
     ({ kind, namespace, object }) => !api.cache(kind).get(api.cache(kind).key(namespace, object.metadata.name)),
