@@ -21,6 +21,7 @@ import { ControllerRevision } from './apps/controllerrevision.ts';
 import { DaemonSet } from './apps/daemonset.ts';
 import { Deployment } from './apps/deployment.ts';
 import { ReplicaSet } from './apps/replicaset.ts';
+import { StatefulSet } from './apps/statefulset.ts';
 import { SelfSubjectReview } from './authentication/selfsubjectreview.ts';
 import { TokenRequest } from './authentication/tokenrequest.ts';
 import { TokenReview } from './authentication/tokenreview.ts';
@@ -28,19 +29,29 @@ import { LocalSubjectAccessReview } from './authorization/localsubjectaccessrevi
 import { SelfSubjectAccessReview } from './authorization/selfsubjectaccessreview.ts';
 import { SelfSubjectRulesReview } from './authorization/selfsubjectrulesreview.ts';
 import { SubjectAccessReview } from './authorization/subjectaccessreview.ts';
+import { HorizontalPodAutoscaler as HorizontalPodAutoscalerV1 } from './autoscaling/horizontalpodautoscaler-v1.ts';
+import { HorizontalPodAutoscaler } from './autoscaling/horizontalpodautoscaler.ts';
 import { Scale } from './autoscaling/scale.ts';
+import { CronJob } from './batch/cronjob.ts';
 import { Job } from './batch/job.ts';
 import { CertificateSigningRequest } from './certificates/certificatesigningrequest.ts';
 import { ClusterTrustBundle } from './certificates/clustertrustbundle.ts';
 import { PodCertificateRequest } from './certificates/podcertificaterequest.ts';
 import { Lease } from './coordination/lease.ts';
 import { Binding } from './core/binding.ts';
+import { ComponentStatus } from './core/componentstatus.ts';
 import { ConfigMap } from './core/configmap.ts';
 import { Endpoints } from './core/endpoints.ts';
 import { Event as CoreEvent } from './core/event.ts';
+import { LimitRange } from './core/limitrange.ts';
 import { Namespace } from './core/namespace.ts';
 import { Node } from './core/node.ts';
+import { PersistentVolume } from './core/persistentvolume.ts';
+import { PersistentVolumeClaim } from './core/persistentvolumeclaim.ts';
 import { Pod } from './core/pod.ts';
+import { PodTemplate } from './core/podtemplate.ts';
+import { ReplicationController } from './core/replicationcontroller.ts';
+import { ResourceQuota } from './core/resourcequota.ts';
 import { Secret } from './core/secret.ts';
 import { Service } from './core/service.ts';
 import { ServiceAccount } from './core/serviceaccount.ts';
@@ -75,12 +86,19 @@ export type AnyKind = Kind<any, any>;
 /** The resources that are served, group by group. */
 export const allKinds: readonly AnyKind[] = [
   Binding,
+  ComponentStatus,
   ConfigMap,
   Endpoints,
   CoreEvent,
+  LimitRange,
   Namespace,
   Node,
+  PersistentVolumeClaim,
+  PersistentVolume,
   Pod,
+  PodTemplate,
+  ReplicationController,
+  ResourceQuota,
   Secret,
   ServiceAccount,
   Service,
@@ -95,6 +113,10 @@ export const allKinds: readonly AnyKind[] = [
   DaemonSet,
   Deployment,
   ReplicaSet,
+  StatefulSet,
+  HorizontalPodAutoscaler,
+  HorizontalPodAutoscalerV1,
+  CronJob,
   Job,
   ClusterRoleBinding,
   ClusterRole,
