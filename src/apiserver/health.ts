@@ -12,12 +12,9 @@ export type Health = (
   query: URLSearchParams,
 ) => { readonly code: number; readonly text: string } | undefined;
 
-export function healthOf(checks: { readonly live: readonly Check[]; readonly ready: readonly Check[] }): Health {
-  const sets: Readonly<Record<string, readonly Check[]>> = {
-    livez: checks.live,
-    healthz: checks.live,
-    readyz: checks.ready,
-  };
+/** The checks by path; `/healthz`, the older name, shows those of `/livez`. */
+export function healthOf(checks: { readonly livez: readonly Check[]; readonly readyz: readonly Check[] }): Health {
+  const sets: Readonly<Record<string, readonly Check[]>> = { ...checks, healthz: checks.livez };
   return (path, query) => {
     const [, name = '', single] = path.split('/');
     const set = sets[name];

@@ -20,6 +20,7 @@ import { Role } from '#api/rbac/role.ts';
 import { RoleBinding } from '#api/rbac/rolebinding.ts';
 import { PriorityClass } from '#api/scheduling/priorityclass.ts';
 import { StorageClass } from '#api/storage/storageclass.ts';
+import { apiVersionOf } from '#schema/kind.ts';
 import type { Store } from '#store/store.ts';
 import type { HttpServer, SocketAddress, TlsIdentity, World } from '#world/world.ts';
 import { admissionOf } from './admission/admission.ts';
@@ -32,7 +33,7 @@ import { defaultTolerationSeconds, taintNodesByCondition } from './admission/pod
 import { priorityAdmission } from './admission/priority.ts';
 import { runtimeClassAdmission } from './admission/runtime-class.ts';
 import { serviceAccountAdmission } from './admission/service-account.ts';
-import { Api, idOf } from './api.ts';
+import { Api, idOf, isStored } from './api.ts';
 import { serviceAccountTokens, type TokenKey } from './authn/service-account-tokens.ts';
 import { authorizer } from './authz/authorize.ts';
 import { NodeAuthorizer } from './authz/node.ts';
@@ -41,12 +42,13 @@ import { bootstrap, publishApi, type ApiAddress } from './bootstrap/bootstrap.ts
 import { directTransport } from './direct.ts';
 import { documentsOf } from './discovery/documents.ts';
 import { startEventExpiry } from './event-expiry.ts';
-import { inFlightLimits } from './flow/in-flight.ts';
-import { healthOf } from './health.ts';
+import { inFlightLimits, readingMax, writingMax } from './flow/in-flight.ts';
+import { healthOf, type Check } from './health.ts';
 import { apiHandlers } from './http/handler.ts';
-import { metricsOf } from './metrics.ts';
+import { metricsOf } from './metrics/metrics.ts';
 import { serviceAllocator, type ServiceRanges } from './registry/service-allocation.ts';
 import type { User } from './user.ts';
+import { zPages } from './z-pages.ts';
 
 export interface ApiServerOptions {
   readonly kinds: readonly AnyKind[];
@@ -126,18 +128,31 @@ export async function startApiServer(world: World, options: ApiServerOptions): P
   const ping = { name: 'ping', check: () => undefined };
   const etcd = { name: 'etcd', check: () => storeError?.message };
   const poststart = { name: 'poststarthook/rbac/bootstrap-roles', check: () => undefined };
-  const health = healthOf({
-    live: [ping, etcd, poststart],
-    ready: [ping, etcd, { name: 'informer-sync', check: () => undefined }, poststart],
-  });
-  const metrics = metricsOf(world.clock, {
-    objects: () =>
-      new Map(
-        api.kinds
-          .filter((kind) => !kind.storedAs && kind.verbs.includes('list'))
-          .map((kind) => [kind.plural, api.cache(kind).size]),
-      ),
+  const checks = {
+    livez: [ping, etcd, poststart],
+    readyz: [ping, etcd, { name: 'informer-sync', check: () => undefined }, poststart],
+  };
+  const health = healthOf(checks);
+  const counted = api.kinds.filter((kind) => isStored(kind) && !kind.storedAs);
+  const metrics = metricsOf(world, {
+    objects: () => counted.map((kind) => ({ group: kind.group, plural: kind.plural, count: api.cache(kind).size })),
     storeBytes: () => options.store.sizeBytes(),
+    version: options.version,
+    checks,
+  });
+  const paths = pathsOf(api.kinds, checks);
+  const pages = zPages(world.clock, {
+    version: options.version,
+    paths: paths.filter((path) => !path.startsWith('/api')),
+    flags: {
+      'anonymous-auth': 'health and version only',
+      'authorization-mode': 'Node,RBAC',
+      'max-mutating-requests-inflight': String(writingMax),
+      'max-requests-inflight': String(readingMax),
+      'service-account-issuer': options.tokenKey.issuer,
+      'service-cluster-ip-range': options.ranges.clusterIps,
+      'service-node-port-range': options.ranges.nodePorts.join('-'),
+    },
   });
   const owned = stack.move();
   return {
@@ -160,11 +175,36 @@ export async function startApiServer(world: World, options: ApiServerOptions): P
       );
       const server = await world.network.serveHttp(
         { listen, tls },
-        apiHandlers({ api, documents, health, metrics, kubelets, flow: inFlightLimits() }),
+        apiHandlers({ api, documents, health, zPages: pages, paths, metrics, kubelets, flow: inFlightLimits() }),
       );
       owned.use(server);
       return server;
     },
     [Symbol.asyncDispose]: () => owned.disposeAsync(),
   };
+}
+
+/** Every path that is no resource, in order. */
+function pathsOf(kinds: readonly AnyKind[], checks: Readonly<Record<string, readonly Check[]>>): readonly string[] {
+  const paths = new Set(['/.well-known/openid-configuration', '/api', '/apis', '/apis/']);
+  for (const kind of kinds) {
+    if (kind.group) paths.add(`/apis/${kind.group}`);
+    paths.add(kind.group ? `/apis/${apiVersionOf(kind)}` : `/api/${kind.version}`);
+  }
+  for (const [name, list] of Object.entries({ ...checks, healthz: checks['livez'] ?? [] })) {
+    paths.add(`/${name}`);
+    for (const check of list) paths.add(`/${name}/${check.name}`);
+  }
+  for (const path of [
+    'flagz',
+    'metrics',
+    'metrics/slis',
+    'openapi/v2',
+    'openapi/v3',
+    'openid/v1/jwks',
+    'statusz',
+    'version',
+  ])
+    paths.add(`/${path}`);
+  return [...paths].toSorted();
 }

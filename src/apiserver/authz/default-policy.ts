@@ -166,7 +166,20 @@ const roles: readonly DefaultRole[] = [
   { name: 'system:public-info-viewer', rules: [urls('/healthz', '/livez', '/readyz', '/version', '/version/')] },
   {
     name: 'system:monitoring',
-    rules: [urls('/healthz', '/healthz/*', '/livez', '/livez/*', '/metrics', '/metrics/slis', '/readyz', '/readyz/*')],
+    rules: [
+      urls(
+        '/flagz',
+        '/healthz',
+        '/healthz/*',
+        '/livez',
+        '/livez/*',
+        '/metrics',
+        '/metrics/slis',
+        '/readyz',
+        '/readyz/*',
+        '/statusz',
+      ),
+    ],
   },
   {
     name: 'system:heapster',

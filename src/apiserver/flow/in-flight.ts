@@ -13,8 +13,8 @@ export interface Flow {
 }
 
 /** Upstream's defaults. */
-const readingMax = 400;
-const writingMax = 200;
+export const readingMax = 400;
+export const writingMax = 200;
 /** One user may hold this part of all seats, so that a runaway client leaves room for the others. */
 const shareOfOne = 0.75;
 

@@ -5,15 +5,16 @@ import { ApiError } from '#meta/status.ts';
 import type { HttpExchange, HttpHeaders } from '#world/world.ts';
 import type { Document } from '../discovery/documents.ts';
 import type { Route } from '../route.ts';
-import type { Edge, Seen } from './edge.ts';
+import type { Outcome } from '../metrics/requests.ts';
+import type { Edge } from './edge.ts';
 import { discoveryBytes, typeOf } from './encode.ts';
 import { formOf } from './negotiate.ts';
 import { one } from './options.ts';
 import { jsonType, send } from './respond.ts';
 
 /** Answers it, or throws NotFound. */
-export async function serveDocument(edge: Edge, exchange: HttpExchange, way: Route): Promise<Seen> {
-  const seen = { verb: exchange.method, resource: '', code: 200 };
+export async function serveDocument(edge: Edge, exchange: HttpExchange, way: Route): Promise<Outcome> {
+  const fine = { code: 200 };
   if (exchange.method !== 'GET' && exchange.method !== 'HEAD')
     throw new ApiError('MethodNotAllowed', 'the server does not allow this method on the requested resource');
   const { path, query } = way;
@@ -24,12 +25,17 @@ export async function serveDocument(edge: Edge, exchange: HttpExchange, way: Rou
       { 'content-type': 'text/plain; charset=utf-8', 'x-content-type-options': 'nosniff' },
       health.text,
     );
-    return { ...seen, code: health.code };
+    return { code: health.code };
   }
   if (path === '/metrics' || path === '/metrics/slis') {
-    const { type, text } = await edge.metrics.render();
+    const { type, text } = path === '/metrics' ? await edge.metrics.render() : await edge.metrics.renderIndicators();
     send(exchange, 200, {}, text, type);
-    return seen;
+    return fine;
+  }
+  const page = edge.zPages(path, one(exchange.headers['accept']) ?? '');
+  if (page) {
+    send(exchange, 200, { 'x-content-type-options': 'nosniff' }, page.text, page.type);
+    return fine;
   }
   const { tokens } = edge.api.policy;
   if (path === '/.well-known/openid-configuration') {
@@ -45,51 +51,33 @@ export async function serveDocument(edge: Edge, exchange: HttpExchange, way: Rou
         id_token_signing_alg_values_supported: ['ES256'],
       }),
     );
-    return seen;
+    return fine;
   }
   if (path === '/openid/v1/jwks') {
     send(exchange, 200, {}, JSON.stringify(await tokens.jwks()), 'application/jwk-set+json');
-    return seen;
+    return fine;
   }
   const document = edge.documents(path, one(exchange.headers['accept']) ?? '', query);
   if (!document) {
     if (path === '/') {
-      send(
-        exchange,
-        200,
-        {},
-        JSON.stringify({
-          paths: [
-            '/api',
-            '/api/v1',
-            '/apis',
-            '/healthz',
-            '/livez',
-            '/metrics',
-            '/openapi/v2',
-            '/openapi/v3',
-            '/readyz',
-            '/version',
-          ],
-        }),
-      );
-      return seen;
+      send(exchange, 200, {}, JSON.stringify({ paths: edge.paths }));
+      return fine;
     }
     throw new ApiError('NotFound', 'the server could not find the requested resource');
   }
   const cached = cachingOf(edge, way, document.etag);
   if ('location' in cached) {
     exchange.respond(301, cached);
-    return { ...seen, code: 301 };
+    return { code: 301 };
   }
   const headers = { etag: document.etag, vary: 'Accept', ...cached };
   if (matches(one(exchange.headers['if-none-match']), document.etag)) {
     exchange.respond(304, headers);
-    return { ...seen, code: 304 };
+    return { code: 304 };
   }
   const { bytes, type } = inForm(exchange, path, document);
   send(exchange, 200, headers, bytes, type);
-  return seen;
+  return fine;
 }
 
 /** True when the client has this very document: one of its tags, weak or not. */

@@ -329,16 +329,75 @@ test('the old paths of watches still lead to them', async () => {
   }
 });
 
-test('documents carry an ETag, and metrics are there', async () => {
+test('documents carry an ETag', async () => {
   const first = await wire.ask('GET', '/openapi/v3');
   assert.equal(
     (await wire.ask('GET', '/openapi/v3', { headers: { 'if-none-match': String(first.headers['etag']) } })).status,
     304,
   );
-  const metrics = (await wire.ask('GET', '/metrics')).bytes.toString();
-  assert.match(metrics, /apiserver_request_total\{/);
   assert.equal(
     (await wire.ask('GET', '/.well-known/openid-configuration')).json.jwks_uri.endsWith('/openid/v1/jwks'),
     true,
   );
+});
+
+test('requests are counted under upstream’s names, labels and verbs', async () => {
+  const name = 'counted';
+  const body = { metadata: { name }, data: { a: '1' } };
+  await wire.ask('POST', `${maps}?dryRun=All`, { body });
+  await wire.ask('POST', maps, { body });
+  const apply = { apiVersion: 'v1', kind: 'ConfigMap', ...body };
+  const type = { 'content-type': 'application/apply-patch+yaml' };
+  await wire.ask('PATCH', `${maps}/${name}?fieldManager=m&force=true`, { headers: type, body: apply });
+  await wire.ask('GET', `${maps}/${name}`);
+  await wire.ask('GET', `${maps}/missing-${name}`);
+  await wire.ask('GET', `${maps}?watch=true&timeoutSeconds=1`);
+  await wire.ask('DELETE', `${maps}/${name}`);
+  const metrics = (await wire.ask('GET', '/metrics')).bytes.toString();
+  const labels = (verb: string, scope: string): string =>
+    `verb="${verb}",group="",version="v1",resource="configmaps",subresource="",scope="${scope}",component="apiserver"`;
+  const value = (line: string): number =>
+    Number(
+      metrics
+        .split('\n')
+        .find((found) => found.startsWith(line))
+        ?.slice(line.length),
+    );
+  for (const [line, atLeast] of [
+    [`apiserver_request_total{${labels('POST', 'resource')},dry_run="All",code="201"}`, 1],
+    [`apiserver_request_total{${labels('POST', 'resource')},dry_run="",code="201"}`, 1],
+    [`apiserver_request_total{${labels('APPLY', 'resource')},dry_run="",code="200"}`, 1],
+    [`apiserver_request_total{${labels('GET', 'resource')},dry_run="",code="404"}`, 1],
+    [`apiserver_request_total{${labels('WATCH', 'namespace')},dry_run="",code="200"}`, 1],
+    [`apiserver_request_duration_seconds_count{${labels('DELETE', 'resource')},dry_run=""}`, 1],
+    [`apiserver_request_sli_duration_seconds_bucket{${labels('GET', 'resource')},le="+Inf"}`, 2],
+    [`apiserver_response_sizes_bucket{${labels('GET', 'resource')},le="1000"}`, 1],
+    ['apiserver_watch_events_total{group="",version="v1",resource="configmaps"}', 1],
+    ['apiserver_resource_objects{group="apps",resource="deployments"}', 0],
+    ['process_cpu_seconds_total', 0],
+  ] as const)
+    assert.ok(value(line) >= atLeast, `${line} ${value(line)}`);
+  assert.equal(value(`apiserver_longrunning_requests{${labels('WATCH', 'namespace')}}`), 0);
+  // The scrape itself is the one request in the works.
+  assert.equal(value('apiserver_current_inflight_requests{request_kind="readOnly"}'), 1);
+  assert.equal(value('apiserver_current_inflight_requests{request_kind="mutating"}'), 0);
+  const indicators = (await wire.ask('GET', '/metrics/slis')).bytes.toString();
+  assert.match(indicators, /^kubernetes_healthcheck\{name="etcd",type="readyz"\} 1$/m);
+  assert.match(indicators, /^kubernetes_healthchecks_total\{name="ping",type="livez",status="success"\} \d+$/m);
+});
+
+test('checks, paths, status and flags are shown to those who debug', async () => {
+  const text = async (path: string): Promise<string> => (await wire.ask('GET', path)).bytes.toString();
+  assert.match(await text('/readyz?verbose'), /^\[\+\]ping ok\n(.*\n)*readyz check passed\n$/);
+  assert.match(await text('/livez?verbose&exclude=etcd'), /^\[\+\]etcd excluded: ok$/m);
+  assert.equal(await text('/readyz/etcd'), 'ok');
+  assert.equal((await wire.ask('GET', '/readyz/nothing')).status, 404);
+  const { paths } = (await wire.ask('GET', '/')).json;
+  for (const path of ['/api/v1', '/apis/apps/v1', '/readyz/ping', '/statusz']) assert.ok(paths.includes(path), path);
+  assert.match(await text('/statusz'), /^\nkube-apiserver statusz\nWarning: .*\n\nStarted: .*\nUp: 0 hr 00 min/);
+  assert.match(await text('/flagz'), /^authorization-mode=Node,RBAC$/m);
+  const accept = 'application/json;g=config.k8s.io;v=v1alpha1;as=Flagz';
+  assert.equal((await wire.ask('GET', '/flagz', { headers: { accept } })).json.kind, 'Flagz');
+  assert.equal((await wire.ask('GET', '/statusz', { headers: { accept } })).status, 406);
+  assert.equal((await wire.ask('GET', '/debug/pprof')).status, 404);
 });

@@ -7,6 +7,7 @@ import type { AnyKind } from '#client/client.ts';
 import type { HttpExchange, HttpHandlers, HttpUpgrade } from '#world/world.ts';
 import { idOf } from '../api.ts';
 import { podLog, podStream } from '../proxy/kubelet.ts';
+import type { Outcome } from '../metrics/requests.ts';
 import type { Route } from '../route.ts';
 import { admitted, routed } from './admit.ts';
 import { callOf, checkScope } from './call.ts';
@@ -17,6 +18,7 @@ import { formOf, type Purpose } from './negotiate.ts';
 import { fieldValidation, managerOf, one, warningHeaders, watchOptions } from './options.ts';
 import { fail, readable, respond, send } from './respond.ts';
 import { includeObjectOf, type Shaping } from './shape.ts';
+import { plainSubject, subjectOf } from './subject.ts';
 import { bodySink, isWebSocket, webSocketSink } from './watch-sinks.ts';
 import { streamWatch } from './watch-stream.ts';
 
@@ -26,10 +28,11 @@ export function apiHandlers(edge: Edge): HttpHandlers {
   for (const kind of edge.api.kinds) kinds.set(idOf(kind), kind);
   return {
     request(exchange) {
-      const done = edge.metrics.started();
+      const done = edge.metrics.started(exchange.method);
       const warnings: string[] = [];
-      serve(edge, kinds, exchange, warnings).then(
-        (seen) => done(seen),
+      const seen: Seen = { subject: plainSubject(exchange.method) };
+      serve(edge, kinds, exchange, { warnings, seen }).then(
+        (outcome) => done(seen.subject, outcome),
         (error: unknown) => {
           const { code } = toStatus(error);
           if (code >= 500)
@@ -39,7 +42,7 @@ export function apiHandlers(edge: Edge): HttpHandlers {
               error: describe(error),
             });
           fail(exchange, error, warningHeaders(warnings));
-          done({ verb: exchange.method, resource: '', code });
+          done(seen.subject, { code });
         },
       );
     },
@@ -61,8 +64,8 @@ async function serve(
   edge: Edge,
   kinds: ReadonlyMap<string, AnyKind>,
   exchange: HttpExchange,
-  warnings: string[],
-): Promise<Seen> {
+  { warnings, seen }: { readonly warnings: string[]; readonly seen: Seen },
+): Promise<Outcome> {
   const way = routed(exchange);
   const user = await admitted(edge.api, exchange, way);
   using _seat = edge.flow.enter(way, user);
@@ -73,14 +76,15 @@ async function serve(
     if (way.verb === 'list' && idOf(resource) === customResources) return serveNoCustomResources(edge, exchange);
     throw new ApiError('NotFound', 'the server could not find the requested resource');
   }
-  const seen = { verb: way.verb.toUpperCase(), resource: resource.plural, code: 200 };
+  seen.subject = subjectOf(way, kind, one(exchange.headers['content-type']));
   if (kind.plural === 'pods' && kind.group === '' && resource.subresource === 'log') {
+    using _running = edge.metrics.longRunning(seen.subject);
     await podLog(edge.kubelets, exchange, {
       namespace: resource.namespace ?? '',
       name: resource.name ?? '',
       query: way.query,
     });
-    return seen;
+    return { code: 200 };
   }
   const shaping = shapingOf(exchange, way);
   const call = await callOf(exchange, way, kind);
@@ -88,10 +92,12 @@ async function serve(
   if (way.verb === 'watch') {
     const options = { ...call.options, ...watchOptions(way) };
     const { namespace } = call;
-    await streamWatch(edge.api.resource(kind), { namespace, options, shaping }, () =>
+    using _running = edge.metrics.longRunning(seen.subject);
+    const counted = edge.metrics.watchEvents(kind);
+    await streamWatch(edge.api.resource(kind), { namespace, options, shaping, counted }, () =>
       bodySink(exchange, shaping.form.encoding, warningHeaders(warnings)),
     );
-    return seen;
+    return { code: 200 };
   }
   const answer = await edge.api.call(call.call, {
     user,
@@ -100,8 +106,8 @@ async function serve(
     warnings,
     ...(call.duplicates.length > 0 ? { duplicates: call.duplicates } : {}),
   });
-  respond(exchange, answer, shaping, warningHeaders(warnings));
-  return { ...seen, code: 'code' in answer ? answer.code : 200 };
+  const bytes = respond(exchange, answer, shaping, warningHeaders(warnings));
+  return { code: 'code' in answer ? answer.code : 200, bytes };
 }
 
 /** What form the answer is to have. Throws NotAcceptable. */
@@ -119,12 +125,12 @@ function shapingOf(request: Pick<HttpExchange, 'headers'>, { verb, query }: Rout
  */
 const customResources = 'apiextensions.k8s.io/v1/customresourcedefinitions';
 
-function serveNoCustomResources({ api }: Edge, exchange: HttpExchange): Seen {
+function serveNoCustomResources({ api }: Edge, exchange: HttpExchange): Outcome {
   const metadata = { resourceVersion: String(api.store.revision()) };
   const list = { kind: 'CustomResourceDefinitionList', apiVersion: 'apiextensions.k8s.io/v1', metadata, items: [] };
   const form = formOf(one(exchange.headers['accept']), 'document');
   send(exchange, 200, {}, documentBytes(list, form), typeOf(form));
-  return { verb: 'LIST', resource: 'customresourcedefinitions', code: 200 };
+  return { code: 200 };
 }
 
 const streams = new Set(['exec', 'attach', 'portforward']);
@@ -165,7 +171,17 @@ async function openWatch(
   checkScope(call, way.verb);
   const options = { ...call.options, ...watchOptions(way) };
   const { namespace } = call;
-  await streamWatch(edge.api.resource(kind), { namespace, options, shaping }, () =>
-    webSocketSink(upgrade, shaping.form.encoding),
-  );
+  const subject = subjectOf(way, kind);
+  const done = edge.metrics.started(upgrade.method);
+  using _running = edge.metrics.longRunning(subject);
+  const counted = edge.metrics.watchEvents(kind);
+  try {
+    await streamWatch(edge.api.resource(kind), { namespace, options, shaping, counted }, () =>
+      webSocketSink(upgrade, shaping.form.encoding),
+    );
+    done(subject, { code: 101 });
+  } catch (error) {
+    done(subject, { code: toStatus(error).code });
+    throw error;
+  }
 }

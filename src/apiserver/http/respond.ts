@@ -16,10 +16,11 @@ const gzipBytesMin = 128 * 1024;
 
 export const jsonType = 'application/json';
 
-/** Sends an answer in the form the client asked for. */
-export function respond(exchange: HttpExchange, answer: Answer, shaping: Shaping, headers: HttpHeaders): void {
-  const { form } = shaping;
-  send(exchange, answer.is === 'list' ? 200 : answer.code, headers, bytesOf(answer, shaping), typeOf(form));
+/** Sends an answer in the form the client asked for; answers its size before compression. */
+export function respond(exchange: HttpExchange, answer: Answer, shaping: Shaping, headers: HttpHeaders): number {
+  const bytes = bytesOf(answer, shaping);
+  send(exchange, answer.is === 'list' ? 200 : answer.code, headers, bytes, typeOf(shaping.form));
+  return bytes.length;
 }
 
 function bytesOf(answer: Answer, shaping: Shaping): Buffer {

@@ -5,6 +5,7 @@
  */
 import { ApiError, isApiError, toStatus } from '#meta/status.ts';
 import type { WatchOptions } from '#client/client.ts';
+import type { WatchEvents } from '../metrics/requests.ts';
 import { shown, type Resource } from '../registry/resource.ts';
 import { startWatch, type Delivery, type WatchStart } from '../watch/watch.ts';
 import { documentFrame, entryFrame, type Document } from './encode.ts';
@@ -32,12 +33,13 @@ export interface WatchRequest {
   readonly namespace: string | undefined;
   readonly options: Omit<WatchOptions, 'signal'>;
   readonly shaping: Shaping;
+  readonly counted: WatchEvents;
 }
 
 /** Runs one watch to its end. `open` is called once, when it is known that the watch can start. Throws ApiError before that. */
 export async function streamWatch(
   resource: Resource,
-  { namespace, options, shaping }: WatchRequest,
+  { namespace, options, shaping, counted }: WatchRequest,
   open: () => FrameSink | Promise<FrameSink>,
 ): Promise<void> {
   const { clock, random } = resource.world;
@@ -94,6 +96,7 @@ export async function streamWatch(
       blocked = false;
     };
     for (const frame of frames) {
+      counted.sent(frame.length);
       batch.push(frame);
       size += frame.length;
       if (size >= chunkBytesMax) await flush();
