@@ -6,6 +6,7 @@ import { ApiError, badRequest, methodNotSupported } from '#meta/status.ts';
 import type { AnyObject } from '#meta/object-meta.ts';
 import type { AnyKind, ApiCall, Patch } from '#client/client.ts';
 import { Binding } from '#api/core/binding.ts';
+import { ComponentStatus } from '#api/core/componentstatus.ts';
 import { Eviction } from '#api/policy/eviction.ts';
 import { TokenRequest } from '#api/authentication/tokenrequest.ts';
 import type { Verb } from '#schema/kind.ts';
@@ -17,6 +18,12 @@ import type { ServiceAccountTokens, TokenRequestBody } from './authn/service-acc
 import type { Authorizer } from './authz/authorize.ts';
 import type { Rbac } from './authz/rbac.ts';
 import { bind, evict } from './registry/pod-subresources.ts';
+import {
+  componentEntries,
+  componentEntry,
+  componentWarning,
+  type ComponentCheck,
+} from './registry/component-statuses.ts';
 import { create } from './registry/create.ts';
 import { remove, removeAll, type Deleted } from './registry/delete.ts';
 import { bodyAs, decoded } from './registry/prepare.ts';
@@ -66,15 +73,24 @@ export class Api {
   readonly kinds: readonly AnyKind[];
   readonly #caches = new Map<string, WatchCache>();
   readonly #resources = new Map<string, Resource>();
+  readonly #components = new Map<string, ComponentCheck>();
   #policy: ApiPolicy | undefined;
 
   constructor({ world, store, kinds }: ApiParts) {
     this.world = world;
     this.store = store;
     this.kinds = kinds;
+    let storeError: Error | undefined;
+    void store.failed.then((error) => (storeError = error));
+    this.report('etcd-0', () => storeError?.message);
     for (const kind of kinds) {
       if (isStored(kind) && !kind.storedAs) this.#caches.set(idOf(kind), new WatchCache(store, kind));
     }
+  }
+
+  /** Tells how to ask a part of the control plane, `scheduler` or `controller-manager`, whether it is well. */
+  report(component: string, check: ComponentCheck): void {
+    this.#components.set(component, check);
   }
 
   /** Loads every cache. */
@@ -152,6 +168,7 @@ export class Api {
     if (subresource !== undefined && subresource !== 'status') return this.#subresource(resource, call, asker);
     if (subresource === 'status' && !kind.subresources.status) throw notServed(call);
     if (!kind.verbs.includes(call.verb)) throw methodNotSupported(nameOf(kind), call.verb);
+    if (kind === ComponentStatus) return this.#componentStatuses(resource, call, context);
     const target = { namespace, name: name ?? '', ...(subresource === undefined ? {} : { subresource }) };
     const duplicates = context.duplicates ? { duplicates: context.duplicates } : {};
     switch (call.verb) {
@@ -186,6 +203,14 @@ export class Api {
         call.verb satisfies never;
         throw badRequest(`unknown verb ${String(call.verb)}`);
     }
+  }
+
+  #componentStatuses(resource: Resource, { verb, name = '' }: ApiCall, { warnings }: CallContext): Answer {
+    warnings.push(componentWarning);
+    if (verb === 'get')
+      return { is: 'entry', resource, entry: componentEntry(resource, this.#components, name), code: 200 };
+    const entries = componentEntries(resource, this.#components);
+    return { is: 'list', resource, result: { entries, revision: resource.cache.revision } };
   }
 
   async #subresource(resource: Resource, call: ApiCall, asker: Asker): Promise<Answer> {

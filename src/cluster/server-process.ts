@@ -74,8 +74,11 @@ export async function startServerProcess(
         { kinds: allKinds, rootCa: identities.ca },
       ),
     );
+    // They run in this process: what ends them ends it.
+    server.api.report('controller-manager', () => undefined);
     await state.stage('controllers');
     stack.use(await startScheduler(world, server.client(userOf('system:kube-scheduler'), 'kube-scheduler')));
+    server.api.report('scheduler', () => undefined);
     await state.stage('scheduler');
     if (configuration.nodeKind === 'simulated')
       stack.use(await startSimulatedNodes(world, server, configuration, layout));

@@ -47,7 +47,7 @@ function storageVersionHash({ group, version, kind }: GroupVersionKind): string 
 }
 
 /** What can be stored has all of these; reviews and bindings are only created. */
-const isStored = (kind: AnyKind): boolean => kind.verbs.includes('get');
+const isStored = (kind: AnyKind): boolean => kind.verbs.includes('watch');
 
 /** The resources of one group and version, for `/api/v1` and `/apis/apps/v1`. */
 export function apiResourceList(kinds: readonly AnyKind[]): object {
