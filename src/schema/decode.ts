@@ -127,6 +127,8 @@ interface CompiledField {
   readonly dropsEmpty: boolean;
   /** The value that is absence as well; undefined when none is. */
   readonly zero: unknown;
+  /** Read for its type, then dropped: its feature is off. */
+  readonly off: boolean;
 }
 
 /** What Go's omitempty leaves out of a field that is no pointer. */
@@ -152,6 +154,7 @@ function compileField(name: string, field: FieldData): CompiledField {
     decode: decoderFor(field.type),
     dropsEmpty: container && field.presence !== 'required' && name !== 'managedFields',
     zero: droppedZero(field),
+    off: field.gate !== undefined,
   };
 }
 
@@ -175,7 +178,7 @@ function structDecoder(struct: StructType): Decoder {
         steps.push(key);
         next = field.decode(old, walk);
         steps.pop();
-        if (field.dropsEmpty ? isEmpty(next) : next === field.zero && !walk.keepsZeros) next = undefined;
+        if (field.off || (field.dropsEmpty ? isEmpty(next) : next === field.zero && !walk.keepsZeros)) next = undefined;
       }
       if (next === old && next !== undefined) {
         if (out !== undefined) out[key] = next;

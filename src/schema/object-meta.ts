@@ -86,6 +86,12 @@ export const objectMeta = struct(
   { doc: 'What every stored object has.' },
 );
 
+export const shardInfo = struct(
+  'meta.v1.ShardInfo',
+  { selector: s.string(1).doc('The selector that the shard was asked for with.') },
+  { doc: 'Which part of all objects a list holds.' },
+);
+
 export const listMeta = struct(
   'meta.v1.ListMeta',
   {
@@ -97,6 +103,7 @@ export const listMeta = struct(
       .keepsZero()
       .optional()
       .doc('How many items follow this page; absent when a selector makes it unknown.'),
+    shardInfo: s.field(5, shardInfo).off('ShardedListAndWatch').doc('Which part of all objects this is.'),
   },
   { doc: 'What every list has.' },
 );

@@ -18,7 +18,7 @@ function structArbitrary(struct: StructType, depth: number): fc.Arbitrary<Record
   const requiredKeys: string[] = [];
   for (const [name, field] of Object.entries(struct.fields)) {
     if (name === 'apiVersion' || (name === 'kind' && field.tag === 0)) continue;
-    if (name === 'managedFields') continue;
+    if (name === 'managedFields' || field.gate !== undefined) continue;
     if (field.presence === 'required') requiredKeys.push(name);
     else if (depth > depthMax) continue;
     model[name] = fieldArbitrary(field, depth);

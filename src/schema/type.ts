@@ -30,6 +30,8 @@ export interface BooleanType {
 }
 export interface IntOrStringType {
   readonly is: 'intOrString';
+  /** Go's IntOrString has 32 bits; in custom resources an integer has 64. */
+  readonly bits?: 64;
 }
 export interface QuantityType {
   readonly is: 'quantity';
@@ -58,6 +60,8 @@ export interface MapType {
   readonly values: AnyTypeData;
   /** Server-side apply owns the map as a whole. */
   readonly atomic?: boolean;
+  /** A null value stays one; otherwise it becomes Go's zero value. */
+  readonly nulls?: 'kept';
 }
 export interface ListType {
   readonly is: 'list';
@@ -69,6 +73,8 @@ export interface ListType {
   readonly patch?: { readonly strategy: string; readonly mergeKey?: string };
   /** Upstream accepts two items of the same key (env, container ports): then they are no `Duplicate value`. */
   readonly duplicates?: 'allowed';
+  /** A null item stays one; otherwise it becomes Go's zero value. */
+  readonly nulls?: 'kept';
 }
 export interface StructType {
   readonly is: 'struct';
@@ -79,6 +85,8 @@ export interface StructType {
   readonly rules: readonly Rule[];
   /** Server-side apply owns the struct as a whole. */
   readonly atomic?: boolean;
+  /** Fields that are not declared stay as they are (x-kubernetes-preserve-unknown-fields). */
+  readonly preserves?: boolean;
   /** Union members of which at most (or exactly, when required) one may be set; upstream words differ, so rules check them. */
   readonly retainKeys?: boolean;
 }
@@ -109,11 +117,18 @@ export interface FieldData {
   readonly immutable?: boolean;
   /** An explicit 0, false or '' differs from absence; in other fields that are not required it is absence, as Go's omitempty has it. */
   readonly keepsZero?: boolean;
+  /**
+   * As custom resources have it: what stands in JSON is the value, and no zero or empty value means absence. A null means absence, unless it is
+   * 'nullable'.
+   */
+  readonly verbatim?: 'value' | 'nullable';
   readonly min?: number;
   readonly max?: number;
   readonly rules: readonly Rule[];
   /** Strategic merge of a struct field: `replace` or `retainKeys`. */
   readonly patchStrategy?: string;
+  /** A feature of v1.37 that is off: the field is known, and what clients send in it is dropped as upstream drops it. */
+  readonly gate?: string;
 }
 
 /** A type with the TypeScript types it stands for. */
@@ -157,6 +172,10 @@ export class Field<Stored, Draft = Stored, P extends Presence = 'required'> {
   /** The kind's own default hook fills it in: always there in the stored type, may be missing in a draft. */
   filled(): Field<Stored, Draft, 'defaulted'> {
     return this.#with<'defaulted'>({ presence: 'defaulted' });
+  }
+  /** Behind a feature gate that is off in v1.37: known to clients and schemas, dropped when sent. */
+  off(gate: string): Field<Stored, Draft, 'optional'> {
+    return this.#with<'optional'>({ presence: 'optional', gate });
   }
   min(value: number): Field<Stored, Draft, P> {
     return this.#with({ min: value });
@@ -335,7 +354,8 @@ const definitionPrefixes: Readonly<Record<string, string>> = {
   apiregistration: 'io.k8s.kube-aggregator.pkg.apis',
 };
 
-/** `core.v1.Pod` → `io.k8s.api.core.v1.Pod`; `meta.v1.X` → `io.k8s.apimachinery.pkg.apis.meta.v1.X`. */
+/** `core.v1.Pod` → `io.k8s.api.core.v1.Pod`; `meta.v1.X` → `io.k8s.apimachinery.pkg.apis.meta.v1.X`; `.com.example.v1.X` of a user → `com.example.v1.X`. */
 export function definitionName(name: string): string {
+  if (name.startsWith('.')) return name.slice(1);
   return `${definitionPrefixes[name.slice(0, name.indexOf('.'))] ?? 'io.k8s.api'}.${name}`;
 }

@@ -210,7 +210,10 @@ const customResourceDefinitionCondition = struct(
     lastTransitionTime: s.time(3).optional().doc('When the status last changed.'),
     reason: s.string(4).optional().doc('Why it changed: one CamelCase word for programs.'),
     message: s.string(5).optional().doc('Why it changed, for people.'),
-    observedGeneration: s.int64(6).optional().doc('The metadata.generation that this condition speaks of.'),
+    observedGeneration: s
+      .int64(6)
+      .off('CRDObservedGenerationTracking')
+      .doc('The metadata.generation that this condition speaks of.'),
   },
   { doc: "One aspect of the definition's state." },
 );
@@ -232,7 +235,10 @@ const customResourceDefinitionStatus = struct(
       .doc(
         'Versions in which objects may be stored. One may be taken out once all objects are written anew, and must be before it leaves spec.versions.',
       ),
-    observedGeneration: s.int64(4).optional().doc('The metadata.generation that this status speaks of.'),
+    observedGeneration: s
+      .int64(4)
+      .off('CRDObservedGenerationTracking')
+      .doc('The metadata.generation that this status speaks of.'),
   },
   { doc: 'What has become of the definition.' },
 );

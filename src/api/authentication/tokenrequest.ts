@@ -30,6 +30,10 @@ export const tokenRequestSpec = struct(
       .default(3600)
       .doc('Lifetime asked for, at least 600; the server may give less.'),
     boundObjectRef: s.field(3, boundObjectReference).optional().doc('An object the token is tied to.'),
+    attestations: s
+      .map(5, t.list(t.string))
+      .off('PodCertificateAttestations')
+      .doc('Statements of the node about the pod.'),
   },
   { doc: 'The token that is asked for.' },
 );

@@ -18,6 +18,16 @@ export const leaseSpec = struct(
     acquireTime: s.microTime(3).optional().doc('When the holder took it.'),
     renewTime: s.microTime(4).optional().doc('When the holder last renewed it.'),
     leaseTransitions: s.int32(5).keepsZero().min(0).optional().doc('How often it changed hands.'),
+    strategy: s
+      .oneOf(6, 'OldestEmulationVersion')
+      .keepsZero()
+      .off('CoordinatedLeaderElection')
+      .doc('How the holder is chosen, in coordinated elections.'),
+    preferredHolder: s
+      .string(7)
+      .keepsZero()
+      .off('CoordinatedLeaderElection')
+      .doc('Who the holder should hand over to.'),
   },
   { doc: 'Who holds the lease, and for how long.' },
 );

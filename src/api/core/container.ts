@@ -71,6 +71,10 @@ export const volumeMount = struct(
       .optional()
       .doc('Whether mounts pass between host and container: None, HostToContainer or Bidirectional.'),
     subPathExpr: s.string(6).optional().doc("As subPath, with $(VARIABLES) of the container's environment filled in."),
+    bindMountOptions: s
+      .list(8, t.oneOf('noexec', 'nodev', 'nosuid'), { list: 'set' })
+      .off('VolumeBindMountOptions')
+      .doc('Mount options of the bind mount.'),
   },
   { doc: 'Where a volume appears in a container.' },
 );

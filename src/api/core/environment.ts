@@ -18,7 +18,7 @@ export const fileKeySelector = struct(
     key: s.string(3).doc('Name of the variable in the file.'),
     optional: s.boolean(4).keepsZero().default(false).doc('When true, a missing file or key is no failure.'),
   },
-  { doc: 'One variable of a file in a volume.' },
+  { atomic: true, doc: 'One variable of a file in a volume.' },
 );
 export interface FileKeySelector extends Of<typeof fileKeySelector> {}
 

@@ -28,7 +28,7 @@ export const nodeSelectorTerm = struct(
       .optional()
       .doc('Requirements on fields; metadata.name is the only one.'),
   },
-  { doc: 'Requirements that must all hold; an empty term matches nothing.' },
+  { atomic: true, doc: 'Requirements that must all hold; an empty term matches nothing.' },
 );
 export interface NodeSelectorTerm extends Of<typeof nodeSelectorTerm> {}
 
@@ -37,6 +37,6 @@ export const nodeSelector = struct(
   {
     nodeSelectorTerms: s.list(1, nodeSelectorTerm).doc('The terms; at least one.'),
   },
-  { doc: 'Terms of which at least one must match.' },
+  { atomic: true, doc: 'Terms of which at least one must match.' },
 );
 export interface NodeSelector extends Of<typeof nodeSelector> {}

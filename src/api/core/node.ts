@@ -29,6 +29,17 @@ export const nodeConfigSource = struct(
 );
 export interface NodeConfigSource extends Of<typeof nodeConfigSource> {}
 
+export const nodePodPreemptionPolicy = struct(
+  'core.v1.NodePodPreemptionPolicy',
+  {
+    disableResizePreemption: s
+      .list(1, t.string, { list: 'set' })
+      .optional()
+      .doc('Who asks that no pod is pushed out for the resize of another.'),
+  },
+  { doc: 'What pods of a node may not be pushed out for.' },
+);
+
 export const nodeSpec = struct(
   'core.v1.NodeSpec',
   {
@@ -42,6 +53,10 @@ export const nodeSpec = struct(
     taints: s.list(5, taint).optional().doc('Keep pods away that do not tolerate them.'),
     configSource: s.field(6, nodeConfigSource).optional().doc('Old and without effect.'),
     externalID: s.string(2).optional().doc('Old and without effect.'),
+    podPreemptionPolicy: s
+      .field(8, nodePodPreemptionPolicy)
+      .off('InPlacePodVerticalScalingSchedulerPreemption')
+      .doc('What pods of the node may not be pushed out for.'),
   },
   { doc: 'How a node takes part in the cluster.' },
 );

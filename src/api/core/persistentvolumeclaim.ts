@@ -89,8 +89,8 @@ export const persistentVolumeClaimStatus = struct(
     modifyVolumeStatus: s.field(9, modifyVolumeStatus).optional().doc('A change to another VolumeAttributesClass.'),
     healthStatus: s
       .field(10, volumeHealthStatus)
-      .optional()
-      .doc('Health of the volume; needs the alpha feature CSIVolumeHealth.'),
+      .off('CSIVolumeHealth')
+      .doc('Health of the volume.'),
   },
   { doc: 'What was last seen.' },
 );

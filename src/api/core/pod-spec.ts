@@ -89,6 +89,21 @@ export const podResourceClaim = struct(
 );
 export interface PodResourceClaim extends Of<typeof podResourceClaim> {}
 
+export const podSchedulingGroup = struct(
+  'core.v1.PodSchedulingGroup',
+  { podGroupName: s.string(1).keepsZero().optional().doc('Name of the PodGroup.') },
+  { doc: 'The group of pods that a pod is scheduled with.' },
+);
+
+export const evictionResponder = struct(
+  'core.v1.EvictionResponder',
+  {
+    name: s.string(1).doc('A qualified name of the responder.'),
+    priority: s.int32(2).doc('Higher ones are asked first, 0 to 100000.'),
+  },
+  { atomic: true, doc: 'One who is asked before a pod is evicted.' },
+);
+
 export const podSpec = struct(
   'core.v1.PodSpec',
   {
@@ -251,6 +266,14 @@ export const podSpec = struct(
       .keepsZero()
       .optional()
       .doc('The host name inside the pod, literally, not only its first part.'),
+    schedulingGroup: s
+      .field(43, podSchedulingGroup)
+      .off('GenericWorkload')
+      .doc('The group of pods that this one is scheduled with.'),
+    evictionResponders: s
+      .list(44, evictionResponder, { list: 'map', keys: ['name'], patch: { strategy: 'merge', mergeKey: 'name' } })
+      .off('EvictionRequestAPI')
+      .doc('Who is asked, by priority, before the pod is evicted.'),
   },
   { doc: 'What a pod should run, and where.' },
 );

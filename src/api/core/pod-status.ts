@@ -2,6 +2,7 @@
  * PodStatus: what the kubelet has seen of a pod and its containers.
  */
 import { s, struct, t, type Of } from '#schema/type.ts';
+import { volumeHealthCondition } from './persistentvolumeclaim.ts';
 import { resourceRequirements } from './resources.ts';
 
 export const podCondition = struct(
@@ -82,6 +83,18 @@ export const containerState = struct(
 );
 export interface ContainerState extends Of<typeof containerState> {}
 
+export const imageVolumeStatus = struct(
+  'core.v1.ImageVolumeStatus',
+  { imageRef: s.string(1).doc('The image with its digest.') },
+  { doc: 'What was mounted of an image.' },
+);
+
+export const volumeStatus = struct(
+  'core.v1.VolumeStatus',
+  { image: s.field(1, imageVolumeStatus).off('ImageVolumeWithDigest').doc('The image of an image volume.') },
+  { doc: 'State of a mounted volume, by its type.' },
+);
+
 export const volumeMountStatus = struct(
   'core.v1.VolumeMountStatus',
   {
@@ -93,6 +106,7 @@ export const volumeMountStatus = struct(
       .keepsZero()
       .optional()
       .doc('Whether all mounts below it are read-only too.'),
+    volumeStatus: s.field(5, volumeStatus).off('ImageVolumeWithDigest').doc('More about the volume, by its type.'),
   },
   { doc: 'How a volume was mounted.' },
 );
@@ -174,6 +188,7 @@ export const containerStatus = struct(
       .list(14, resourceStatus, { list: 'map', keys: ['name'], patch: { strategy: 'merge', mergeKey: 'name' } })
       .optional()
       .doc('Health of the devices given to it.'),
+    stopSignal: s.string(15).keepsZero().off('ContainerStopSignals').doc('The signal that ends the container.'),
   },
   { doc: 'What was last seen of one container.' },
 );
@@ -215,6 +230,64 @@ export const podExtendedResourceClaimStatus = struct(
   { doc: "The claim that backs the pod's extended resources." },
 );
 export interface PodExtendedResourceClaimStatus extends Of<typeof podExtendedResourceClaimStatus> {}
+
+export const nodeAllocatableMappedResources = struct(
+  'core.v1.NodeAllocatableMappedResources',
+  { name: s.string(1).doc('Name of the resource.'), quantity: s.quantity(2).doc('How much of it.') },
+  { doc: 'How much of one resource of the node the devices stand for.' },
+);
+
+export const nodeAllocatableOverheadResources = struct(
+  'core.v1.NodeAllocatableOverheadResources',
+  {
+    name: s.string(1).doc('Name of the resource.'),
+    perPod: s.quantity(2).optional().doc('How much each pod costs.'),
+    perContainer: s.quantity(3).optional().doc('How much each container costs.'),
+  },
+  { doc: 'What the use of devices costs of one resource of the node.' },
+);
+
+export const nodeAllocatableResourceClaimStatus = struct(
+  'core.v1.NodeAllocatableResourceClaimStatus',
+  {
+    resourceClaimName: s.string(1).doc('Name of the ResourceClaim.'),
+    containers: s.list(2, t.string, { list: 'set' }).optional().doc('The containers that use it.'),
+    mapping: s
+      .list(4, nodeAllocatableMappedResources, {
+        list: 'map',
+        keys: ['name'],
+        patch: { strategy: 'merge', mergeKey: 'name' },
+      })
+      .optional()
+      .doc('Resources of the node that its devices stand for.'),
+    overhead: s
+      .list(5, nodeAllocatableOverheadResources, {
+        list: 'map',
+        keys: ['name'],
+        patch: { strategy: 'merge', mergeKey: 'name' },
+      })
+      .optional()
+      .doc('Resources of the node that the use of its devices costs.'),
+  },
+  { doc: 'Resources of the node that the pod has through a ResourceClaim.' },
+);
+
+export const podVolumeHealth = struct(
+  'core.v1.PodVolumeHealth',
+  {
+    name: s.string(1).doc('Name of the volume.'),
+    healthConditions: s
+      .list(2, volumeHealthCondition, {
+        list: 'map',
+        keys: ['status', 'reason'],
+        patch: { strategy: 'merge', mergeKey: 'status' },
+      })
+      .optional()
+      .doc('What is wrong with it.'),
+    lastTransitionTime: s.time(3).optional().doc('When that last changed.'),
+  },
+  { doc: 'How the node finds a volume of the pod.' },
+);
 
 export const podStatus = struct(
   'core.v1.PodStatus',
@@ -278,6 +351,18 @@ export const podStatus = struct(
       .field(20, resourceRequirements)
       .optional()
       .doc('Requests and limits of the pod as a whole that are in force.'),
+    nodeAllocatableResourceClaimStatuses: s
+      .list(21, nodeAllocatableResourceClaimStatus, {
+        list: 'map',
+        keys: ['resourceClaimName'],
+        patch: { strategy: 'merge', mergeKey: 'resourceClaimName' },
+      })
+      .off('DRANodeAllocatableResources')
+      .doc('Resources of the node that the pod has through claims.'),
+    volumeHealth: s
+      .list(22, podVolumeHealth, { list: 'map', keys: ['name'] })
+      .off('CSIVolumeHealth')
+      .doc('How the node finds the volumes of the pod.'),
   },
   { doc: 'What was last seen of the pod.' },
 );

@@ -30,6 +30,7 @@ export const httpGetAction = struct(
     host: s.string(3).optional().doc("Host to connect to; the pod's address when empty. Rather set a Host header."),
     scheme: s.oneOf(4, 'HTTP', 'HTTPS').default('HTTP').doc('HTTP or HTTPS.'),
     httpHeaders: s.list(5, httpHeader).optional().doc('Headers to send.'),
+    protocol: s.oneOf(6, 'HTTP1', 'HTTP2').keepsZero().off('H2CContainerProbe').doc('HTTP1, or HTTP2 without TLS.'),
   },
   { doc: 'Sends an HTTP GET request.' },
 );
@@ -50,6 +51,7 @@ export const grpcAction = struct(
   {
     port: s.int32(1).doc('Number of the port.'),
     service: s.string(2).keepsZero().default('').doc('Name to put into the health request.'),
+    mode: s.oneOf(3, 'Plaintext', 'TLS').keepsZero().off('GRPCContainerProbeTLS').doc('Plaintext or TLS.'),
   },
   { doc: 'Calls the gRPC health service.' },
 );
@@ -119,6 +121,11 @@ export const lifecycle = struct(
       .optional()
       .doc('Run right after the start; when it fails the container is killed.'),
     preStop: s.field(2, lifecycleHandler).optional().doc('Run before the stop signal; counts into the grace period.'),
+    stopSignal: s
+      .string(3)
+      .keepsZero()
+      .off('ContainerStopSignals')
+      .doc("The signal that ends the container; the image's or SIGTERM when absent. Needs spec.os.name."),
   },
   { doc: "Hooks around a container's life." },
 );

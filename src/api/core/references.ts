@@ -8,7 +8,7 @@ export const localObjectReference = struct(
   {
     name: s.string(1).default('').doc('Name of the object.'),
   },
-  { doc: 'An object of the same namespace.' },
+  { atomic: true, doc: 'An object of the same namespace.' },
 );
 export interface LocalObjectReference extends Of<typeof localObjectReference> {}
 
@@ -23,7 +23,7 @@ export const objectReference = struct(
     resourceVersion: s.string(6).optional().doc('The version of the object that is meant.'),
     fieldPath: s.string(7).optional().doc('A part of the object, such as spec.containers{web}.'),
   },
-  { doc: 'Points to an object, or to a part of it.' },
+  { atomic: true, doc: 'Points to an object, or to a part of it.' },
 );
 export interface ObjectReference extends Of<typeof objectReference> {}
 
@@ -34,7 +34,7 @@ export const typedLocalObjectReference = struct(
     kind: s.string(2).doc('Kind of the object.'),
     name: s.string(3).doc('Name of the object.'),
   },
-  { doc: 'An object of any kind in the same namespace.' },
+  { atomic: true, doc: 'An object of any kind in the same namespace.' },
 );
 export interface TypedLocalObjectReference extends Of<typeof typedLocalObjectReference> {}
 
@@ -44,7 +44,7 @@ export const objectFieldSelector = struct(
     apiVersion: s.string(1).default('v1').doc('The version in which the path is written.'),
     fieldPath: s.string(2).doc('Path of the field.'),
   },
-  { doc: 'One field of an object.' },
+  { atomic: true, doc: 'One field of an object.' },
 );
 export interface ObjectFieldSelector extends Of<typeof objectFieldSelector> {}
 
@@ -55,7 +55,7 @@ export const resourceFieldSelector = struct(
     resource: s.string(2).doc('Such as limits.cpu or requests.memory.'),
     divisor: s.quantity(3).default('0').doc('The unit of the output; 1 when 0.'),
   },
-  { doc: 'One resource of a container.' },
+  { atomic: true, doc: 'One resource of a container.' },
 );
 export interface ResourceFieldSelector extends Of<typeof resourceFieldSelector> {}
 
@@ -66,7 +66,7 @@ export const secretKeySelector = struct(
     key: s.string(2).doc('The key.'),
     optional: s.boolean(3).keepsZero().optional().doc('When true, a missing Secret or key is no failure.'),
   },
-  { doc: 'One key of a Secret.' },
+  { atomic: true, doc: 'One key of a Secret.' },
 );
 export interface SecretKeySelector extends Of<typeof secretKeySelector> {}
 
@@ -77,6 +77,6 @@ export const configMapKeySelector = struct(
     key: s.string(2).doc('The key.'),
     optional: s.boolean(3).keepsZero().optional().doc('When true, a missing ConfigMap or key is no failure.'),
   },
-  { doc: 'One key of a ConfigMap.' },
+  { atomic: true, doc: 'One key of a ConfigMap.' },
 );
 export interface ConfigMapKeySelector extends Of<typeof configMapKeySelector> {}

@@ -27,7 +27,7 @@ export const scopeSelector = struct(
       .optional()
       .doc('Requirements; an object is counted when all of them hold.'),
   },
-  { doc: 'Which objects a quota counts.' },
+  { atomic: true, doc: 'Which objects a quota counts.' },
 );
 export interface ScopeSelector extends Of<typeof scopeSelector> {}
 

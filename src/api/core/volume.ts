@@ -52,6 +52,7 @@ export const emptyDirVolumeSource = struct(
   {
     medium: s.string(1).optional().doc("Empty for the node's disk, Memory for a tmpfs, HugePages or HugePages-<size>."),
     sizeLimit: s.quantity(2).optional().doc('The most it may hold.'),
+    mode: s.int32(3).keepsZero().off('EmptyDirVolumeMode').doc('Permission bits of the directory, 0 to 01777.'),
   },
   { doc: 'An empty directory that lives as long as the pod.' },
 );
@@ -63,6 +64,7 @@ export const keyToPath = struct(
     key: s.string(1).doc('The key.'),
     path: s.string(2).doc('Relative path of the file; without "..".'),
     mode: s.int32(3).keepsZero().optional().doc('Permission bits of the file, 0 to 0777; defaultMode when absent.'),
+    user: s.int64(4).keepsZero().off('AtomicWriteVolumeUserFields').doc('Owner of the file; defaultUser when absent.'),
   },
   { doc: 'Puts one key into one file.' },
 );
@@ -75,6 +77,7 @@ export const secretVolumeSource = struct(
     items: s.list(2, keyToPath).optional().doc('The keys to show; all when absent.'),
     defaultMode: s.int32(3).keepsZero().default(420).doc('Permission bits of the files, 0 to 0777.'),
     optional: s.boolean(4).keepsZero().optional().doc('When true, a missing Secret or key is no failure.'),
+    defaultUser: s.int64(5).keepsZero().off('AtomicWriteVolumeUserFields').doc('Owner of the files.'),
   },
   { doc: 'The keys of a Secret as files.' },
 );
@@ -130,6 +133,7 @@ export const downwardAPIVolumeFile = struct(
       .doc('A field of the pod: annotations, labels, name, namespace, uid.'),
     resourceFieldRef: s.field(3, resourceFieldSelector).optional().doc('A request or limit of a container.'),
     mode: s.int32(4).keepsZero().optional().doc('Permission bits of the file, 0 to 0777; defaultMode when absent.'),
+    user: s.int64(5).keepsZero().off('AtomicWriteVolumeUserFields').doc('Owner of the file; defaultUser when absent.'),
   },
   { doc: 'One file with a field of the pod.' },
 );
@@ -140,6 +144,7 @@ export const downwardAPIVolumeSource = struct(
   {
     items: s.list(1, downwardAPIVolumeFile).optional().doc('The files.'),
     defaultMode: s.int32(2).keepsZero().default(420).doc('Permission bits of the files, 0 to 0777.'),
+    defaultUser: s.int64(3).keepsZero().off('AtomicWriteVolumeUserFields').doc('Owner of the files.'),
   },
   { doc: 'Fields of the pod as files.' },
 );
@@ -165,6 +170,7 @@ export const configMapVolumeSource = struct(
     items: s.list(2, keyToPath).optional().doc('The keys to show; all when absent.'),
     defaultMode: s.int32(3).keepsZero().default(420).doc('Permission bits of the files, 0 to 0777.'),
     optional: s.boolean(4).keepsZero().optional().doc('When true, a missing ConfigMap or key is no failure.'),
+    defaultUser: s.int64(5).keepsZero().off('AtomicWriteVolumeUserFields').doc('Owner of the files.'),
   },
   { doc: 'The keys of a ConfigMap as files.' },
 );
@@ -207,6 +213,7 @@ export const serviceAccountTokenProjection = struct(
     audience: s.string(1).optional().doc('Who may accept the token; the API server when empty.'),
     expirationSeconds: s.int64(2).keepsZero().default(3600).doc('Lifetime asked for, at least 600.'),
     path: s.string(3).doc('Relative path of the file.'),
+    user: s.int64(4).keepsZero().off('AtomicWriteVolumeUserFields').doc('Owner of the file; defaultUser when absent.'),
   },
   { doc: "A token of the pod's ServiceAccount, renewed by the kubelet." },
 );
@@ -223,6 +230,7 @@ export const clusterTrustBundleProjection = struct(
       .doc("Which of the signer's bundles; none when absent, all when empty."),
     optional: s.boolean(5).keepsZero().optional().doc('When true, missing bundles are no failure.'),
     path: s.string(4).doc('Relative path of the file.'),
+    user: s.int64(6).keepsZero().off('AtomicWriteVolumeUserFields').doc('Owner of the file; defaultUser when absent.'),
   },
   { doc: 'Trust anchors of ClusterTrustBundles.' },
 );
@@ -238,6 +246,7 @@ export const podCertificateProjection = struct(
     keyPath: s.string(5).optional().doc('Relative path of the key alone.'),
     certificateChainPath: s.string(6).optional().doc('Relative path of the chain alone.'),
     userAnnotations: s.map(7, t.string).optional().doc('Key-value pairs for the signer.'),
+    user: s.int64(8).keepsZero().off('AtomicWriteVolumeUserFields').doc('Owner of the file; defaultUser when absent.'),
   },
   { doc: 'A key and certificate that the kubelet gets for the pod.' },
 );
@@ -262,6 +271,7 @@ export const projectedVolumeSource = struct(
   {
     sources: s.list(1, volumeProjection).default([]).doc('The sources.'),
     defaultMode: s.int32(2).keepsZero().default(420).doc('Permission bits of the files, 0 to 0777.'),
+    defaultUser: s.int64(3).keepsZero().off('AtomicWriteVolumeUserFields').doc('Owner of the files.'),
   },
   { doc: 'Several sources in one directory.' },
 );

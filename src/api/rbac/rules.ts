@@ -39,7 +39,7 @@ export const roleRef = struct(
     kind: s.string(2).doc('Role or ClusterRole.'),
     name: s.string(3).doc('Name of the role.'),
   },
-  { doc: 'The role that is given.' },
+  { atomic: true, doc: 'The role that is given.' },
 );
 export interface RoleRef extends Of<typeof roleRef> {}
 

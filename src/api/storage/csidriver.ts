@@ -75,7 +75,7 @@ export const csiDriverSpec = struct(
     preventPodSchedulingIfMissing: s
       .boolean(11)
       .keepsZero()
-      .optional()
+      .off('VolumeLimitScaling')
       .doc('Whether pods with such volumes stay away from nodes where the driver does not run.'),
   },
   { doc: 'What the driver can do and wants.' },

@@ -44,6 +44,39 @@ export const csiNodeSpec = struct(
 );
 export interface CsiNodeSpec extends Of<typeof csiNodeSpec> {}
 
+export const storageHealthCondition = struct(
+  'storage.v1.StorageHealthCondition',
+  {
+    status: s.oneOf(1, 'StorageUnreachable', 'StorageDegraded').doc('What is wrong.'),
+    reason: s.string(2).doc('Why: one CamelCase word.'),
+    message: s.string(3).optional().doc('Why, for people.'),
+    accessMode: s.string(4).keepsZero().optional().doc('The access mode it is about; all when absent.'),
+    volumeMode: s.string(5).keepsZero().optional().doc('The volume mode it is about; all when absent.'),
+    lastTransitionTime: s.time(6).optional().doc('When that last changed.'),
+  },
+  { doc: 'Something wrong with the storage of a driver.' },
+);
+
+export const storageHealth = struct(
+  'storage.v1.StorageHealth',
+  {
+    name: s.string(1).doc('Name of the driver.'),
+    healthConditions: s.list(2, storageHealthCondition).optional().doc('What is wrong.'),
+  },
+  { doc: 'How the node finds the storage of a driver.' },
+);
+
+export const csiNodeStatus = struct(
+  'storage.v1.CSINodeStatus',
+  {
+    storageHealth: s
+      .list(1, storageHealth, { list: 'map', keys: ['name'], patch: { strategy: 'merge', mergeKey: 'name' } })
+      .off('CSIVolumeHealth')
+      .doc('How the node finds the storage of each driver.'),
+  },
+  { doc: 'What was last seen of the storage.' },
+);
+
 function* driverCauses({ drivers }: CsiNodeSpec): Causes {
   for (const [driver, at] of indexed('spec.drivers', drivers)) {
     yield* csiDriverName(`${at}.name`, driver.name || undefined);
@@ -93,6 +126,9 @@ export const CSINode = resource({
   },
   name: 'storage.v1.CSINode',
   doc: 'The storage drivers of a node; the name is that of the Node.',
-  fields: { spec: s.field(2, csiNodeSpec).default({}).doc('The drivers of the node.') },
+  fields: {
+    spec: s.field(2, csiNodeSpec).default({}).doc('The drivers of the node.'),
+    status: s.field(3, csiNodeStatus).off('CSIVolumeHealth').doc('What was last seen of the storage.'),
+  },
 });
 export type CSINode = ObjectOf<typeof CSINode>;
