@@ -146,12 +146,14 @@ test('privileged means no filter and no masks; a low OOM score is cut to what we
 
 test('namespaces are the sandbox’s, or the host’s', () => {
   const types = (of: SpecInput) => spec(of).linux.namespaces.map(({ type, path }) => `${type}${path ?? ''}`);
-  assert.deepEqual(types(input()), ['mount', 'network/net', 'ipc/ipc', 'uts/uts', 'pid']);
-  assert.deepEqual(types(input({}, { namespaces: { uts: '/uts', pid: '/proc/7/ns/pid' } })), [
+  assert.deepEqual(types(input()), ['mount', 'network/net', 'ipc/ipc', 'uts/uts', 'pid', 'cgroup']);
+  assert.deepEqual(types(input({}, { namespaces: { uts: '/uts', pid: '/proc/7/ns/pid' }, cgroupLayout: 'v1' })), [
     'mount',
     'uts/uts',
     'pid/proc/7/ns/pid',
   ]);
+  const privileged = input({ security: { ...security, privileged: true } });
+  assert.ok(!types(privileged).includes('cgroup'));
 });
 
 test('capabilities: defaults, added, dropped, all, and what this machine does not have', () => {

@@ -142,7 +142,12 @@ function environment({ config, sandbox, image }: SpecInput, terminal: boolean): 
   return [...variables].map(([name, value]) => `${name}=${value}`);
 }
 
-function namespaces({ namespaces: paths, sandbox }: SpecInput): readonly { type: string; path?: string }[] {
+function namespaces({
+  namespaces: paths,
+  sandbox,
+  cgroupLayout,
+  config,
+}: SpecInput): readonly { type: string; path?: string }[] {
   const list: { type: string; path?: string }[] = [{ type: 'mount' }];
   for (const type of ['network', 'ipc', 'uts'] as const) {
     const path = paths[type];
@@ -150,6 +155,8 @@ function namespaces({ namespaces: paths, sandbox }: SpecInput): readonly { type:
   }
   if (paths.pid !== undefined) list.push({ type: 'pid', path: paths.pid });
   else if (!sandbox.hostPid) list.push({ type: 'pid' });
+  // As containerd and CRI-O: with one hierarchy a container sees its own group as the root, and its limits where programs look for them.
+  if (cgroupLayout === 'v2' && !config.security.privileged) list.push({ type: 'cgroup' });
   return list;
 }
 
