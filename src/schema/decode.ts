@@ -129,11 +129,13 @@ interface CompiledField {
   readonly zero: unknown;
   /** Read for its type, then dropped: its feature is off. */
   readonly off: boolean;
+  /** A null is the value. */
+  readonly keepsNull: boolean;
 }
 
 /** What Go's omitempty leaves out of a field that is no pointer. */
 function droppedZero(field: FieldData): unknown {
-  if (field.presence === 'required' || field.keepsZero === true) return undefined;
+  if (field.presence === 'required' || field.keepsZero === true || field.verbatim !== undefined) return undefined;
   switch (field.type.is) {
     case 'string':
       return '';
@@ -152,9 +154,10 @@ function compileField(name: string, field: FieldData): CompiledField {
   // An empty managedFields list is a command (forget all managers), not an absence.
   return {
     decode: decoderFor(field.type),
-    dropsEmpty: container && field.presence !== 'required' && name !== 'managedFields',
+    dropsEmpty: container && field.presence !== 'required' && field.verbatim === undefined && name !== 'managedFields',
     zero: droppedZero(field),
     off: field.gate !== undefined,
+    keepsNull: field.verbatim === 'nullable',
   };
 }
 
@@ -173,7 +176,10 @@ function structDecoder(struct: StructType): Decoder {
       const old = record[key];
       const field = fields.get(key);
       let next: unknown;
-      if (field === undefined) walk.unknown(key);
+      if (field === undefined) {
+        if (struct.preserves === true) next = old;
+        else walk.unknown(key);
+      } else if (old === null && field.keepsNull) next = null;
       else if (old !== null && old !== undefined) {
         steps.push(key);
         next = field.decode(old, walk);
@@ -181,10 +187,10 @@ function structDecoder(struct: StructType): Decoder {
         if (field.off || (field.dropsEmpty ? isEmpty(next) : next === field.zero && !walk.keepsZeros)) next = undefined;
       }
       if (next === old && next !== undefined) {
-        if (out !== undefined) out[key] = next;
+        if (out !== undefined) put(out, key, next);
       } else {
         out ??= before(record, key);
-        if (next !== undefined) out[key] = next;
+        if (next !== undefined) put(out, key, next);
       }
     }
     walk.struct = outer;
@@ -192,12 +198,19 @@ function structDecoder(struct: StructType): Decoder {
   };
 }
 
-/** The fields of `record` that stand before `end`. Only names of declared fields pass, so plain assignment is safe. */
+/** A preserved field may have any name: __proto__ stays data. */
+function put(out: Record<string, unknown>, key: string, value: unknown): void {
+  if (key === '__proto__')
+    Object.defineProperty(out, key, { value, enumerable: true, configurable: true, writable: true });
+  else out[key] = value;
+}
+
+/** The fields of `record` that stand before `end`. */
 function before(record: Record<string, unknown>, end: string): Record<string, unknown> {
   const out: Record<string, unknown> = {};
   for (const key in record) {
     if (key === end) break;
-    out[key] = record[key];
+    put(out, key, record[key]);
   }
   return out;
 }
@@ -219,7 +232,7 @@ function decoderFor(type: AnyTypeData): Decoder {
     case 'boolean':
       return boolean;
     case 'intOrString':
-      return intOrString;
+      return type.bits === 64 ? int64OrString : intOrString;
     case 'quantity':
       return quantity;
     case 'any':
@@ -271,6 +284,8 @@ const intOrString: Decoder = (value) => {
   return value;
 };
 
+const int64OrString: Decoder = (value, walk) => (typeof value === 'string' ? value : int64(value, walk));
+
 const quantity: Decoder = (value) => {
   const text = typeof value === 'number' || typeof value === 'bigint' ? String(value) : value;
   if (typeof text !== 'string') throw new Mismatch(quantityError('') ?? '');
@@ -320,7 +335,7 @@ function instant(canonical: (text: string) => string | undefined, layout: string
 
 function mapDecoder(type: MapType): Decoder {
   const inner = decoderFor(type.values);
-  const zero = zeroOf(type.values);
+  const zero = type.nulls === 'kept' ? null : zeroOf(type.values);
   const goName = goType(type);
   // Plain maps of strings are most of all maps: labels, annotations, data.
   const plain = type.values.is === 'string' && type.values.format === undefined;
@@ -349,7 +364,7 @@ function mapDecoder(type: MapType): Decoder {
 
 function listDecoder(type: ListType): Decoder {
   const inner = decoderFor(type.items);
-  const zero = zeroOf(type.items);
+  const zero = type.nulls === 'kept' ? null : zeroOf(type.items);
   const goName = goType(type);
   return (value, walk) => {
     if (!Array.isArray(value)) throw walk.mismatch(jsonKind(value), goName);

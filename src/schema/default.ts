@@ -32,6 +32,7 @@ interface CompiledField {
   readonly missing: unknown;
   /** Other values that mean "not given": Go's zero value of a field that is no pointer. */
   readonly absent: unknown;
+  readonly keepsNull: boolean;
 }
 
 function structFiller(struct: StructType): Filler | undefined {
@@ -40,17 +41,23 @@ function structFiller(struct: StructType): Filler | undefined {
     const fill = fillerFor(field.type);
     if (fill === undefined && field.default === undefined) continue;
     const missing = field.default !== undefined && fill !== undefined ? fill(field.default) : field.default;
-    fields.push({ name, fill, missing: freeze(missing), absent: absentOf(field) });
+    fields.push({
+      name,
+      fill,
+      missing: freeze(missing),
+      absent: absentOf(field),
+      keepsNull: field.verbatim === 'nullable',
+    });
   }
   if (fields.length === 0) return undefined;
   return (value) => {
     if (typeof value !== 'object' || value === null) return value;
     const record = value as Record<string, unknown>;
     let out: Record<string, unknown> | undefined;
-    for (const { name, fill, missing, absent } of fields) {
+    for (const { name, fill, missing, absent, keepsNull } of fields) {
       const old = record[name];
       let next = old;
-      if (old === undefined || old === null || old === absent) {
+      if (old === undefined || (old === null && !keepsNull) || old === absent) {
         if (missing === undefined) continue;
         next = missing;
       } else if (fill !== undefined) next = fill(old);
@@ -67,6 +74,7 @@ const never = Symbol('no value means absent');
 
 /** An empty string is no value where a default stands; nor is a zero that the declared minimum excludes. */
 function absentOf(field: FieldData): unknown {
+  if (field.verbatim !== undefined) return never;
   if (field.default === undefined) return never;
   if (field.type.is === 'string') return '';
   if (field.type.is === 'integer' && field.min !== undefined && field.min > 0) return 0;

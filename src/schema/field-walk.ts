@@ -37,7 +37,12 @@ const deducedMap: MapType = { is: 'map', values: { is: 'any' } };
 
 /** The type of a field or entry that has these values; undefined for what is not declared. */
 function innerType(type: Granular, key: string, ...values: readonly unknown[]): AnyTypeData | undefined {
-  const inner = type.is === 'map' ? type.values : Object.hasOwn(type.fields, key) ? type.fields[key]?.type : undefined;
+  if (type.is === 'map') return deduced(type.values, values);
+  const inner = Object.hasOwn(type.fields, key)
+    ? type.fields[key]?.type
+    : type.preserves
+      ? deducedMap.values
+      : undefined;
   return inner && deduced(inner, values);
 }
 

@@ -101,6 +101,7 @@ export class SchemaBuilder {
       ...(Object.keys(properties).length > 0 ? { properties } : {}),
       ...(mandatory.length > 0 ? { required: mandatory.sort() } : {}),
       ...(type.atomic === true ? { 'x-kubernetes-map-type': 'atomic' } : {}),
+      ...(type.preserves === true ? { 'x-kubernetes-preserve-unknown-fields': true } : {}),
     };
   }
 
@@ -110,6 +111,7 @@ export class SchemaBuilder {
     if (field.doc !== '') extras['description'] = field.doc;
     if (field.default !== undefined && typeof field.default !== 'object') extras['default'] = field.default;
     if (field.patchStrategy !== undefined) extras['x-kubernetes-patch-strategy'] = field.patchStrategy;
+    if (field.verbatim === 'nullable' && this.#dialect === 'v3') extras['nullable'] = true;
     if (inner['$ref'] === undefined) return { ...extras, ...inner };
     // In OpenAPI 3.0 nothing may stand beside a reference.
     if (this.#dialect === 'v3') return Object.keys(extras).length === 0 ? inner : { ...extras, allOf: [inner] };

@@ -74,16 +74,19 @@ function fieldCheck(field: FieldData): Check | undefined {
   const inner = typeCheck(field.type);
   const range = rangeCheck(field);
   const mustBe = field.presence === 'required';
-  const emptyIsMissing = field.type.is === 'string' || field.type.is === 'list';
+  const isVerbatim = field.verbatim !== undefined;
+  const emptyIsMissing = !isVerbatim && (field.type.is === 'string' || field.type.is === 'list');
   const { rules } = field;
   if (inner === undefined && range === undefined && !mustBe && rules.length === 0) return undefined;
   return (value, path, causes) => {
+    if (value === null && field.verbatim === 'nullable') return;
     if (
       value === undefined ||
       value === null ||
       (mustBe && emptyIsMissing && (value as string | unknown[]).length === 0)
     ) {
-      if (mustBe) missing(field, inner, path, causes);
+      if (mustBe && isVerbatim) causes.push(required(path));
+      else if (mustBe) missing(field, inner, path, causes);
       return;
     }
     range?.(value, path, causes);

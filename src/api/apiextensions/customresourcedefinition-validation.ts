@@ -17,7 +17,7 @@ import type {
   CustomResourceDefinitionVersion,
   CustomResourceSubresources,
 } from './customresourcedefinition.ts';
-import type { JsonSchemaProps } from './json-schema.ts';
+import type { JsonSchemaProps } from '#schema/json-schema-props.ts';
 import { hasDefaults, rootSchemaCauses } from './schema-validation.ts';
 
 const selectableFieldsMax = 8;

@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { createCauses, updateCauses, written } from '../written.ts';
 import { CustomResourceDefinition } from './customresourcedefinition.ts';
-import type { JsonSchemaProps } from './json-schema.ts';
+import type { JsonSchemaProps } from '#schema/json-schema-props.ts';
 
 const metadata = { name: 'crontabs.stable.example.com' };
 const schema = { openAPIV3Schema: { type: 'object' } };

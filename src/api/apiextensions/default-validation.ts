@@ -4,7 +4,7 @@
  */
 import { invalidValue } from '#meta/causes.ts';
 import type { Causes } from '../field-checks.ts';
-import type { JsonSchemaProps } from './json-schema.ts';
+import type { JsonSchemaProps } from '#schema/json-schema-props.ts';
 
 const isRecord = (value: unknown): value is Readonly<Record<string, unknown>> =>
   typeof value === 'object' && value !== null && !Array.isArray(value);

@@ -2,6 +2,7 @@
  * JSONSchemaProps: the schema of a custom resource, in the dialect of OpenAPI 3.0 with Kubernetes' extensions. It contains itself, so its type is stated beside
  * its declaration. What a schema may hold is decided by `schema-validation.ts` and `structural-validation.ts`, what it means by `#schema/kind-of-crd.ts`.
  */
+import type { JsonSchemaProps } from '#schema/json-schema-props.ts';
 import { recursiveStruct, s, struct, t, type Of } from '#schema/type.ts';
 
 const validationRule = struct(
@@ -48,54 +49,6 @@ const externalDocumentation = struct(
   },
   { doc: 'Documentation elsewhere.' },
 );
-
-/** A schema. Field names are those of the wire. */
-export interface JsonSchemaProps {
-  readonly id?: string;
-  readonly $schema?: string;
-  readonly $ref?: string;
-  readonly description?: string;
-  readonly type?: string;
-  readonly format?: string;
-  readonly title?: string;
-  readonly default?: unknown;
-  readonly maximum?: number;
-  readonly exclusiveMaximum?: boolean;
-  readonly minimum?: number;
-  readonly exclusiveMinimum?: boolean;
-  readonly maxLength?: number;
-  readonly minLength?: number;
-  readonly pattern?: string;
-  readonly maxItems?: number;
-  readonly minItems?: number;
-  readonly uniqueItems?: boolean;
-  readonly multipleOf?: number;
-  readonly enum?: readonly unknown[];
-  readonly maxProperties?: number;
-  readonly minProperties?: number;
-  readonly required?: readonly string[];
-  readonly items?: JsonSchemaProps | readonly JsonSchemaProps[];
-  readonly allOf?: readonly JsonSchemaProps[];
-  readonly oneOf?: readonly JsonSchemaProps[];
-  readonly anyOf?: readonly JsonSchemaProps[];
-  readonly not?: JsonSchemaProps;
-  readonly properties?: Readonly<Record<string, JsonSchemaProps>>;
-  readonly additionalProperties?: JsonSchemaProps | boolean;
-  readonly patternProperties?: Readonly<Record<string, JsonSchemaProps>>;
-  readonly dependencies?: Readonly<Record<string, JsonSchemaProps | readonly string[]>>;
-  readonly additionalItems?: JsonSchemaProps | boolean;
-  readonly definitions?: Readonly<Record<string, JsonSchemaProps>>;
-  readonly externalDocs?: Of<typeof externalDocumentation>;
-  readonly example?: unknown;
-  readonly nullable?: boolean;
-  readonly 'x-kubernetes-preserve-unknown-fields'?: boolean;
-  readonly 'x-kubernetes-embedded-resource'?: boolean;
-  readonly 'x-kubernetes-int-or-string'?: boolean;
-  readonly 'x-kubernetes-list-map-keys'?: readonly string[];
-  readonly 'x-kubernetes-list-type'?: string;
-  readonly 'x-kubernetes-map-type'?: string;
-  readonly 'x-kubernetes-validations'?: readonly ValidationRule[];
-}
 
 const json = t.json('apiextensions.v1.JSON');
 

@@ -5,7 +5,8 @@
 import { forbiddenField, invalidValue, notSupported, required } from '#meta/causes.ts';
 import { indexed, type Causes } from '../field-checks.ts';
 import { defaultCauses } from './default-validation.ts';
-import type { JsonSchemaProps, ValidationRule } from './json-schema.ts';
+import type { JsonSchemaProps } from '#schema/json-schema-props.ts';
+import type { ValidationRule } from './json-schema.ts';
 import { structuralCauses } from './structural-validation.ts';
 
 const types = ['array', 'boolean', 'integer', 'number', 'object', 'string'];

@@ -5,7 +5,7 @@
 import { forbiddenField, invalidValue, required } from '#meta/causes.ts';
 import { sameValue } from '#meta/same.ts';
 import { indexed, type Causes } from '../field-checks.ts';
-import type { JsonSchemaProps } from './json-schema.ts';
+import type { JsonSchemaProps } from '#schema/json-schema-props.ts';
 
 type Level = 'root' | 'item' | 'field';
 
