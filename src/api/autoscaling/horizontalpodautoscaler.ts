@@ -58,7 +58,6 @@ export const horizontalPodAutoscalerSpec = struct(
   {
     scaleTargetRef: s
       .field(1, crossVersionObjectReference)
-      .default({} as never)
       .doc('What is scaled: an object with the scale subresource.'),
     minReplicas: s
       .int32(2)

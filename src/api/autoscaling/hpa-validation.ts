@@ -34,14 +34,17 @@ function* segment(path: string, value: string | undefined, detail = ''): Causes 
   else yield* named(pathSegment, path, value);
 }
 
-function* reference(path: string, { kind, name }: CrossVersionObjectReference): Causes {
+function* reference(path: string, { kind, name }: Partial<CrossVersionObjectReference> = {}): Causes {
   yield* segment(`${path}.kind`, kind);
   yield* segment(`${path}.name`, name);
 }
 
 const isPositive = (text: string): boolean => (parseQuantity(text)?.nano ?? 1n) > 0n;
 
-function* targetCauses(path: string, { type = '', value, averageValue, averageUtilization }: MetricTarget): Causes {
+function* targetCauses(
+  path: string,
+  { type = '', value, averageValue, averageUtilization }: Partial<MetricTarget>,
+): Causes {
   if (type === '') yield required(`${path}.type`, 'must specify a metric target type');
   if (type !== 'Utilization' && type !== 'Value' && type !== 'AverageValue')
     yield invalidValue(`${path}.type`, type, 'must be either Utilization, Value, or AverageValue');
@@ -52,12 +55,12 @@ function* targetCauses(path: string, { type = '', value, averageValue, averageUt
     yield invalidValue(`${path}.averageUtilization`, averageUtilization, 'must be greater than 0');
 }
 
-function* identifier(path: string, { name }: MetricIdentifier): Causes {
+function* identifier(path: string, { name }: Partial<MetricIdentifier> = {}): Causes {
   yield* segment(`${path}.name`, name, 'must specify a metric name');
 }
 
 /** Resources are compared in percent or in amounts, not both. */
-function* usage(path: string, target: MetricTarget): Causes {
+function* usage(path: string, target: Partial<MetricTarget>): Causes {
   yield* targetCauses(path, target);
   const { averageUtilization: percent, averageValue: amount } = target;
   if (percent === undefined && amount === undefined)
@@ -69,35 +72,37 @@ function* usage(path: string, target: MetricTarget): Causes {
 function* sourceCauses(at: string, metric: MetricSpec, member: Member): Causes {
   const path = `${at}.${member}`;
   const { object, pods, resource, containerResource, external } = metric;
+  // What is missing is reported by the declaration; here it is empty.
+  const target: Partial<MetricTarget> = metric[member]?.target ?? {};
   switch (member) {
     case 'object':
       if (object === undefined) return;
       yield* reference(`${path}.describedObject`, object.describedObject);
       yield* identifier(`${path}.metric`, object.metric);
-      yield* targetCauses(`${path}.target`, object.target);
-      if (object.target.value === undefined && object.target.averageValue === undefined)
+      yield* targetCauses(`${path}.target`, target);
+      if (target.value === undefined && target.averageValue === undefined)
         yield required(`${path}.target.averageValue`, 'must set either a target value or averageValue');
       return;
     case 'external':
       if (external === undefined) return;
       yield* identifier(`${path}.metric`, external.metric);
-      yield* targetCauses(`${path}.target`, external.target);
-      if (external.target.value === undefined && external.target.averageValue === undefined)
+      yield* targetCauses(`${path}.target`, target);
+      if (target.value === undefined && target.averageValue === undefined)
         yield required(`${path}.target.averageValue`, 'must set either a target value for metric or a per-pod target');
-      if (external.target.value !== undefined && external.target.averageValue !== undefined)
+      if (target.value !== undefined && target.averageValue !== undefined)
         yield forbiddenField(`${path}.target.value`, 'may not set both a target value for metric and a per-pod target');
       return;
     case 'pods':
       if (pods === undefined) return;
       yield* identifier(`${path}.metric`, pods.metric);
-      yield* targetCauses(`${path}.target`, pods.target);
-      if (pods.target.averageValue === undefined)
+      yield* targetCauses(`${path}.target`, target);
+      if (target.averageValue === undefined)
         yield required(`${path}.target.averageValue`, 'must specify a positive target averageValue');
       return;
     case 'resource':
       if (resource === undefined) return;
       if (!resource.name) yield required(`${path}.name`, 'must specify a resource name');
-      yield* usage(`${path}.target`, resource.target);
+      yield* usage(`${path}.target`, target);
       return;
     case 'containerResource':
       if (containerResource === undefined) return;
@@ -105,7 +110,7 @@ function* sourceCauses(at: string, metric: MetricSpec, member: Member): Causes {
       else yield* containerResourceName(`${path}.name`, containerResource.name);
       if (!containerResource.container) yield required(`${path}.container`, 'must specify a container');
       else yield* named(dns1123Label, `${path}.container`, containerResource.container);
-      yield* usage(`${path}.target`, containerResource.target);
+      yield* usage(`${path}.target`, target);
       return;
     default:
       member satisfies never;

@@ -18,7 +18,7 @@ export interface CrossVersionObjectReference extends Of<typeof crossVersionObjec
 export const metricIdentifier = struct(
   'autoscaling.v2.MetricIdentifier',
   {
-    name: s.string(1).optional().doc('Name of the metric.'),
+    name: s.string(1).requiredAs('must specify a metric name').doc('Name of the metric.'),
     selector: s.field(2, labelSelector).optional().doc('Labels of the metric, handed to the metrics server.'),
   },
   { doc: 'Which metric.' },
@@ -28,7 +28,10 @@ export interface MetricIdentifier extends Of<typeof metricIdentifier> {}
 export const metricTarget = struct(
   'autoscaling.v2.MetricTarget',
   {
-    type: s.string(1).optional().doc('How the target is given: Utilization, Value or AverageValue.'),
+    type: s
+      .string(1)
+      .requiredAs('must specify a metric target type')
+      .doc('How the target is given: Utilization, Value or AverageValue.'),
     value: s.quantity(2).optional().doc('The metric as a whole.'),
     averageValue: s.quantity(3).optional().doc('The metric divided by the number of pods.'),
     averageUtilization: s
@@ -56,22 +59,16 @@ export const metricValueStatus = struct(
 );
 export interface MetricValueStatus extends Of<typeof metricValueStatus> {}
 
-const target = s
-  .field(2, metricTarget)
-  .default({} as never)
-  .doc('What the metric should be.');
-const metric = s.field(1, metricIdentifier).default({}).doc('Which metric.');
+const target = s.field(2, metricTarget).doc('What the metric should be.');
+const metric = s.field(1, metricIdentifier).doc('Which metric.');
 const current = s.field(2, metricValueStatus).default({}).doc('What the metric was.');
 
 export const objectMetricSource = struct(
   'autoscaling.v2.ObjectMetricSource',
   {
-    describedObject: s
-      .field(1, crossVersionObjectReference)
-      .default({} as never)
-      .doc('The object, such as an Ingress.'),
+    describedObject: s.field(1, crossVersionObjectReference).doc('The object, such as an Ingress.'),
     target,
-    metric: s.field(3, metricIdentifier).default({}).doc('Which metric.'),
+    metric: s.field(3, metricIdentifier).doc('Which metric.'),
   },
   { doc: 'A metric of one object.' },
 );
@@ -86,7 +83,7 @@ export interface PodsMetricSource extends Of<typeof podsMetricSource> {}
 
 export const resourceMetricSource = struct(
   'autoscaling.v2.ResourceMetricSource',
-  { name: s.string(1).optional().doc('Name of the resource, such as cpu.'), target },
+  { name: s.string(1).requiredAs('must specify a resource name').doc('Name of the resource, such as cpu.'), target },
   { doc: 'A resource that pods use.' },
 );
 export interface ResourceMetricSource extends Of<typeof resourceMetricSource> {}
@@ -94,9 +91,9 @@ export interface ResourceMetricSource extends Of<typeof resourceMetricSource> {}
 export const containerResourceMetricSource = struct(
   'autoscaling.v2.ContainerResourceMetricSource',
   {
-    name: s.string(1).optional().doc('Name of the resource, such as cpu.'),
+    name: s.string(1).requiredAs('must specify a resource name').doc('Name of the resource, such as cpu.'),
     target,
-    container: s.string(3).optional().doc('Name of the container.'),
+    container: s.string(3).requiredAs('must specify a container').doc('Name of the container.'),
   },
   { doc: 'A resource that one container of each pod uses.' },
 );
@@ -112,7 +109,10 @@ export interface ExternalMetricSource extends Of<typeof externalMetricSource> {}
 export const metricSpec = struct(
   'autoscaling.v2.MetricSpec',
   {
-    type: s.string(1).optional().doc('Which member is set: Object, Pods, Resource, ContainerResource or External.'),
+    type: s
+      .string(1)
+      .requiredAs('must specify a metric source type')
+      .doc('Which member is set: Object, Pods, Resource, ContainerResource or External.'),
     object: s.field(2, objectMetricSource).optional().doc('A metric of one object.'),
     pods: s.field(3, podsMetricSource).optional().doc('A metric that each pod has.'),
     resource: s.field(4, resourceMetricSource).optional().doc('A resource that pods use.'),

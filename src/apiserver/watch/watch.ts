@@ -3,11 +3,11 @@
  * stops matching is DELETED. The two edges (HTTP frames, objects in process) share it; neither queues.
  */
 import { forbiddenField, notSupported } from '#meta/causes.ts';
-import { invalid, type Cause } from '#meta/status.ts';
+import { invalid, methodNotSupported, type Cause } from '#meta/status.ts';
 import type { Revision } from '#store/store.ts';
 import type { WatchOptions } from '#client/client.ts';
 import { checkReached, checkRevision, selectionOf, type Selection } from '../registry/read.ts';
-import type { Resource } from '../registry/resource.ts';
+import { nameOf, type Resource } from '../registry/resource.ts';
 import type { CacheEvent, Cursor } from './cache.ts';
 import type { Entry } from './entry.ts';
 
@@ -34,6 +34,7 @@ export async function startWatch(
   namespace: string | undefined,
   options: Omit<WatchOptions, 'signal'>,
 ): Promise<WatchStart> {
+  if (!resource.kind.verbs.includes('watch')) throw methodNotSupported(nameOf(resource.kind), 'watch');
   checkWatchOptions(options);
   const selection = selectionOf(resource, options);
   const { resourceVersion = '', sendInitialEvents } = options;
