@@ -142,7 +142,8 @@ function emptyOf(struct: StructType): Json {
   if (known !== undefined) return known;
   const entries: [string, unknown][] = [];
   for (const [name, field] of Object.entries(struct.fields)) {
-    const present = field.presence !== 'optional' || name === 'metadata';
+    // What Go has as soon as it makes the object; custom resources have nothing.
+    const present = field.verbatim === undefined && (field.presence !== 'optional' || name === 'metadata');
     if (present && field.type.is === 'struct' && field.type.atomic !== true) entries.push([name, emptyOf(field.type)]);
     else if (field.presence === 'required' && field.type.is === 'list') entries.push([name, []]);
   }
