@@ -84,6 +84,7 @@ const viewRules: readonly Rule[] = [
   rule(read, 'batch', 'cronjobs', 'cronjobs/status', 'jobs', 'jobs/status'),
   rule(read, 'policy', 'poddisruptionbudgets', 'poddisruptionbudgets/status'),
   rule(read, 'networking.k8s.io', 'ingresses', 'ingresses/status', 'networkpolicies'),
+  rule(read, 'resource.k8s.io', 'resourceclaims', 'resourceclaims/status', 'resourceclaimtemplates'),
 ];
 
 const editRules: readonly Rule[] = [
@@ -121,6 +122,7 @@ const editRules: readonly Rule[] = [
   rule(write, 'batch', 'cronjobs', 'jobs'),
   rule(write, 'policy', 'poddisruptionbudgets'),
   rule(write, 'networking.k8s.io', 'ingresses', 'networkpolicies'),
+  rule(write, 'resource.k8s.io', 'resourceclaims', 'resourceclaimtemplates'),
   rule(readWrite, 'coordination.k8s.io', 'leases'),
 ];
 
@@ -270,6 +272,9 @@ const roles: readonly DefaultRole[] = [
         'storageclasses',
         'volumeattachments',
       ),
+      rule(read, 'resource.k8s.io', 'deviceclasses', 'devicetaintrules', 'resourceslices'),
+      rule(['patch', 'update', ...read], 'resource.k8s.io', 'resourceclaims'),
+      rule(['patch', 'update'], 'resource.k8s.io', 'resourceclaims/status'),
       rule(['create'], 'authentication.k8s.io', 'tokenreviews'),
       rule(['create'], 'authorization.k8s.io', 'subjectaccessreviews'),
     ],
