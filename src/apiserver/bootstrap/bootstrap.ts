@@ -42,13 +42,16 @@ interface Draft {
 }
 
 /** Fills an empty store in one transaction; on a later start, reconciles the default roles and adds missing namespaces. */
-export async function bootstrap(api: Api, { serviceRange }: { readonly serviceRange: string }): Promise<void> {
+export async function bootstrap(
+  api: Api,
+  { serviceRanges }: { readonly serviceRanges: readonly string[] },
+): Promise<void> {
   const drafts: readonly Draft[] = [
     ...namespaces.map(namespaceDraft),
     ...defaultRoles.map(roleDraft),
     ...defaultBindings.map(bindingDraft),
     ...localRoles(),
-    ...classDrafts(serviceRange),
+    ...classDrafts(serviceRanges),
     ...apiServiceDrafts(api.kinds),
   ];
   const missing = drafts.filter(

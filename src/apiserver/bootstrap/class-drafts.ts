@@ -38,9 +38,9 @@ const flowControl: readonly ClassDraft[] = [
   })),
 ];
 
-/** `serviceRange`: the range of the cluster's own ServiceCIDR, `kubernetes`. */
-export const classDrafts = (serviceRange: string): readonly ClassDraft[] => [
+/** `serviceRanges`: the ranges of the cluster's own ServiceCIDR, `kubernetes`. */
+export const classDrafts = (serviceRanges: readonly string[]): readonly ClassDraft[] => [
   ...priorityClasses,
   ...flowControl,
-  { kind: ServiceCIDR, object: { metadata: { name: 'kubernetes' }, spec: { cidrs: [serviceRange] } } as never },
+  { kind: ServiceCIDR, object: { metadata: { name: 'kubernetes' }, spec: { cidrs: serviceRanges } } as never },
 ];
