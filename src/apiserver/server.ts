@@ -6,6 +6,7 @@ import type { AnyKind } from '#client/client.ts';
 import { clientOf } from '#client/client-of.ts';
 import type { Client } from '#client/client.ts';
 import { subresourceKinds } from '#api/kinds.ts';
+import { Endpoints } from '#api/core/endpoints.ts';
 import { Namespace } from '#api/core/namespace.ts';
 import { Node } from '#api/core/node.ts';
 import { Pod } from '#api/core/pod.ts';
@@ -164,6 +165,8 @@ export async function startApiServer(world: World, options: ApiServerOptions): P
         world,
         pods: api.cache(Pod),
         nodes: api.cache(Node),
+        services: api.cache(Service),
+        endpoints: api.cache(Endpoints),
         identity: options.kubeletAccess?.identity ?? tls,
         ca: options.kubeletAccess?.ca ?? tls.clientCa,
       };

@@ -37,6 +37,25 @@ export function parseCidr(text: string): Cidr | undefined {
   return bits <= width(address.family) ? { address, bits } : undefined;
 }
 
+const special: readonly Cidr[] = [
+  '0.0.0.0/32',
+  '127.0.0.0/8',
+  '169.254.0.0/16',
+  '224.0.0.0/4',
+  '255.255.255.255/32',
+  '::/128',
+  '::1/128',
+  'fe80::/10',
+  'ff00::/8',
+].map((text) => parseCidr(text) as Cidr);
+
+/** True for an address of one host that is not this host's alone: neither unspecified, loopback, link-local nor multicast. */
+export function isGlobalUnicast(ip: Ip): boolean {
+  // ::ffff:127.0.0.1 is loopback too.
+  const plain: Ip = ip.family === 6 && ip.value >> 32n === 0xffffn ? { family: 4, value: ip.value & 0xffffffffn } : ip;
+  return !special.some((cidr) => contains(cidr, plain));
+}
+
 export function formatCidr(cidr: Cidr): string {
   return `${formatIp(cidr.address)}/${cidr.bits}`;
 }

@@ -8,6 +8,8 @@ import type { Millis } from '#world/world.ts';
 
 export interface ContainerRuntime extends AsyncDisposable {
   readonly info: { readonly name: string; readonly version: string };
+  /** Containers are only pretended: nothing answers at their addresses. */
+  readonly pretended?: true;
 
   runSandbox(config: SandboxConfig): Promise<Sandbox>;
   /** Kills what still runs in it and releases its network. Idempotent. */

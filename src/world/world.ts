@@ -169,6 +169,8 @@ export interface HttpExchange extends HttpRequestHead {
   /** The whole body; throws RangeError past `limitBytes` (the connection stays usable). */
   body(limitBytes: number): Promise<Buffer>;
   readonly bodyStream: Readable;
+  /** False when the request certainly has no body. */
+  readonly hasBody: boolean;
   respond(status: number, headers: HttpHeaders, body?: Uint8Array | string): void;
   /** Starts a streamed answer. Writes return false when the peer is slow; `drained` resolves when it caught up. */
   stream(status: number, headers: HttpHeaders): HttpResponseStream;
@@ -202,11 +204,20 @@ export interface HttpClientRequest {
   };
   /** Dial this unix socket instead of the URL's host. */
   readonly socketPath?: string;
+  /** Connections to the URL's host are made by the caller, e.g. through another machine; HTTP/1.1 only, TLS inside when the URL says so. */
+  readonly via?: HttpVia;
   /** HTTP/2 by ALPN (the default for https), or force HTTP/1.1. */
   readonly protocol?: 'h2' | 'http/1.1';
   /** Until the response's headers have come. */
   readonly timeoutMs?: Millis;
   readonly signal?: AbortSignal;
+}
+
+export interface HttpVia {
+  /** Requests with the same key may share connections. */
+  readonly key: string;
+  /** Rejects with NetworkError when the host cannot be reached. */
+  dial(): Promise<Duplex>;
 }
 
 export interface HttpClientResponse {

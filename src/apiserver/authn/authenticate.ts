@@ -8,6 +8,7 @@ import type { HttpHeaders, HttpRequestHead } from '#world/world.ts';
 import type { Attributes } from '../attributes.ts';
 import { anonymous, type User } from '../user.ts';
 import type { ServiceAccountTokens } from './service-account-tokens.ts';
+import { webSocketToken } from './websocket-token.ts';
 
 /** Paths that answer without a name. */
 const open = new Set(['/healthz', '/livez', '/readyz', '/version', '/version/']);
@@ -57,12 +58,7 @@ function bearerOf(headers: HttpHeaders): string | undefined {
     const match = /^Bearer +(\S+) *$/i.exec(header);
     return match?.[1] ?? '';
   }
-  for (const protocol of one(headers['sec-websocket-protocol'])?.split(',') ?? []) {
-    const prefix = 'base64url.bearer.authorization.k8s.io.';
-    if (protocol.trim().startsWith(prefix))
-      return Buffer.from(protocol.trim().slice(prefix.length), 'base64url').toString('utf8');
-  }
-  return undefined;
+  return webSocketToken(headers);
 }
 
 const one = (value: string | readonly string[] | undefined): string | undefined =>

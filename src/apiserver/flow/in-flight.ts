@@ -19,6 +19,8 @@ export const writingMax = 200;
 const shareOfOne = 0.75;
 
 const writes = new Set(['create', 'update', 'patch', 'delete', 'deletecollection']);
+/** Upstream's --long-running subresources: what runs for hours must not hold a seat. */
+const streams = new Set(['attach', 'exec', 'log', 'portforward', 'proxy']);
 const unlimited: Disposable = { [Symbol.dispose]() {} };
 
 class Seats {
@@ -62,7 +64,12 @@ export function inFlightLimits(
   return {
     enter({ verb, resource }, user) {
       // Paths without a resource are health, discovery and metrics: cheap, and wanted most when it is crowded.
-      if (!resource || verb === 'watch' || resource.subresource === 'log' || user.groups.includes('system:masters'))
+      if (
+        !resource ||
+        verb === 'watch' ||
+        streams.has(resource.subresource ?? '') ||
+        user.groups.includes('system:masters')
+      )
         return unlimited;
       return (writes.has(verb) ? writing : reading).take(user.name);
     },

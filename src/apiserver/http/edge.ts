@@ -8,7 +8,7 @@ import type { Health } from '../health.ts';
 import type { Metrics } from '../metrics/metrics.ts';
 import type { Subject } from '../metrics/requests.ts';
 import type { ZPages } from '../z-pages.ts';
-import type { KubeletAccess } from '../proxy/kubelet.ts';
+import type { KubeletAccess } from '../proxy/access.ts';
 
 export interface Edge {
   readonly api: Api;

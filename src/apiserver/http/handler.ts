@@ -2,15 +2,16 @@
  * One request from arrival to answer, as a list of stages: route → authenticate → impersonate → authorize → decode → the API → respond. Upgrades (exec,
  * attach, port-forward, WebSocket watches) take the same way up to authorization and then become a pipe.
  */
-import { ApiError, badRequest, notFound, toStatus } from '#meta/status.ts';
+import { ApiError, toStatus } from '#meta/status.ts';
 import type { AnyKind } from '#client/client.ts';
 import type { HttpExchange, HttpHandlers, HttpUpgrade } from '#world/world.ts';
 import { idOf } from '../api.ts';
-import { podLog, podStream } from '../proxy/kubelet.ts';
+import { podLog } from '../proxy/kubelet.ts';
 import type { Outcome } from '../metrics/requests.ts';
 import type { Route } from '../route.ts';
 import { admitted, routed } from './admit.ts';
 import { callOf, checkScope } from './call.ts';
+import { isConnect, openConnect, serveConnect } from './connect.ts';
 import { serveDocument } from './document.ts';
 import type { Edge, Seen } from './edge.ts';
 import { documentBytes, typeOf } from './encode.ts';
@@ -86,6 +87,10 @@ async function serve(
     });
     return { code: 200 };
   }
+  if (isConnect(resource)) {
+    using _running = edge.metrics.longRunning(seen.subject);
+    return { code: await serveConnect(edge, exchange, resource) };
+  }
   const shaping = shapingOf(exchange, way);
   const call = await callOf(exchange, way, kind);
   checkScope(call, way.verb);
@@ -133,25 +138,15 @@ function serveNoCustomResources({ api }: Edge, exchange: HttpExchange): Outcome 
   return { code: 200 };
 }
 
-const streams = new Set(['exec', 'attach', 'portforward']);
-
 async function open(edge: Edge, kinds: ReadonlyMap<string, AnyKind>, upgrade: HttpUpgrade): Promise<void> {
   // An upgrade is refused on the socket itself: a client that goes away meanwhile is no error of ours.
   upgrade.socket.on('error', () => upgrade.socket.destroy());
   const way = routed(upgrade);
   const { resource } = way;
   if (way.verb === 'watch' && resource && isWebSocket(upgrade)) return openWatch(edge, kinds, upgrade, way);
-  if (resource?.plural !== 'pods' || resource.group !== '' || !streams.has(resource.subresource ?? ''))
-    throw badRequest('this path cannot be upgraded');
-  // Streaming is creation, whatever the method, so that read-only users cannot exec (upstream since 1.35).
-  await admitted(edge.api, upgrade, { ...way, verb: 'create' });
-  if (!resource.name || !resource.namespace) throw notFound({ group: '', plural: 'pods' }, resource.name ?? '');
-  await podStream(edge.kubelets, upgrade, {
-    namespace: resource.namespace,
-    name: resource.name,
-    query: way.query,
-    subresource: resource.subresource as 'exec' | 'attach' | 'portforward',
-  });
+  const kind = resource && kinds.get(idOf(resource));
+  using _running = kind ? edge.metrics.longRunning(subjectOf(way, kind)) : undefined;
+  await openConnect(edge, upgrade, way);
   return undefined;
 }
 

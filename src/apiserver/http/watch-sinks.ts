@@ -5,6 +5,7 @@
 import { WebSocketServer, type WebSocket } from 'ws';
 import { badRequest } from '#meta/status.ts';
 import type { HttpExchange, HttpHeaders, HttpUpgrade } from '#world/world.ts';
+import { offeredProtocols } from '../authn/websocket-token.ts';
 import { messageOf } from './encode.ts';
 import { mediaTypes, streamTypes, type Encoding } from './negotiate.ts';
 import type { FrameSink } from './watch-stream.ts';
@@ -29,9 +30,6 @@ type UpgradeRequest = Parameters<WebSocketServer['handleUpgrade']>[0];
 export const isWebSocket = ({ headers }: HttpUpgrade): boolean =>
   String(headers['upgrade'] ?? '').toLowerCase() === 'websocket';
 
-/** A browser's token travels as a subprotocol; it is never chosen. */
-const tokenProtocol = 'base64url.bearer.authorization.k8s.io.';
-
 /** Clients of a watch say nothing but close and pong. */
 const messageBytesMax = 4096;
 /** Unsent bytes from which a client counts as slow. */
@@ -39,10 +37,7 @@ const bufferedBytesMax = 256 * 1024;
 
 /** Frames as messages. Throws BadRequest for a handshake that is none. */
 export async function webSocketSink(upgrade: HttpUpgrade, encoding: Encoding): Promise<FrameSink> {
-  const offered = String(upgrade.headers['sec-websocket-protocol'] ?? '')
-    .split(',')
-    .map((protocol) => protocol.trim())
-    .filter((protocol) => protocol !== '' && !protocol.startsWith(tokenProtocol));
+  const offered = offeredProtocols(upgrade.headers);
   if (offered.length > 1) throw badRequest('bad websocket protocol: a watch takes one at most');
   const server = new WebSocketServer({
     noServer: true,

@@ -3,29 +3,20 @@
  * passes bytes through unchanged; the kubelet speaks the streaming protocols
  * (https://kubernetes.io/docs/concepts/architecture/control-plane-node-communication/#api-server-to-kubelet).
  */
-import type { Duplex } from 'node:stream';
-import { ApiError, badRequest, conflict, notFound } from '#meta/status.ts';
-import type { Node } from '#api/core/node.ts';
+import { ApiError, badRequest } from '#meta/status.ts';
 import type { Pod } from '#api/core/pod.ts';
+import { dialError, hostPort } from '#world/dial-error.ts';
 import {
   NetworkError,
   type HttpClientRequest,
   type HttpExchange,
   type HttpHeaders,
   type HttpUpgrade,
-  type TlsIdentity,
-  type World,
 } from '#world/world.ts';
-import type { WatchCache } from '../watch/cache.ts';
-
-export interface KubeletAccess {
-  readonly world: World;
-  readonly pods: WatchCache;
-  readonly nodes: WatchCache;
-  /** The API server's own client certificate, `kube-apiserver-kubelet-client`, and the CA of kubelets' serving certificates. */
-  readonly identity: TlsIdentity;
-  readonly ca: string;
-}
+import { offeredProtocols } from '../authn/websocket-token.ts';
+import { dialTimeoutMs, kubeletOf, podOf, type KubeletAccess } from './access.ts';
+import { readLogOptions } from './log-options.ts';
+import { responseHead, splice } from './pipe.ts';
 
 export interface PodTarget {
   readonly namespace: string;
@@ -33,41 +24,29 @@ export interface PodTarget {
   readonly query: URLSearchParams;
 }
 
-const dialTimeoutMs = 10_000;
 const containerOptions = ['stdin', 'stdout', 'stderr', 'tty', 'command'];
-const logOptions = [
-  'follow',
-  'previous',
-  'sinceSeconds',
-  'sinceTime',
-  'timestamps',
-  'tailLines',
-  'limitBytes',
-  'stream',
-];
 
 /** GET pods/log. */
 export async function podLog(access: KubeletAccess, exchange: HttpExchange, target: PodTarget): Promise<void> {
-  const pod = podOf(access, target);
-  checkLogQuery(target, pod);
-  const container = containerOf(pod, target.query.get('container'));
+  const pod = podOf(access, target.namespace, target.name);
+  const options = readLogOptions(target.query, target.name);
+  const container = containerOf(pod, options.container);
   if (!pod.spec.nodeName) {
     // Upstream answers an unscheduled pod's log with nothing.
     exchange.respond(200, { 'content-type': 'text/plain' }, '');
     return;
   }
-  const query = only(target.query, logOptions);
-  const request = await kubeletRequest(
-    access,
-    pod,
-    'GET',
-    `/containerLogs/${target.namespace}/${target.name}/${container}`,
-    query,
-  );
-  const response = await reached(
-    pod,
-    access.world.network.request({ ...request, signal: exchange.signal, timeoutMs: dialTimeoutMs }),
-  );
+  const request = kubeletRequest(access, pod, {
+    method: 'GET',
+    path: `/containerLogs/${target.namespace}/${target.name}/${container}`,
+    query: options.query,
+    insecure: options.insecure,
+  });
+  const response = await access.world.network
+    .request({ ...request, signal: exchange.signal, timeoutMs: dialTimeoutMs })
+    .catch((cause: unknown) => {
+      throw failure(cause, `Get "${request.url}": `, request.url);
+    });
   if (response.status !== 200) {
     const text = (await response.bytes(64 * 1024)).toString('utf8').trim();
     if (response.status === 404) throw new ApiError('NotFound', text);
@@ -90,24 +69,6 @@ export async function podLog(access: KubeletAccess, exchange: HttpExchange, targ
   }
 }
 
-function checkLogQuery({ query, name }: PodTarget, _pod: Pod): void {
-  const wrong = (field: string, why: string): ApiError =>
-    new ApiError('Invalid', `PodLogOptions.v1 "${name}" is invalid: ${field}: ${why}`, {
-      details: { name, kind: 'PodLogOptions', causes: [{ reason: 'FieldValueInvalid', field, message: why }] },
-    });
-  for (const field of ['tailLines', 'sinceSeconds', 'limitBytes']) {
-    const text = query.get(field);
-    if (text === null) continue;
-    if (!/^-?\d+$/.test(text)) throw badRequest(`strconv.ParseInt: parsing "${text}": invalid syntax`);
-    const least = field === 'tailLines' ? 0 : 1;
-    if (Number(text) < least)
-      throw wrong(field, `Invalid value: ${text}: must be greater than ${least === 0 ? 'or equal to 0' : '0'}`);
-  }
-  if (query.has('sinceSeconds') && query.has('sinceTime')) {
-    throw wrong('sinceSeconds', 'Forbidden: at most one of `sinceTime` or `sinceSeconds` may be specified');
-  }
-}
-
 /** An upgrade request for exec, attach or portforward: the kubelet's answer and all bytes after it pass through. */
 export async function podStream(
   access: KubeletAccess,
@@ -115,13 +76,13 @@ export async function podStream(
   target: PodTarget & { readonly subresource: 'exec' | 'attach' | 'portforward' },
 ): Promise<void> {
   const { subresource, namespace, name, query } = target;
-  const pod = podOf(access, target);
+  const pod = podOf(access, namespace, name);
   if (!pod.spec.nodeName) throw badRequest(`pod ${name} does not have a host assigned`);
   if (pod.status?.phase === 'Succeeded' || pod.status?.phase === 'Failed') {
     throw badRequest(`cannot ${subresource} into a container in a completed pod; current phase is ${pod.status.phase}`);
   }
   let path = `/portForward/${namespace}/${name}`;
-  let rest = only(query, ['ports', 'port']);
+  let rest = ports(query);
   if (subresource !== 'portforward') {
     const container = containerOf(pod, query.get('container'));
     if (subresource === 'exec' && query.getAll('command').every((word) => word === ''))
@@ -129,8 +90,15 @@ export async function podStream(
     path = `/${subresource}/${namespace}/${name}/${container}`;
     rest = streamOptions(query);
   }
-  const request = await kubeletRequest(access, pod, upgrade.method, path, rest, passedOn(upgrade.headers));
-  const answer = await reached(pod, access.world.network.upgrade(request));
+  const request = kubeletRequest(access, pod, {
+    method: upgrade.method,
+    path,
+    query: rest,
+    headers: passedOn(upgrade.headers),
+  });
+  const answer = await access.world.network.upgrade(request).catch((cause: unknown) => {
+    throw failure(cause, 'error dialing backend: ', request.url);
+  });
   if ('body' in answer) {
     const text = (await answer.bytes(64 * 1024)).toString('utf8').trim();
     throw new ApiError(
@@ -139,27 +107,8 @@ export async function podStream(
       { code: answer.status },
     );
   }
-  upgrade.socket.write(responseHead(answer.headers));
-  if (answer.head.length > 0) upgrade.socket.write(answer.head);
-  if (upgrade.head.length > 0) answer.socket.write(upgrade.head);
-  splice(upgrade.socket, answer.socket);
-}
-
-/** Joins two sockets until either ends. */
-export function splice(a: Duplex, b: Duplex): void {
-  const end = (): void => {
-    a.destroy();
-    b.destroy();
-  };
-  for (const socket of [a, b]) socket.on('error', end).on('close', end);
-  a.pipe(b);
-  b.pipe(a);
-}
-
-function podOf(access: KubeletAccess, { namespace, name }: PodTarget): Pod {
-  const entry = access.pods.get(access.pods.key(namespace, name));
-  if (!entry) throw notFound({ group: '', plural: 'pods' }, name);
-  return entry.object as unknown as Pod;
+  upgrade.socket.write(responseHead(101, answer.headers));
+  await splice(upgrade, answer);
 }
 
 function containerOf(pod: Pod, asked: string | null): string {
@@ -179,47 +128,43 @@ function containerOf(pod: Pod, asked: string | null): string {
   return asked;
 }
 
-async function kubeletRequest(
-  { nodes, identity, ca }: KubeletAccess,
-  pod: Pod,
-  method: string,
-  path: string,
-  query: URLSearchParams,
-  headers: HttpHeaders = {},
-): Promise<HttpClientRequest> {
-  const nodeName = pod.spec.nodeName ?? '';
-  const node = nodes.get(nodes.key(undefined, nodeName))?.object as unknown as Node | undefined;
-  if (!node)
-    throw new ApiError(
-      'InternalError',
-      `Internal error occurred: node "${nodeName}" of pod ${pod.metadata.name} is not there`,
-    );
-  const address = node.status?.addresses?.find((each) => each.type === 'InternalIP')?.address;
-  const port = node.status?.daemonEndpoints?.kubeletEndpoint?.Port;
-  if (!address || !port)
-    throw conflict({ group: '', plural: 'nodes' }, nodeName, 'the kubelet has not told where it listens');
-  const text = query.toString();
-  const host = address.includes(':') ? `[${address}]` : address;
+interface KubeletCall {
+  readonly method: string;
+  readonly path: string;
+  readonly query: URLSearchParams;
+  readonly headers?: HttpHeaders;
+  /** The kubelet's certificate is not looked at: the reader asked for that. */
+  readonly insecure?: boolean;
+}
+
+function kubeletRequest(access: KubeletAccess, pod: Pod, call: KubeletCall): HttpClientRequest {
+  const { host, port } = kubeletOf(access, pod.spec.nodeName ?? '');
+  const { ca, identity } = access;
+  const text = call.query.toString();
   return {
-    method,
-    url: `https://${host}:${port}${path}${text ? `?${text}` : ''}`,
-    headers,
-    tls: { ca, identity },
+    method: call.method,
+    url: `https://${hostPort(host, port)}${call.path}${text ? `?${text}` : ''}`,
+    headers: call.headers ?? {},
+    tls: call.insecure ? { insecure: true, identity } : { ca, identity },
     timeoutMs: dialTimeoutMs,
   };
 }
 
-async function reached<T>(pod: Pod, answer: Promise<T>): Promise<T> {
-  try {
-    return await answer;
-  } catch (cause) {
-    if (!(cause instanceof NetworkError)) throw cause;
-    throw new ApiError(
-      'InternalError',
-      `Internal error occurred: error sending request to the kubelet of node ${pod.spec.nodeName}: ${cause.message}`,
-      { cause },
-    );
+/** What upstream answers when a kubelet cannot be reached. */
+const failure = (cause: unknown, what: string, url: string): unknown =>
+  cause instanceof NetworkError
+    ? new ApiError('Unknown', `${what}${dialError(cause, new URL(url).host)}`, { code: 500, cause })
+    : cause;
+
+/** `ports=80,443&ports=8080`, each as the kubelet's `port`. Throws BadRequest. */
+function ports(query: URLSearchParams): URLSearchParams {
+  const kept = new URLSearchParams();
+  for (const text of query.getAll('ports').flatMap((each) => each.split(','))) {
+    if (!/^\d{1,5}$/.test(text) || Number(text) > 65_535)
+      throw badRequest(`cannot convert to []int32: strconv.ParseUint: parsing ${JSON.stringify(text)}: invalid syntax`);
+    kept.append('port', text);
   }
+  return kept;
 }
 
 function only(query: URLSearchParams, names: readonly string[]): URLSearchParams {
@@ -256,13 +201,9 @@ const streamHeaders = new Set([
 ]);
 
 /** Credentials stay here: the kubelet knows the API server, not its clients. */
-const passedOn = (headers: HttpHeaders): HttpHeaders =>
-  Object.fromEntries(Object.entries(headers).filter(([name]) => streamHeaders.has(name)));
-
-function responseHead(headers: HttpHeaders): string {
-  const lines = ['HTTP/1.1 101 Switching Protocols'];
-  for (const [name, value] of Object.entries(headers)) {
-    for (const each of typeof value === 'string' ? [value] : (value ?? [])) lines.push(`${name}: ${each}`);
-  }
-  return `${lines.join('\r\n')}\r\n\r\n`;
+function passedOn(headers: HttpHeaders): HttpHeaders {
+  const kept = Object.fromEntries(Object.entries(headers).filter(([name]) => streamHeaders.has(name)));
+  if (kept['sec-websocket-protocol'] !== undefined)
+    kept['sec-websocket-protocol'] = offeredProtocols(headers).join(', ');
+  return kept;
 }

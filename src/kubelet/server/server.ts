@@ -17,6 +17,7 @@ import type {
 import type { Container, ContainerRuntime } from '../container-runtime.ts';
 import { readLog } from '../logs.ts';
 import { labels } from '../pod-state.ts';
+import { dialFromNode } from './dial.ts';
 import { portForward } from './port-forward.ts';
 import { failureStatus, joinSession, remoteOptions } from './remote-command.ts';
 import { isSpdy, spdyStreams } from './spdy-streams.ts';
@@ -63,7 +64,7 @@ export function serveKubelet(
       },
       upgrade(upgrade) {
         upgrade.socket.on('error', () => upgrade.socket.destroy());
-        stream(world, api, upgrade).catch((error: unknown) => {
+        stream(world, api, upgrade, host).catch((error: unknown) => {
           const message = (error as Error).message;
           const code = isApiError(error) ? error.code : 400;
           world.log.info('a stream could not be opened', { path: upgrade.url.split('?')[0], error: message });
@@ -209,10 +210,14 @@ function waitingReason(reason: string | undefined): string {
   return reason ?? 'ContainerCreating';
 }
 
-async function stream(world: World, api: KubeletApi, upgrade: HttpUpgrade): Promise<void> {
+async function stream(world: World, api: KubeletApi, upgrade: HttpUpgrade, own: string): Promise<void> {
   authorize(upgrade);
   const { parts, query } = parse(upgrade.url);
   const [action, namespace = '', name = '', container = ''] = parts;
+  if (action === 'dial') {
+    await dialFromNode(world, upgrade, api.runtime, { ip: namespace, port: name, own });
+    return;
+  }
   const pod = podOf(api, namespace, name);
   if (action === 'portForward') {
     const sandbox = (await api.runtime.sandboxes()).find(

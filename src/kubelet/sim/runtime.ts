@@ -70,6 +70,7 @@ export function simRuntime(world: World, options: SimRuntimeOptions): SimRuntime
 
 class Simulated implements SimRuntime {
   readonly info = { name: 'sim', version: '1.0.0' };
+  readonly pretended = true;
   readonly images: RuntimeImages;
   readonly #world: World;
   readonly #options: SimRuntimeOptions;

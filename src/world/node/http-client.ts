@@ -18,6 +18,7 @@ import { NetworkError, type HttpClientRequest, type HttpClientResponse, type Htt
 import { Http2Pool, type Lease } from './http2-pool.ts';
 import { readBody } from './http-body.ts';
 import { targetOf, tlsOptions, type Target } from './http-target.ts';
+import { connectVia, ViaAgent } from './http-via.ts';
 import { networkError } from './tcp.ts';
 
 /** Per target; a busy HTTP/1.1 peer gets no more connections than this, further requests wait. */
@@ -59,8 +60,9 @@ export class HttpClient {
     request.signal?.throwIfAborted();
     const target = targetOf(request);
     const headers = { connection: 'Upgrade', ...request.headers };
+    const connection = request.via && (await connectVia(request.via, target, request.tls));
     return new Promise((resolve, reject) => {
-      const outgoing = this.#open(target, { ...request, headers }, false);
+      const outgoing = this.#open(target, { ...request, headers }, { pooled: false, connection });
       const settle = watchOver(outgoing, request, target, reject);
       outgoing.once('upgrade', (response: IncomingMessage, socket: Socket, head: Buffer) => {
         settle();
@@ -79,7 +81,7 @@ export class HttpClient {
 
   #overHttp1(target: Target, request: HttpClientRequest): Promise<HttpClientResponse> {
     return new Promise((resolve, reject) => {
-      const outgoing = this.#open(target, request, true);
+      const outgoing = this.#open(target, request, { pooled: true });
       const fail = (error: unknown): void => {
         const { code } = error as NodeJS.ErrnoException;
         const stale = outgoing.reusedSocket && (code === 'ECONNRESET' || code === 'EPIPE');
@@ -104,28 +106,37 @@ export class HttpClient {
     });
   }
 
-  #open(target: Target, request: HttpClientRequest, pooled: boolean): ClientRequest {
+  #open(
+    target: Target,
+    request: HttpClientRequest,
+    { pooled, connection }: { readonly pooled: boolean; readonly connection?: Duplex | undefined },
+  ): ClientRequest {
+    // Whoever brings connections has spoken TLS already.
+    const secure = target.secure && !request.via;
     const options: RequestOptions = {
       method: request.method,
       path: target.path,
       host: target.host,
       port: target.port,
       headers: http1Headers(target, request),
-      agent: pooled ? this.#agent(target) : false,
+      agent: pooled ? this.#agent(target, request) : false,
+      ...(connection === undefined ? {} : { createConnection: () => connection }),
       ...(target.socketPath === undefined ? {} : { socketPath: target.socketPath }),
-      ...(target.secure ? { ...tlsOptions(target, request.tls), ALPNProtocols: ['http/1.1'] } : {}),
+      ...(secure ? { ...tlsOptions(target, request.tls), ALPNProtocols: ['http/1.1'] } : {}),
     };
     try {
-      return target.secure ? tlsRequest(options) : plainRequest(options);
+      return secure ? tlsRequest(options) : plainRequest(options);
     } catch (error) {
       throw networkError(error, `${request.method} ${target.label}`);
     }
   }
 
-  #agent(target: Target): PlainAgent | TlsAgent {
+  #agent(target: Target, { via, tls }: HttpClientRequest): PlainAgent | TlsAgent {
     let agent = this.#agents.get(target.key);
     if (agent) {
       this.#agents.delete(target.key);
+    } else if (via) {
+      agent = new ViaAgent(via, target, tls);
     } else {
       const options = {
         keepAlive: true,

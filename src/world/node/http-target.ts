@@ -44,8 +44,8 @@ export function targetOf(request: HttpClientRequest): Target {
     authority: url.host,
     path: url.pathname + url.search,
     socketPath: request.socketPath,
-    protocol: request.protocol,
-    key: `${url.protocol}${url.host} ${request.socketPath ?? ''} ${request.protocol ?? ''} ${secure ? tlsKey(request.tls) : ''}`,
+    protocol: request.via ? 'http/1.1' : request.protocol,
+    key: `${url.protocol}${url.host} ${request.socketPath ?? ''} ${request.protocol ?? ''} ${secure ? tlsKey(request.tls) : ''} ${request.via?.key ?? ''}`,
     label: request.socketPath === undefined ? `${url.origin}${url.pathname}` : `${request.socketPath}:${url.pathname}`,
   };
 }

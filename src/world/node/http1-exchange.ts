@@ -68,6 +68,11 @@ export class Http1Exchange implements HttpExchange {
     return this.#request;
   }
 
+  get hasBody(): boolean {
+    const { headers } = this.#request;
+    return headers['transfer-encoding'] !== undefined || Number(headers['content-length'] ?? 0) > 0;
+  }
+
   body(limitBytes: number): Promise<Buffer> {
     const declared = this.#request.headers['content-length'];
     return readBody(this.#request, declared, limitBytes, () => {

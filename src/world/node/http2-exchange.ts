@@ -64,6 +64,10 @@ export class Http2Exchange implements HttpExchange {
     return this.#stream;
   }
 
+  get hasBody(): boolean {
+    return !this.#stream.endAfterHeaders;
+  }
+
   body(limitBytes: number): Promise<Buffer> {
     if (this.#stream.endAfterHeaders) return Promise.resolve(empty);
     return readBody(this.#stream, this.headers['content-length'], limitBytes, () => {
