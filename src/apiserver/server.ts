@@ -14,6 +14,8 @@ import { Secret } from '#api/core/secret.ts';
 import { Service } from '#api/core/service.ts';
 import { ServiceAccount } from '#api/core/serviceaccount.ts';
 import { IngressClass } from '#api/networking/ingressclass.ts';
+import { IPAddress } from '#api/networking/ipaddress.ts';
+import { ServiceCIDR } from '#api/networking/servicecidr.ts';
 import { RuntimeClass } from '#api/node/runtimeclass.ts';
 import { ClusterRole } from '#api/rbac/clusterrole.ts';
 import { ClusterRoleBinding } from '#api/rbac/clusterrolebinding.ts';
@@ -47,7 +49,8 @@ import { inFlightLimits, readingMax, writingMax } from './flow/in-flight.ts';
 import { healthOf, type Check } from './health.ts';
 import { apiHandlers } from './http/handler.ts';
 import { metricsOf } from './metrics/metrics.ts';
-import { serviceAllocator, type ServiceRanges } from './registry/service-allocation.ts';
+import { repairAddresses, startAddressRepair } from './registry/address-repair.ts';
+import { rangesOf, serviceAllocator, type ServiceRanges } from './registry/service-allocation.ts';
 import type { User } from './user.ts';
 import { zPages } from './z-pages.ts';
 
@@ -119,9 +122,17 @@ export async function startApiServer(world: World, options: ApiServerOptions): P
       defaultIngressClassAdmission(api.cache(IngressClass)),
       escalationCheck(rbac, authorization),
     ]),
-    allocators: { [idOf(Service)]: serviceAllocator(api.cache(Service), options.ranges) },
+    allocators: {
+      [idOf(Service)]: serviceAllocator(
+        world,
+        { services: api.cache(Service), ranges: api.cache(ServiceCIDR), addresses: api.cache(IPAddress) },
+        options.ranges,
+      ),
+    },
   });
-  await bootstrap(api, { serviceRange: options.ranges.clusterIps });
+  await bootstrap(api, { serviceRanges: rangesOf(options.ranges) });
+  await repairAddresses(api);
+  stack.use(startAddressRepair(api));
   stack.use(startEventExpiry(api));
 
   let storeError: Error | undefined;

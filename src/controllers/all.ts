@@ -19,6 +19,7 @@ import { nodeLifecycle } from './node/lifecycle.ts';
 import { taintEviction } from './node/taint-eviction.ts';
 import { podGc } from './pod-gc/plan.ts';
 import { replicaSets } from './replicaset/plan.ts';
+import { serviceCidrs } from './service-cidrs/plan.ts';
 import { rootCaPublisher, serviceAccounts } from './serviceaccount/default-accounts.ts';
 import { ttlAfterFinished } from './ttl-after-finished/plan.ts';
 
@@ -65,6 +66,7 @@ const declared = (options: ControllersOptions): readonly Controller[] =>
     daemonSets(),
     jobs(),
     ttlAfterFinished,
+    serviceCidrs,
     nodeLifecycle(options.nodeMonitorGraceMs),
     taintEviction,
     podGc(options.finishedPodsMax),
@@ -73,6 +75,7 @@ const declared = (options: ControllersOptions): readonly Controller[] =>
 /** Controllers that act as another's ServiceAccount, as upstream's do. */
 const identities: Readonly<Record<string, string>> = {
   'node-lifecycle-controller': 'node-controller',
+  'service-cidr-controller': 'service-cidrs-controller',
   'taint-eviction-controller': 'node-controller',
 };
 

@@ -416,6 +416,12 @@ const controllers: Readonly<Record<string, readonly Rule[]>> = {
   ],
   'root-ca-cert-publisher': [rule(['create', 'update'], '', 'configmaps'), ...events],
   'service-account-controller': [rule(['create'], '', 'serviceaccounts'), ...events],
+  'service-cidrs-controller': [
+    rule(['get', 'list', 'patch', 'update', 'watch'], 'networking.k8s.io', 'servicecidrs'),
+    rule(['patch', 'update'], 'networking.k8s.io', 'servicecidrs/finalizers', 'servicecidrs/status'),
+    rule(['get', 'list', 'watch'], 'networking.k8s.io', 'ipaddresses'),
+    ...events,
+  ],
   'ttl-after-finished-controller': [rule(['delete', 'get', 'list', 'watch'], 'batch', 'jobs'), ...events],
 };
 

@@ -17,6 +17,9 @@ const generatedSuffixLength = 5;
 /** With 27^5 suffixes a clash is rare; eight tries are upstream's number. */
 const generateTries = 8;
 
+/** Several servers may reach for one address at once. */
+const allocationTries = 16;
+
 export interface CreateRequest {
   readonly namespace: string | undefined;
   readonly body: unknown;
@@ -87,8 +90,20 @@ async function createOnce(
   resource.guard?.(asker, object, undefined);
   admission.validate({ ...request, object });
   asker.warnings.push(...(kind.hooks.warnings?.(object, undefined) ?? []));
-  const allocation = resource.allocate?.allocate(object, undefined);
-  if (allocation) object = allocation.object;
+  for (let tries = 0; tries < allocationTries; tries++) {
+    const written = await writeNew(resource, asker, object);
+    if (written) return written;
+  }
+  throw new ApiError('ServerTimeout', `unique values of ${object.metadata.name} are taken by others too often`, {
+    details: { retryAfterSeconds: 1 },
+  });
+}
+
+/** Undefined: another server took what was allocated here. */
+async function writeNew(resource: Resource, asker: Asker, checked: AnyObject): Promise<Written | undefined> {
+  const { kind } = resource;
+  const allocation = resource.allocate?.allocate(checked, undefined);
+  const object = allocation?.object ?? checked;
   try {
     const key = resource.cache.key(object.metadata.namespace, object.metadata.name);
     if (asker.dryRun) {
@@ -97,7 +112,8 @@ async function createOnce(
     }
     const value = encode(resource.storedKind, stored(resource, object));
     checkSize(value.length);
-    const result = await resource.store.txn([{ op: 'put', key, value, expect: 0 }]);
+    const result = await resource.store.txn([{ op: 'put', key, value, expect: 0 }, ...(allocation?.operations ?? [])]);
+    if (!result.ok && result.conflict.key !== key) return undefined;
     if (!result.ok) throw alreadyExists(nameOf(kind), object.metadata.name);
     const entry = resource.cache.written(key, result.revision);
     if (!entry)

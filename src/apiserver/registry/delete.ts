@@ -91,6 +91,7 @@ async function attempt(
           value: encode(resource.storedKind, stored(resource, next)),
           expect: entry.revision,
         },
+    ...(gone ? (resource.allocate?.released(old) ?? []) : []),
   ]);
   if (!result.ok) return undefined;
   const waiting = gone ? undefined : resource.cache.written(entry.key, result.revision);

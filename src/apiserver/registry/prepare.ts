@@ -86,9 +86,11 @@ export function checkUpdate(
     ]);
     return;
   }
+  // The status is that of the old object, and whoever wrote it has answered for it.
+  const declared = validate(kind, object).filter(({ field }) => !(kind.subresources.status && /^status\b/.test(field)));
   refuse(resource, object, [
     ...validateMeta(kind, object.metadata),
-    ...validate(kind, object),
+    ...declared,
     ...validateUpdate(kind, object, old),
     ...(kind.hooks.validateCreate?.(object) ?? []),
     ...((subresource !== undefined && kind.hooks.validateSubresource

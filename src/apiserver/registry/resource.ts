@@ -6,7 +6,7 @@ import type { AnyObject } from '#meta/object-meta.ts';
 import type { ResourceName } from '#meta/status.ts';
 import type { AnyKind } from '#client/client.ts';
 import type { Kind } from '#schema/kind.ts';
-import type { Store } from '#store/store.ts';
+import type { Operation, Store } from '#store/store.ts';
 import type { World } from '#world/world.ts';
 import type { Admission } from '../admission/admission.ts';
 import type { User } from '../user.ts';
@@ -28,8 +28,18 @@ export interface Resource {
 }
 
 export interface Allocator {
-  /** The object with its allocations filled in. `release` ends the reservation and is always called once the write is over. */
-  allocate(object: AnyObject, old: AnyObject | undefined): { object: AnyObject; release: () => void };
+  /** The object with its allocations filled in. */
+  allocate(object: AnyObject, old: AnyObject | undefined): Allocation;
+  /** What is written in the transaction that deletes the object. */
+  released(object: AnyObject): readonly Operation[];
+}
+
+export interface Allocation {
+  readonly object: AnyObject;
+  /** Written in the same transaction: objects that stand for what was allocated. */
+  readonly operations: readonly Operation[];
+  /** Ends the reservation; always called once the write is over. */
+  release(): void;
 }
 
 /** Who asks and how the answer is to be made. */

@@ -282,6 +282,7 @@ async function attempt(
       gone
         ? { op: 'delete', key: entry.key, expect: entry.revision }
         : { op: 'put', key: entry.key, value, expect: entry.revision },
+      ...(gone ? (resource.allocate?.released(old) ?? []) : (allocation?.operations ?? [])),
     ]);
     if (!result.ok) return undefined;
     if (gone)

@@ -1,0 +1,68 @@
+/**
+ * Puts Services and IPAddress objects together again at the start: a store written by an older version has no objects, and a restored backup may have too
+ * many. While the server runs, one transaction writes both, so only somebody who deletes an object by hand parts them; that is put right at once.
+ */
+import { formatIp, parseIp } from '#base/cidr.ts';
+import type { Service } from '#api/core/service.ts';
+import { Service as ServiceKind } from '#api/core/service.ts';
+import { IPAddress } from '#api/networking/ipaddress.ts';
+import type { Operation } from '#store/store.ts';
+import type { Api } from '../api.ts';
+import { claim, heldAddresses, isOf } from './service-addresses.ts';
+
+/** Writes in one transaction. */
+const batchMax = 500;
+
+/** Repairs what is there now. */
+export async function repairAddresses(api: Api): Promise<void> {
+  const [services, addresses] = [api.cache(ServiceKind), api.cache(IPAddress)];
+  const operations: Operation[] = [];
+  const held = new Map<string, Service>();
+  for (const { object } of services.values()) {
+    const service = object as unknown as Service;
+    for (const text of heldAddresses(service)) {
+      const ip = parseIp(text);
+      // Of two that hold one address the first keeps its object; the other must be made anew, which nobody can do for its owner.
+      if (ip && !held.has(formatIp(ip))) held.set(formatIp(ip), service);
+    }
+  }
+  for (const [ip, service] of held)
+    if (!addresses.get(addresses.key(undefined, ip))) operations.push(claim(api.world, addresses, service, ip));
+  for (const entry of addresses.values()) {
+    const address = entry.object as unknown as IPAddress;
+    const { namespace = '', name } = address.spec.parentRef;
+    const named = { metadata: { namespace, name } } as Service;
+    if (!isOf(address, named)) continue;
+    const owner = held.get(entry.name);
+    if (owner?.metadata.namespace !== namespace || owner.metadata.name !== name)
+      operations.push({ op: 'delete', key: entry.key, expect: entry.revision });
+  }
+  for (let at = 0; at < operations.length; at += batchMax) {
+    const result = await api.store.txn(operations.slice(at, at + batchMax));
+    if (!result.ok) throw new Error(`the addresses of Services could not be repaired: ${result.conflict.key} changed`);
+  }
+}
+
+/** Repairs whenever an object of an address in use was deleted by hand, until disposed. */
+export function startAddressRepair(api: Api): AsyncDisposable {
+  const [services, addresses] = [api.cache(ServiceKind), api.cache(IPAddress)];
+  let running: Promise<void> = Promise.resolve();
+  let stopped = false;
+  const observer = addresses.observe(({ entry, deleted }) => {
+    if (!deleted || stopped) return;
+    const { namespace, name } = (entry.object as unknown as IPAddress).spec.parentRef;
+    running = running.then(async () => {
+      const now = services.get(services.key(namespace, name))?.object as unknown as Service | undefined;
+      if (stopped || !now || !heldAddresses(now).includes(entry.name) || addresses.get(entry.key)) return;
+      // Lost to another writer: then the object is there again, or the Service is gone.
+      await api.store.txn([claim(api.world, addresses, now, entry.name)]);
+    });
+  });
+  return {
+    async [Symbol.asyncDispose]() {
+      stopped = true;
+      observer[Symbol.dispose]();
+      await running;
+    },
+  };
+}
