@@ -14,10 +14,14 @@ export interface LoadTask {
   readonly key: string;
   readonly connections: number;
   readonly inFlight: number;
-  readonly does: 'get' | 'create' | 'watch';
+  /** WATCH is a GET that stays open. */
+  readonly method: 'GET' | 'POST' | 'PUT' | 'PATCH' | 'WATCH';
+  /** `#` in it, and in the body, becomes the number of the place in flight. */
   readonly path: string;
+  readonly accept?: string;
+  readonly contentType?: string;
   readonly count: number;
-  /** For create: `%` in it becomes a number that is never used twice. */
+  /** `%` in it becomes a number that is never used twice. */
   readonly body?: string;
 }
 
@@ -30,17 +34,21 @@ export interface LoadResult {
   readonly p99Ms: number;
 }
 
-const sessions: ClientHttp2Session[] = [];
+/** By server. */
+const connected = new Map<string, ClientHttp2Session[]>();
 let serial = 0;
 /** Processes started one after another must not meet. */
 const prefix = `${process.pid.toString(36)}`;
 
 for await (const line of createInterface({ input: process.stdin })) {
   const task = JSON.parse(line) as LoadTask;
+  const sessions = connected.get(task.url) ?? [];
+  connected.set(task.url, sessions);
   while (sessions.length < task.connections) sessions.push(await dial(task));
-  process.stdout.write(`${JSON.stringify(task.does === 'watch' ? await watch(task) : await requests(task))}\n`);
+  const result = await (task.method === 'WATCH' ? watch(task, sessions) : requests(task, sessions));
+  process.stdout.write(`${JSON.stringify(result)}\n`);
 }
-for (const session of sessions) session.destroy();
+for (const sessions of connected.values()) for (const session of sessions) session.destroy();
 
 function dial({ url, ca, cert, key }: LoadTask): Promise<ClientHttp2Session> {
   const session = connect(url, {
@@ -59,7 +67,7 @@ function dial({ url, ca, cert, key }: LoadTask): Promise<ClientHttp2Session> {
   });
 }
 
-function requests(task: LoadTask): Promise<LoadResult> {
+function requests(task: LoadTask, sessions: readonly ClientHttp2Session[]): Promise<LoadResult> {
   const times: number[] = [];
   let started = 0;
   let failed = 0;
@@ -84,18 +92,18 @@ function requests(task: LoadTask): Promise<LoadResult> {
       started++;
       const at = performance.now();
       const session = sessions[slot % task.connections] as ClientHttp2Session;
-      const writes = task.does === 'create';
+      const { body } = task;
       const stream = session.request(
         {
-          ':method': writes ? 'POST' : 'GET',
-          ':path': task.path,
-          accept: 'application/json',
+          ':method': task.method,
+          ':path': task.path.replace('#', String(slot)),
+          accept: task.accept ?? 'application/json',
           'user-agent': 'bench/1',
-          ...(writes ? { 'content-type': 'application/json' } : {}),
+          ...(task.contentType ? { 'content-type': task.contentType } : {}),
         },
-        { endStream: !writes },
+        { endStream: body === undefined },
       );
-      if (writes) stream.end((task.body ?? '').replaceAll('%', `${prefix}-${serial++}`));
+      if (body !== undefined) stream.end(body.replaceAll('#', String(slot)).replaceAll('%', `${prefix}-${serial++}`));
       stream.once('response', (headers) => {
         if ((headers[':status'] as number) >= 300) failed++;
       });
@@ -111,7 +119,7 @@ function requests(task: LoadTask): Promise<LoadResult> {
 }
 
 /** Opens `inFlight` watches, says so, and ends when they have seen `count` events together. */
-function watch(task: LoadTask): Promise<LoadResult> {
+function watch(task: LoadTask, sessions: readonly ClientHttp2Session[]): Promise<LoadResult> {
   let events = 0;
   let bytes = 0;
   let first = 0;
@@ -119,7 +127,7 @@ function watch(task: LoadTask): Promise<LoadResult> {
   return new Promise((resolve) => {
     for (let i = 0; i < task.inFlight; i++) {
       const stream = (sessions[i % task.connections] as ClientHttp2Session).request({
-        ':path': task.path.replace('%', String(i)),
+        ':path': task.path.replace('#', String(i)),
         accept: 'application/json',
       });
       stream.once('response', () => {

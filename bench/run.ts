@@ -2,9 +2,11 @@
 import { spawn } from 'node:child_process';
 import { fileURLToPath } from 'node:url';
 
-for (const name of ['schema', 'store', 'api', 'cluster']) {
+for (const name of ['schema', 'store', 'api', 'lists', 'watches', 'start', 'cluster']) {
   console.log(`\n== ${name}`);
-  const child = spawn(process.execPath, [fileURLToPath(new URL(`${name}.ts`, import.meta.url))], { stdio: 'inherit' });
+  const child = spawn(process.execPath, ['--expose-gc', fileURLToPath(new URL(`${name}.ts`, import.meta.url))], {
+    stdio: 'inherit',
+  });
   const code = await new Promise<number | null>((resolve) => child.once('exit', resolve));
   if (code !== 0) process.exitCode = 1;
 }

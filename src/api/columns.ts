@@ -27,6 +27,7 @@ export const ageColumn: Column<AnyObject> = {
   type: 'string',
   description: 'Time since the server created the object.',
   cell: (object, { now }) => since(object.metadata.creationTimestamp, now),
+  since: (object) => object.metadata.creationTimestamp,
 };
 
 interface HasTemplate extends AnyObject {

@@ -56,6 +56,7 @@ const tools = [
   'tr',
   'cut',
   'sort',
+  'seq',
   'find',
   'sed',
   'chmod',

@@ -77,6 +77,8 @@ export interface Column<Stored = AnyObject> {
   readonly priority?: number;
   readonly description: string;
   readonly cell: (object: Stored, context: { readonly now: Millis }) => Cell;
+  /** Of a cell that is the time since an instant: that instant. Such a cell is printed anew in each table, the others of its row are not. */
+  since?(object: Stored): string | undefined;
 }
 
 /** What does not derive from the declaration. Each is optional; each is pure. */

@@ -27,17 +27,22 @@ export function sealEnvelope(
   of: { readonly apiVersion: string; readonly kind: string },
   ...raw: readonly Buffer[]
 ): Buffer {
+  let length = 0;
+  for (const part of raw) length += part.length;
+  return Buffer.concat([envelopeHead(of, length), ...raw, envelopeEnd]);
+}
+
+/** What stands before a message of this length; `envelopeEnd` stands after it. */
+export function envelopeHead(of: { readonly apiVersion: string; readonly kind: string }, length: number): Buffer {
   const writer = new ReverseWriter(64);
   writer.text(2, of.kind);
   writer.text(1, of.apiVersion);
   const typeMeta = writer.take();
-  let length = 0;
-  for (const part of raw) length += part.length;
-  return Buffer.concat([magic, headOf(1, typeMeta.length), typeMeta, headOf(2, length), ...raw, envelopeEnd]);
+  return Buffer.concat([magic, headOf(1, typeMeta.length), typeMeta, headOf(2, length)]);
 }
 
 /** The envelope's contentEncoding and contentType, both empty. */
-const envelopeEnd = Buffer.from([0x1a, 0x00, 0x22, 0x00]);
+export const envelopeEnd = Buffer.from([0x1a, 0x00, 0x22, 0x00]);
 
 /** The key and length of a length-delimited field: for messages that are put together from finished parts. */
 export function headOf(tag: number, length: number): Buffer {

@@ -40,28 +40,81 @@ export interface TableOptions {
 // oxlint-disable-next-line typescript/no-explicit-any -- any Kind, whatever its object type
 type AnyKind = Kind<any, any>;
 
+/** The columns of a kind as a Table names them. */
+export function columnDefinitions(kind: AnyKind): readonly ColumnDefinition[] {
+  return (kind.columns as readonly Column[]).map(({ name, type, format, description, priority }) => ({
+    name,
+    type,
+    format: format ?? '',
+    description,
+    priority: priority ?? 0,
+  }));
+}
+
 /** A table of one object carries its resourceVersion; of a list, the caller adds the list's own metadata. */
 export function tableOf(kind: AnyKind, objects: readonly AnyObject[], options: TableOptions): Table {
   const columns = kind.columns as readonly Column[];
-  // Kinds without columns of their own show the instant; all others an age.
-  const ages = kind.columns !== defaultColumns;
+  const ages = showsAges(kind);
   const [only] = objects;
   return {
     kind: 'Table',
     apiVersion: 'meta.k8s.io/v1',
     metadata: objects.length === 1 && only !== undefined ? { resourceVersion: only.metadata.resourceVersion } : {},
-    columnDefinitions: columns.map(({ name, type, format, description, priority }) => ({
-      name,
-      type,
-      format: format ?? '',
-      description,
-      priority: priority ?? 0,
-    })),
+    columnDefinitions: columnDefinitions(kind),
     rows: objects.map((object) => ({
       cells: columns.map((column) => cellOf(column, object, { now: options.now, ages })),
       ...included(object, options.includeObject),
     })),
   };
+}
+
+/** Kinds without columns of their own show the instant; all others an age. */
+const showsAges = (kind: AnyKind): boolean => kind.columns !== defaultColumns;
+
+/** The cells of one object, printed as far as they do not change with time. */
+export interface Row {
+  /** JSON text, or the instant from which an age counts. */
+  readonly cells: readonly (string | Millis)[];
+  /** A cell looked at the clock: the row is true for this moment only. */
+  readonly momentary: boolean;
+  /** Of all text. */
+  readonly length: number;
+}
+
+/** Prints the cells of an object once, for many tables. */
+export function rowOf(kind: AnyKind, object: AnyObject, now: Millis): Row {
+  const ages = showsAges(kind);
+  let momentary = false;
+  const context = {
+    get now() {
+      momentary = true;
+      return now;
+    },
+  };
+  let length = 0;
+  const cells = (kind.columns as readonly Column[]).map((column) => {
+    const start = parseTime(column.since?.(object) ?? '');
+    if (start !== undefined) return start;
+    const cell = column.cell(object, context) ?? null;
+    const dated = column.type === 'date' && ages;
+    const instant = dated && typeof cell === 'string' ? parseTime(cell) : undefined;
+    if (instant !== undefined) return instant;
+    const shown = dated && (typeof cell !== 'string' || cell === '') ? '<unknown>' : cell;
+    const text = JSON.stringify(shown);
+    length += text.length;
+    return text;
+  });
+  return { cells, momentary, length };
+}
+
+/** The cells as JSON, without the brackets. */
+export function rowText({ cells }: Row, now: Millis): string {
+  let text = '';
+  for (const cell of cells) {
+    if (text !== '') text += ',';
+    text += typeof cell === 'string' ? cell : `"${formatAge(now - cell)}"`;
+  }
+  return text;
 }
 
 function cellOf(column: Column, object: AnyObject, { now, ages }: { now: Millis; ages: boolean }): Cell {

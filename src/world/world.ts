@@ -178,6 +178,8 @@ export interface HttpExchange extends HttpRequestHead {
 
 export interface HttpResponseStream {
   write(chunk: Uint8Array | string): boolean;
+  /** Many pieces as one write; none of them is copied on the way. */
+  writeAll(chunks: readonly Uint8Array[]): boolean;
   drained(): Promise<void>;
   end(chunk?: Uint8Array | string): void;
   /** Bytes accepted by `write` that the peer has not taken yet. */

@@ -128,9 +128,12 @@ export const podColumns = [
     name: 'Restarts',
     type: 'string',
     description: 'How often containers were restarted, and when last.',
-    cell: (pod: PodLike, { now }: { now: number }) => {
+    // The clock is looked at only where it shows: a row without it is printed once for all tables.
+    cell: (pod: PodLike, moment: { readonly now: number }) => {
       const { restarts, lastRestart } = summarizePod(pod);
-      return restarts > 0 && lastRestart > 0 ? `${restarts} (${formatAge(now - lastRestart)} ago)` : String(restarts);
+      return restarts > 0 && lastRestart > 0
+        ? `${restarts} (${formatAge(moment.now - lastRestart)} ago)`
+        : String(restarts);
     },
   },
   ageColumn,

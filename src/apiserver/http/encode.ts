@@ -1,6 +1,6 @@
 /**
  * Answers in the four encodings. A stored object is encoded once for everybody: its JSON is what is stored, its protobuf and CBOR are made when first asked for and
- * kept in a cache bounded by bytes. A list is finished items put together; a watch event is a finished object with a frame around it.
+ * kept in a cache bounded by bytes. A watch event is a finished object with a frame around it; lists are put together in `list-parts.ts`.
  */
 import { Lru } from '#base/lru.ts';
 import { parseOwnJson } from '#meta/json.ts';
@@ -28,7 +28,7 @@ const kept = {
 };
 
 /** A stored object as an item of a list: protobuf without its envelope, CBOR without its tag. */
-function itemOf(resource: Resource, entry: Entry, encoding: 'protobuf' | 'cbor'): Buffer {
+export function itemOf(resource: Resource, entry: Entry, encoding: 'protobuf' | 'cbor'): Buffer {
   // Another kind's view of the object has bytes of its own, which are not kept.
   const cache = resource.kind.storedAs ? undefined : kept[encoding];
   const known = cache?.peek(entry);
@@ -64,56 +64,6 @@ export function entryBytes(resource: Resource, entry: Entry, form: Form): Buffer
   }
 }
 
-/** A list of stored objects. */
-export function listBytes(
-  resource: Resource,
-  { entries, metadata }: { entries: readonly Entry[]; metadata: Document },
-  form: Form,
-): Buffer {
-  const { kind, apiVersion } = kindOfResource(resource);
-  const list = { kind: `${kind}List`, apiVersion, metadata };
-  switch (form.encoding) {
-    case 'json': {
-      if (form.pretty) break;
-      const parts: Buffer[] = [
-        Buffer.from(
-          `{"kind":"${list.kind}","apiVersion":"${apiVersion}","metadata":${JSON.stringify(metadata)},"items":[`,
-        ),
-      ];
-      const asStored = !resource.kind.storedAs;
-      for (const entry of entries) {
-        if (parts.length > 1) parts.push(comma);
-        parts.push(asStored ? entry.bytes : entryBytes(resource, entry, form));
-      }
-      parts.push(listEnd);
-      return Buffer.concat(parts);
-    }
-    case 'protobuf': {
-      const parts = [encodeMessage(metaStructs.list, { metadata })];
-      for (const entry of entries) {
-        const item = itemOf(resource, entry, 'protobuf');
-        parts.push(headOf(2, item.length), item);
-      }
-      return sealEnvelope(list, ...parts);
-    }
-    case 'cbor': {
-      // The keys in the order of their bytes: kind, items, metadata, apiVersion.
-      const parts = [selfDescribed, cborHead('map', 4), encodeCbor('kind'), encodeCbor(list.kind), encodeCbor('items')];
-      parts.push(cborHead('array', entries.length));
-      for (const entry of entries) parts.push(itemOf(resource, entry, 'cbor'));
-      parts.push(encodeCbor('metadata'), encodeCbor(metadata), encodeCbor('apiVersion'), encodeCbor(apiVersion));
-      return Buffer.concat(parts);
-    }
-    case 'yaml':
-      break;
-    default:
-      form.encoding satisfies never;
-  }
-  return documentBytes({ ...list, items: entries.map((entry) => shown(resource, entry.object)) }, form);
-}
-
-const comma = Buffer.from(',');
-const listEnd = Buffer.from(']}\n');
 const newline = Buffer.from('\n');
 
 /** Any document. Its kind tells its declaration; one that has none (a Table) cannot be protobuf. */

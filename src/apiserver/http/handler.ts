@@ -111,7 +111,7 @@ async function serve(
     warnings,
     ...(call.duplicates.length > 0 ? { duplicates: call.duplicates } : {}),
   });
-  const bytes = respond(exchange, answer, shaping, warningHeaders(warnings));
+  const bytes = await respond(exchange, answer, shaping, warningHeaders(warnings));
   return { code: 'code' in answer ? answer.code : 200, bytes };
 }
 

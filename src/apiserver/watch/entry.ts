@@ -35,6 +35,8 @@ export class Entry {
   #object: AnyObject | undefined;
   #used = false;
   #labels: Readonly<Record<string, string>> | undefined;
+  /** Where the metadata ends in `bytes`; 0 when nobody asked yet. */
+  #metadataEnd = 0;
 
   constructor(
     key: string,
@@ -60,6 +62,14 @@ export class Entry {
   get labels(): Readonly<Record<string, string>> {
     this.#labels ??= this.object.metadata.labels ?? {};
     return this.#labels;
+  }
+
+  /** The JSON of the metadata, as a part of `bytes`. */
+  get metadataBytes(): Buffer {
+    // The first occurrence: only apiVersion and kind stand before it.
+    const start = this.bytes.indexOf(metadataKey) + metadataKey.length;
+    this.#metadataEnd ||= endOfObject(this.bytes, start);
+    return this.bytes.subarray(start, this.#metadataEnd);
   }
 
   /** The watch frame of this entry for one event type, encoded once for all streams. */
@@ -95,6 +105,24 @@ export class Entry {
       holders.add(holder);
     }
   }
+}
+
+const metadataKey = Buffer.from('"metadata":');
+const quote = 0x22;
+const backslash = 0x5c;
+const braceOpen = 0x7b;
+const braceClose = 0x7d;
+
+/** Right after the object that starts at `start` in JSON of our own making. */
+function endOfObject(json: Buffer, start: number): number {
+  let depth = 0;
+  for (let at = start; at < json.length; at++) {
+    const byte = json[at];
+    if (byte === braceOpen) depth++;
+    else if (byte === braceClose && --depth === 0) return at + 1;
+    else if (byte === quote) for (at++; json[at] !== quote; at++) if (json[at] === backslash) at++;
+  }
+  throw new RangeError('the stored object has no metadata');
 }
 
 const newline = Buffer.from('}\n');

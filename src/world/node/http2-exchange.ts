@@ -135,6 +135,17 @@ export class ResponseStream implements HttpResponseStream {
     return writable.write(chunk);
   }
 
+  writeAll(chunks: readonly Uint8Array[]): boolean {
+    const { writable } = this;
+    if (writable.destroyed || writable.writableEnded) return false;
+    // Corked writes reach the socket as one vector.
+    writable.cork();
+    let taken = true;
+    for (const chunk of chunks) taken = writable.write(chunk);
+    writable.uncork();
+    return taken;
+  }
+
   drained(): Promise<void> {
     const { writable } = this;
     if (writable.destroyed || writable.writableEnded || !writable.writableNeedDrain) return Promise.resolve();
