@@ -3,9 +3,9 @@
  * absent. Declares fields, defaults and rules.
  */
 import { forbiddenField, invalidValue, notSupported, required } from '#meta/causes.ts';
-import type { DraftMeta } from '#meta/object-meta.ts';
+import type { AnyObject, DraftMeta } from '#meta/object-meta.ts';
 import { matches, selectorFrom } from '#meta/selector.ts';
-import { resource, type ObjectOf } from '#schema/kind.ts';
+import { resource, type Column, type ObjectOf } from '#schema/kind.ts';
 import { s, struct, t, type DraftOf, type Of } from '#schema/type.ts';
 import { countCauses } from '../apps/workload-validation.ts';
 import { ageColumn, containersColumn, formatLabels, imagesColumn, nameColumn } from '../columns.ts';
@@ -102,6 +102,15 @@ function filled<D extends { readonly metadata: DraftMeta; readonly spec?: DraftO
   };
 }
 
+/** A column of the template's, empty where there is none: here it may be missing. */
+const ofTemplate = ({ name, type, priority, description, cell }: typeof containersColumn): Column<AnyObject> => ({
+  name,
+  type,
+  description,
+  ...(priority === undefined ? {} : { priority }),
+  cell: (rc, context) => ((rc as { spec?: { template?: unknown } }).spec?.template ? cell(rc as never, context) : ''),
+});
+
 export const ReplicationController = resource({
   group: '',
   version: 'v1',
@@ -126,11 +135,8 @@ export const ReplicationController = resource({
       cell: ({ status }) => status.readyReplicas ?? 0,
     },
     ageColumn,
-    {
-      ...containersColumn,
-      cell: (rc, context) => (rc.spec.template ? containersColumn.cell(rc as never, context) : ''),
-    },
-    { ...imagesColumn, cell: (rc, context) => (rc.spec.template ? imagesColumn.cell(rc as never, context) : '') },
+    ofTemplate(containersColumn),
+    ofTemplate(imagesColumn),
     {
       name: 'Selector',
       type: 'string',
