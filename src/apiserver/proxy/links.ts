@@ -69,7 +69,7 @@ const urlAttributes: Readonly<Record<string, readonly string[]>> = {
 const rawText = new Set(['iframe', 'noembed', 'noframes', 'plaintext', 'script', 'style', 'textarea', 'title', 'xmp']);
 
 /** A longer tag, comment or unfinished end of a text passes as it is. */
-const tagCharsMax = 256 * 1024;
+const tagCharsMax = 64 * 1024;
 
 /** HTML with its links rewritten. Bytes are taken as Latin-1, in which every markup of an ASCII-like encoding stands for itself. */
 export class LinkRewriter extends Transform {
@@ -163,25 +163,51 @@ export class LinkRewriter extends Transform {
     if (rawText.has(name) && !tag.endsWith('/>')) this.#inside = name;
     const wanted = urlAttributes[name];
     if (!wanted || !Object.hasOwn(urlAttributes, name)) return tag;
-    const head = name.length + 1;
-    return (
-      tag.slice(0, head) +
-      tag
-        .slice(head)
-        .replace(
-          attribute,
-          (whole, before: string, key: string, double?: string, single?: string, bare?: string): string => {
-            const value = double ?? single ?? bare;
-            if (value === undefined || !wanted.includes(key.toLowerCase())) return whole;
-            const quote = double === undefined ? (single === undefined ? '' : "'") : '"';
-            return `${before}${quote}${this.#rewrite(value)}${quote}`;
-          },
-        )
-    );
+    let out = '';
+    let at = 0;
+    for (const { key, start, end } of attributesOf(tag, name.length + 1)) {
+      if (!wanted.includes(key)) continue;
+      out += tag.slice(at, start) + this.#rewrite(tag.slice(start, end));
+      at = end;
+    }
+    return out + tag.slice(at);
   }
 }
 
-const attribute = /(([^\s=/>"']+)\s*=\s*)(?:"([^"]*)"|'([^']*)'|([^\s"'>]+))/g;
+interface Attribute {
+  readonly key: string;
+  /** Where its value is, without quotes. */
+  readonly start: number;
+  readonly end: number;
+}
+
+/** Attributes with values, from `at` to the end of the tag. Every character is looked at once: tags are hostile. */
+function* attributesOf(tag: string, at: number): Generator<Attribute> {
+  const skip = (pattern: RegExp): void => {
+    while (at < tag.length && pattern.test(tag[at] as string)) at++;
+  };
+  while (at < tag.length) {
+    skip(/[\s/>"'=]/);
+    const from = at;
+    skip(/[^\s/>"'=]/);
+    const key = tag.slice(from, at).toLowerCase();
+    skip(/\s/);
+    if (tag[at] !== '=') continue;
+    at++;
+    skip(/\s/);
+    const quote = tag[at];
+    if (quote === '"' || quote === "'") {
+      const end = tag.indexOf(quote, at + 1);
+      if (end < 0) return;
+      yield { key, start: at + 1, end };
+      at = end + 1;
+    } else {
+      const start = at;
+      skip(/[^\s>]/);
+      yield { key, start, end: at };
+    }
+  }
+}
 
 /** The position after the `>` that ends the tag at `start`; -1 when it is not there yet. Quotes hide `>`. */
 function tagEnd(text: string, start: number): number {

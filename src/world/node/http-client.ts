@@ -119,8 +119,10 @@ export class HttpClient {
       host: target.host,
       port: target.port,
       headers: http1Headers(target, request),
-      agent: pooled ? this.#agent(target, request) : false,
-      ...(connection === undefined ? {} : { createConnection: () => connection }),
+      // Node asks for a connection only where there is no agent at all.
+      ...(connection === undefined
+        ? { agent: pooled ? this.#agent(target, request) : false }
+        : { createConnection: () => connection }),
       ...(target.socketPath === undefined ? {} : { socketPath: target.socketPath }),
       ...(secure ? { ...tlsOptions(target, request.tls), ALPNProtocols: ['http/1.1'] } : {}),
     };
