@@ -1,13 +1,14 @@
 /**
- * One stored object as the cache holds it: the bytes that every reader is sent, and the decoded, frozen object, made on demand and kept in a
- * bounded cache. The stored value has no resourceVersion (the store allots it at commit): it is spliced in at a place that is the
- * same for all objects of a kind. An entry is never changed.
+ * One stored object as the cache holds it: the store's own bytes, which every reader is sent, and the decoded, frozen object, made on demand and kept in a bounded cache.
+ * The stored value has no resourceVersion (the store allots it at commit): it goes in between on the way out, at a place that is the same for all objects of a kind.
+ * An entry is never changed.
  */
 import { deepFreeze } from '#base/deep-freeze.ts';
 import { Lru } from '#base/lru.ts';
 import { parseOwnJson } from '#meta/json.ts';
 import type { AnyObject } from '#meta/object-meta.ts';
 import type { AnyKind } from '#client/client.ts';
+import { withDoubles } from '#schema/doubles.ts';
 import { apiVersionOf } from '#schema/kind.ts';
 import type { Revision } from '#store/store.ts';
 
@@ -24,6 +25,23 @@ const frames = new Lru<Entry, { readonly type: string; readonly bytes: Buffer }>
 /** The object that a writer has just encoded into this very buffer: spares parsing it again. */
 const written = new WeakMap<Uint8Array, AnyObject>();
 
+interface EntryParts {
+  readonly namespace: string | undefined;
+  readonly name: string;
+  readonly bytes: Buffer;
+  readonly revisions: { readonly at: Revision; readonly created: Revision };
+}
+
+export class Entry {
+  readonly key: string;
+  readonly revision: Revision;
+  readonly createRevision: Revision;
+  readonly namespace: string | undefined;
+  readonly name: string;
+  readonly bytes: Buffer;
+  readonly revisions: { readonly at: Revision; readonly created: Revision };
+}
+
 export class Entry {
   readonly key: string;
   readonly revision: Revision;
@@ -32,31 +50,65 @@ export class Entry {
   readonly bytes: Buffer;
   readonly namespace: string | undefined;
   readonly name: string;
+  readonly #kind: AnyKind;
+  /** JSON without a resourceVersion; the store's buffer. */
+  readonly #value: Buffer;
+  /** Where the metadata's first field stands in it. */
+  readonly #head: number;
   #object: AnyObject | undefined;
   #used = false;
   #labels: Readonly<Record<string, string>> | undefined;
-  /** Where the metadata ends in `bytes`; 0 when nobody asked yet. */
+  /** Where the metadata ends in the value; 0 when nobody asked yet. */
   #metadataEnd = 0;
 
-  constructor(
-    key: string,
-    namespace: string | undefined,
-    name: string,
-    bytes: Buffer,
-    revisions: { at: Revision; created: Revision },
-  ) {
+  constructor(kind: AnyKind, stored: StoredEntry) {
+    const { key } = stored;
+    const end = key.lastIndexOf('/');
     this.key = key;
-    this.namespace = namespace;
-    this.name = name;
-    this.bytes = bytes;
-    this.revision = revisions.at;
-    this.createRevision = revisions.created;
+    this.name = key.slice(end + 1);
+    this.namespace = kind.scope === 'Namespaced' ? key.slice(key.lastIndexOf('/', end - 1) + 1, end) : undefined;
+    this.revision = stored.modRevision;
+    this.createRevision = stored.createRevision;
+    this.#value = stored.value;
+    this.#head = headLength(kind);
+  }
+
+  /** The length of the JSON, near enough to bound what is kept. */
+  get size(): number {
+    return this.#value.length;
+  }
+
+  /** The whole object as JSON, in pieces that are not copied. */
+  get parts(): readonly [Buffer, Buffer, Buffer] {
+    return [this.#value.subarray(0, this.#head), this.#version(), this.#value.subarray(this.#head)];
+  }
+
+  /** The same in one piece, made for the caller. */
+  get bytes(): Buffer {
+    const version = this.#version();
+    const bytes = Buffer.allocUnsafe(this.#value.length + version.length);
+    this.#value.copy(bytes, 0, 0, this.#head);
+    version.copy(bytes, this.#head);
+    this.#value.copy(bytes, this.#head + version.length, this.#head);
+    return bytes;
+  }
+
+  #version(): Buffer {
+    return Buffer.from(`"resourceVersion":"${this.revision}",`, 'latin1');
+  }
+
+  /** The same object at another revision: a deletion shows the last state so. */
+  at(kind: AnyKind, revision: Revision): Entry {
+    const { key, createRevision } = this;
+    return new Entry(kind, { key, value: this.#value, modRevision: revision, createRevision });
   }
 
   /** Frozen, shared by all readers. */
   get object(): AnyObject {
     this.#used = true;
-    return this.#object ?? this.remember(deepFreeze(parseOwnJson(this.bytes.toString('utf8')) as AnyObject));
+    if (this.#object) return this.#object;
+    const value = withDoubles(this.#kind.schema, parseOwnJson(this.bytes.toString('utf8')));
+    return this.remember(deepFreeze(value as AnyObject));
   }
 
   get labels(): Readonly<Record<string, string>> {
@@ -64,12 +116,10 @@ export class Entry {
     return this.#labels;
   }
 
-  /** The JSON of the metadata, as a part of `bytes`. */
-  get metadataBytes(): Buffer {
-    // The first occurrence: only apiVersion and kind stand before it.
-    const start = this.bytes.indexOf(metadataKey) + metadataKey.length;
-    this.#metadataEnd ||= endOfObject(this.bytes, start);
-    return this.bytes.subarray(start, this.#metadataEnd);
+  /** The JSON of the metadata, in pieces that are not copied. */
+  get metadataParts(): readonly [Buffer, Buffer, Buffer] {
+    this.#metadataEnd ||= endOfObject(this.#value, this.#head - 1);
+    return [brace, this.#version(), this.#value.subarray(this.#head, this.#metadataEnd)];
   }
 
   /** The watch frame of this entry for one event type, encoded once for all streams. */
@@ -83,7 +133,7 @@ export class Entry {
 
   /** The same for one stream alone (its initial state): not kept. */
   freshFrame(type: 'ADDED' | 'MODIFIED' | 'DELETED'): Buffer {
-    return Buffer.concat([frameHeads[type], this.bytes, newline]);
+    return Buffer.concat([frameHeads[type], ...this.parts, newline]);
   }
 
   /** Keeps the decoded object, which a writer has already. It must be frozen. */
@@ -107,7 +157,7 @@ export class Entry {
   }
 }
 
-const metadataKey = Buffer.from('"metadata":');
+const brace = Buffer.from('{');
 const quote = 0x22;
 const backslash = 0x5c;
 const braceOpen = 0x7b;
@@ -143,24 +193,17 @@ export function encode(kind: AnyKind, object: AnyObject): Buffer {
   return value;
 }
 
+/** What an entry is made of. */
+interface StoredEntry {
+  readonly key: string;
+  readonly value: Buffer;
+  readonly modRevision: Revision;
+  readonly createRevision: Revision;
+}
+
 /** Makes the entry of a stored value. */
-export function entryOf(
-  kind: AnyKind,
-  stored: { key: string; value: Buffer; modRevision: Revision; createRevision: Revision },
-): Entry {
-  const head = headLength(kind);
-  const insert = Buffer.from(`"resourceVersion":"${stored.modRevision}",`);
-  const bytes = Buffer.allocUnsafe(stored.value.length + insert.length);
-  stored.value.copy(bytes, 0, 0, head);
-  insert.copy(bytes, head);
-  stored.value.copy(bytes, head + insert.length, head);
-  const parts = stored.key.split('/');
-  const name = parts.at(-1) as string;
-  const namespace = kind.scope === 'Namespaced' ? parts.at(-2) : undefined;
-  const entry = new Entry(stored.key, namespace, name, bytes, {
-    at: stored.modRevision,
-    created: stored.createRevision,
-  });
+export function entryOf(kind: AnyKind, stored: StoredEntry): Entry {
+  const entry = new Entry(kind, stored);
   const object = written.get(stored.value);
   if (object) {
     written.delete(stored.value);
