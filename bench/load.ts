@@ -46,7 +46,7 @@ for await (const line of createInterface({ input: process.stdin })) {
   connected.set(task.url, sessions);
   while (sessions.length < task.connections) sessions.push(await dial(task));
   const result = await (task.method === 'WATCH' ? watch(task, sessions) : requests(task, sessions));
-  process.stdout.write(`${JSON.stringify(result)}\n`);
+  if (result) process.stdout.write(`${JSON.stringify(result)}\n`);
 }
 for (const sessions of connected.values()) for (const session of sessions) session.destroy();
 
@@ -118,8 +118,8 @@ function requests(task: LoadTask, sessions: readonly ClientHttp2Session[]): Prom
   });
 }
 
-/** Opens `inFlight` watches, says so, and ends when they have seen `count` events together. */
-function watch(task: LoadTask, sessions: readonly ClientHttp2Session[]): Promise<LoadResult> {
+/** Opens `inFlight` watches, says so, and ends when they have seen `count` events together; with a count of 0 they just stay open. */
+function watch(task: LoadTask, sessions: readonly ClientHttp2Session[]): Promise<LoadResult | undefined> {
   let events = 0;
   let bytes = 0;
   let first = 0;
@@ -131,7 +131,9 @@ function watch(task: LoadTask, sessions: readonly ClientHttp2Session[]): Promise
         accept: 'application/json',
       });
       stream.once('response', () => {
-        if (++open === task.inFlight) process.stdout.write('{"open":true}\n');
+        if (++open < task.inFlight) return;
+        process.stdout.write('{"open":true}\n');
+        if (task.count === 0) resolve(undefined);
       });
       stream.on('data', (chunk: Buffer) => {
         first ||= performance.now();

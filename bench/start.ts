@@ -35,7 +35,7 @@ collect?.();
 const after = process.memoryUsage();
 const held = after.heapUsed + after.external - before.heapUsed - before.external;
 const bytes = [...server.api.cache(Pod).values(), ...server.api.cache(ConfigMap).values()].reduce(
-  (sum, entry) => sum + entry.bytes.length,
+  (sum, entry) => sum + entry.size,
   0,
 );
 console.log(

@@ -46,14 +46,14 @@ export function listParts(
         return joined(
           `{"kind":"${type.kind}","apiVersion":"${type.apiVersion}","metadata":${about},"items":[`,
           from,
-          (entry) => [entryBytes(resource, entry, form)],
+          (entry) => (kind.storedAs ? [entryBytes(resource, entry, form)] : entry.parts),
         );
       case 'PartialObjectMetadata': {
         const head = Buffer.from(`{"kind":"PartialObjectMetadata","apiVersion":"${group}","metadata":`);
         return joined(
           `{"kind":"PartialObjectMetadataList","apiVersion":"${group}","metadata":${about},"items":[`,
           from,
-          (entry) => [head, entry.metadataBytes, close],
+          (entry) => [head, ...entry.metadataParts, close],
         );
       }
       case 'Table': {
@@ -70,7 +70,7 @@ export function listParts(
           if (includeObject === 'None') return [cells, close];
           if (includeObject === 'Object')
             return [cells, object, entryBytes(resource, entry, { ...form, as: 'object' }), close];
-          return [cells, object, head, entry.metadataBytes, close, close];
+          return [cells, object, head, ...entry.metadataParts, close, close];
         };
         return joined(
           `{"kind":"Table","apiVersion":"${group}","metadata":${about},"columnDefinitions":${columns},"rows":[`,

@@ -162,15 +162,14 @@ export class WatchCache {
     if (this.#ring.length > ringMax * 1.25) this.#drop(this.#ring.length - ringMax);
     else if (this.#ringBytes > ringBytesMax * 1.25) {
       let drop = 0;
-      for (let left = this.#ringBytes; left > ringBytesMax; drop++)
-        left -= (this.#ring[drop] as CacheEvent).entry.bytes.length;
+      for (let left = this.#ringBytes; left > ringBytesMax; drop++) left -= (this.#ring[drop] as CacheEvent).entry.size;
       this.#drop(drop);
     }
   }
 
   #drop(count: number): void {
     this.#oldest = (this.#ring[count - 1] as CacheEvent).revision;
-    for (let i = 0; i < count; i++) this.#ringBytes -= (this.#ring[i] as CacheEvent).entry.bytes.length;
+    for (let i = 0; i < count; i++) this.#ringBytes -= (this.#ring[i] as CacheEvent).entry.size;
     this.#ring = this.#ring.slice(count);
     this.#first += count;
   }
@@ -180,7 +179,7 @@ export class WatchCache {
     const previous = this.#entries.get(key);
     const deleted = event.type === 'delete';
     if (deleted && !previous) return;
-    const entry = deleted ? lastState(this.kind, previous as Entry, event) : entryOf(this.kind, event.entry);
+    const entry = deleted ? (previous as Entry).at(event.entry.modRevision) : entryOf(this.kind, event.entry);
     if (deleted) {
       this.#entries.delete(key);
       removeKey(this.#order, key);
@@ -191,7 +190,7 @@ export class WatchCache {
     const change: CacheEvent = { revision: event.entry.modRevision, entry, previous, deleted };
     this.#waiters.wake(entry, this.end);
     this.#ring.push(change);
-    this.#ringBytes += entry.bytes.length;
+    this.#ringBytes += entry.size;
     for (const observer of this.#observers) observer(change);
   }
 
@@ -208,7 +207,7 @@ export class WatchCache {
           const previous = states.get(key) ?? (event.previous ? entryOf(this.kind, event.previous) : undefined);
           const deleted = event.type === 'delete';
           if (deleted && !previous) continue;
-          const entry = deleted ? lastState(this.kind, previous as Entry, event) : entryOf(this.kind, event.entry);
+          const entry = deleted ? (previous as Entry).at(event.entry.modRevision) : entryOf(this.kind, event.entry);
           if (deleted) states.delete(key);
           else states.set(key, entry);
           older.push({ revision: event.entry.modRevision, entry, previous, deleted });
@@ -221,7 +220,7 @@ export class WatchCache {
     if (this.#oldest !== oldest) return this.#oldest > revision ? this.#recover(revision) : undefined;
     if (older.length > ringMax) throw new ApiError('Expired', `too old resource version: ${revision} (${oldest})`);
     this.#ring = [...older, ...this.#ring];
-    for (const { entry } of older) this.#ringBytes += entry.bytes.length;
+    for (const { entry } of older) this.#ringBytes += entry.size;
     this.#first -= older.length;
     this.#oldest = revision;
   }
@@ -283,19 +282,6 @@ export class Cursor {
 
 /** The first key behind all that start with `prefix`: its last character is `/`, whose successor is `0`. */
 const afterPrefix = (prefix: string): string => `${prefix.slice(0, -1)}0`;
-
-/** A deletion shows the last state under the deletion's revision. */
-function lastState(kind: AnyKind, previous: Entry, event: StoreEvent): Entry {
-  const old = `"resourceVersion":"${previous.revision}",`;
-  const head = previous.bytes.indexOf(old);
-  const value = Buffer.concat([previous.bytes.subarray(0, head), previous.bytes.subarray(head + old.length)]);
-  return entryOf(kind, {
-    key: previous.key,
-    value,
-    modRevision: event.entry.modRevision,
-    createRevision: previous.createRevision,
-  });
-}
 
 /** `/registry/pods/`: upstream's keys; groups beside core are part of the path only for kinds that upstream stores so. */
 export function prefixOf(kind: AnyKind): string {

@@ -25,29 +25,10 @@ const frames = new Lru<Entry, { readonly type: string; readonly bytes: Buffer }>
 /** The object that a writer has just encoded into this very buffer: spares parsing it again. */
 const written = new WeakMap<Uint8Array, AnyObject>();
 
-interface EntryParts {
-  readonly namespace: string | undefined;
-  readonly name: string;
-  readonly bytes: Buffer;
-  readonly revisions: { readonly at: Revision; readonly created: Revision };
-}
-
 export class Entry {
   readonly key: string;
   readonly revision: Revision;
   readonly createRevision: Revision;
-  readonly namespace: string | undefined;
-  readonly name: string;
-  readonly bytes: Buffer;
-  readonly revisions: { readonly at: Revision; readonly created: Revision };
-}
-
-export class Entry {
-  readonly key: string;
-  readonly revision: Revision;
-  readonly createRevision: Revision;
-  /** The whole object as JSON, resourceVersion included. */
-  readonly bytes: Buffer;
   readonly namespace: string | undefined;
   readonly name: string;
   readonly #kind: AnyKind;
@@ -69,6 +50,7 @@ export class Entry {
     this.namespace = kind.scope === 'Namespaced' ? key.slice(key.lastIndexOf('/', end - 1) + 1, end) : undefined;
     this.revision = stored.modRevision;
     this.createRevision = stored.createRevision;
+    this.#kind = kind;
     this.#value = stored.value;
     this.#head = headLength(kind);
   }
@@ -98,9 +80,9 @@ export class Entry {
   }
 
   /** The same object at another revision: a deletion shows the last state so. */
-  at(kind: AnyKind, revision: Revision): Entry {
+  at(revision: Revision): Entry {
     const { key, createRevision } = this;
-    return new Entry(kind, { key, value: this.#value, modRevision: revision, createRevision });
+    return new Entry(this.#kind, { key, value: this.#value, modRevision: revision, createRevision });
   }
 
   /** Frozen, shared by all readers. */
