@@ -21,7 +21,8 @@ import { dialFromNode } from './dial.ts';
 import { portForward } from './port-forward.ts';
 import { failureStatus, joinSession, remoteOptions } from './remote-command.ts';
 import { isSpdy, spdyStreams } from './spdy-streams.ts';
-import { isWebSocket, webSocketStreams } from './websocket.ts';
+import { isWebSocket } from './channels.ts';
+import { webSocketStreams } from './websocket.ts';
 
 export interface KubeletApi {
   readonly runtime: ContainerRuntime;
@@ -227,7 +228,7 @@ async function stream(world: World, api: KubeletApi, upgrade: HttpUpgrade, own: 
       throw badRequest(
         `unable to forward port because pod is not running. Current status=${pod.status?.phase ?? 'Unknown'}`,
       );
-    await portForward(upgrade, api.runtime, sandbox.id);
+    await portForward(upgrade, api.runtime, { sandboxId: sandbox.id, ports: query.getAll('port') });
     return;
   }
   if (action !== 'exec' && action !== 'attach') throw new ApiError('NotFound', '404 page not found');

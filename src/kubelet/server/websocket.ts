@@ -1,83 +1,41 @@
 /**
- * WebSocket as kubectl speaks it: `v5.channel.k8s.io` (and v4) with a channel number before each message for exec and attach, and SPDY frames inside
- * messages for port-forward (https://github.com/kubernetes/enhancements/tree/master/keps/sig-api-machinery/4006-transition-spdy-to-websockets).
+ * WebSocket as clients speak it: for exec and attach `v5.channel.k8s.io` (kubectl), v4 (Python, JavaScript) and the older and base64 forms (browsers); SPDY frames
+ * inside messages for port-forward (https://github.com/kubernetes/enhancements/tree/master/keps/sig-api-machinery/4006-transition-spdy-to-websockets).
  */
-import { Duplex, PassThrough, Writable } from 'node:stream';
+import { Duplex, PassThrough } from 'node:stream';
 import { WebSocketServer, type WebSocket } from 'ws';
 import type { HttpUpgrade } from '#world/world.ts';
+import { acceptChannels, feed, messageBytesMax, outputChannel } from './channels.ts';
 import type { RemoteOptions, RemoteStreams } from './remote-command.ts';
 
 /** What `ws` reads of a request: method, URL and headers. */
 type UpgradeRequest = Parameters<WebSocketServer['handleUpgrade']>[0];
 
-export const isWebSocket = ({ headers }: HttpUpgrade): boolean =>
-  String(headers['upgrade'] ?? '').toLowerCase() === 'websocket';
-
-const channels = { stdin: 0, stdout: 1, stderr: 2, error: 3, resize: 4, close: 255 } as const;
-/** A message from a client; kubectl sends at most 32 kB. */
-const messageBytesMax = 16 * 1024 * 1024;
-const protocols = ['v5.channel.k8s.io', 'v4.channel.k8s.io'];
+const numbers = { stdin: 0, stdout: 1, stderr: 2, error: 3, resize: 4, close: 255 } as const;
+const withStatus = ['v5.channel.k8s.io', 'v4.channel.k8s.io', 'v4.base64.channel.k8s.io'];
+/** Before v4 the error channel had plain text, and nothing for success. */
+const withText = ['channel.k8s.io', 'base64.channel.k8s.io'];
 const tunnel = 'SPDY/3.1+portforward.k8s.io';
-
-function accept(upgrade: HttpUpgrade, choose: (offered: ReadonlySet<string>) => string | false): Promise<WebSocket> {
-  const server = new WebSocketServer({
-    noServer: true,
-    maxPayload: messageBytesMax,
-    handleProtocols: choose,
-    perMessageDeflate: false,
-  });
-  return new Promise((resolve, reject) => {
-    upgrade.socket.once('error', reject);
-    const request = {
-      method: upgrade.method,
-      url: upgrade.url,
-      headers: { ...upgrade.headers },
-    } as unknown as UpgradeRequest;
-    server.handleUpgrade(request, upgrade.socket, upgrade.head, (socket) => resolve(socket));
-  });
-}
 
 /** Streams of a remote command. Throws when the client offers no protocol of ours. */
 export async function webSocketStreams(upgrade: HttpUpgrade, options: RemoteOptions): Promise<RemoteStreams> {
-  const socket = await accept(upgrade, (offered) => protocols.find((protocol) => offered.has(protocol)) ?? false);
-  if (!protocols.includes(socket.protocol)) {
-    socket.close(1002, 'no supported subprotocol');
-    throw new Error(`unable to upgrade: no supported subprotocol; one of ${protocols.join(', ')} is needed`);
-  }
+  const channels = await acceptChannels(upgrade, [...withStatus, ...withText]);
+  const { socket, protocol } = channels;
   const stdin = options.stdin ? new PassThrough() : undefined;
   // The first size often comes before the command stands.
   let size: readonly [columns: number, rows: number] | undefined;
   let resize: (columns: number, rows: number) => void = (...first) => (size = first);
-  const output = (channel: number): Writable =>
-    new Writable({
-      write: (chunk: Buffer, _encoding, done) => {
-        if (socket.readyState !== socket.OPEN) return done();
-        const message = Buffer.allocUnsafe(chunk.length + 1);
-        message[0] = channel;
-        chunk.copy(message, 1);
-        // The callback comes when the message has left: a slow client slows the command.
-        socket.send(message, { binary: true }, () => done());
-        return undefined;
-      },
-    });
-  socket.on('message', (data: Buffer, binary: boolean) => {
-    const message = Buffer.isBuffer(data) ? data : Buffer.from(data as unknown as ArrayBuffer);
-    const channel = binary ? message[0] : undefined;
-    const content = message.subarray(1);
-    if (channel === channels.stdin && stdin && !stdin.writableEnded) {
-      if (!stdin.write(content)) {
-        socket.pause();
-        stdin.once('drain', () => socket.resume());
-      }
-    } else if (channel === channels.resize) sized(content, (columns, rows) => resize(columns, rows));
-    else if (channel === channels.close && content[0] === channels.stdin) stdin?.end();
+  channels.onMessage((channel, content) => {
+    if (channel === numbers.stdin && stdin) feed(channels, stdin, content);
+    else if (channel === numbers.resize) sized(content, (columns, rows) => resize(columns, rows));
+    // The end of stdin can be told since v5 only; before, it is the end of the connection.
+    else if (channel === numbers.close && protocol === withStatus[0] && content[0] === numbers.stdin) stdin?.end();
   });
-  socket.on('error', () => socket.terminate());
   socket.on('close', () => stdin?.end());
-  const stdout = options.stdout ? output(channels.stdout) : undefined;
-  const stderr = options.stderr ? output(channels.stderr) : undefined;
+  const stdout = options.stdout ? outputChannel(channels, numbers.stdout) : undefined;
+  const stderr = options.stderr ? outputChannel(channels, numbers.stderr) : undefined;
   // An empty message tells the client that the streams stand.
-  socket.send(Buffer.from([stdout ? channels.stdout : stderr ? channels.stderr : channels.error]), { binary: true });
+  void channels.send(stdout ? numbers.stdout : stderr ? numbers.stderr : numbers.error, Buffer.alloc(0));
   return {
     stdin,
     stdout,
@@ -87,18 +45,17 @@ export async function webSocketStreams(upgrade: HttpUpgrade, options: RemoteOpti
       if (size) listener(...size);
     },
     onClose: (listener) => socket.on('close', listener),
-    finish: (status) =>
-      new Promise((resolve) => {
-        if (socket.readyState !== socket.OPEN) {
-          resolve();
-          return;
-        }
-        socket.send(Buffer.concat([Buffer.from([channels.error]), Buffer.from(status)]), { binary: true }, () => {
-          socket.close(1000);
-          resolve();
-        });
-      }),
+    finish: async (status) => {
+      const text = withStatus.includes(protocol) ? status : textOf(status);
+      if (text !== '') await channels.send(numbers.error, Buffer.from(text));
+      socket.close(1000);
+    },
   };
+}
+
+function textOf(status: string): string {
+  const { status: outcome, message } = JSON.parse(status) as { status: string; message?: string };
+  return outcome === 'Success' ? '' : (message ?? '');
 }
 
 /** `{"Width":80,"Height":24}`. */
