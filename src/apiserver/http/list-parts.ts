@@ -4,7 +4,7 @@
  */
 import { Lru } from '#base/lru.ts';
 import type { Entry } from '../watch/entry.ts';
-import type { Clock } from '#world/world.ts';
+import type { Clock, Millis } from '#world/world.ts';
 import { columnDefinitions, rowOf, rowText, type Row } from '#schema/table.ts';
 import { cborHead, encodeCbor, selfDescribed } from '#schema/cbor.ts';
 import { encodeMessage, envelopeEnd, envelopeHead, headOf } from '#schema/protobuf-encode.ts';
@@ -37,45 +37,44 @@ export function listParts(
   const { clock } = resource.world;
   const { kind } = resource;
   const type = listTypeOf(resource);
-  const from = { entries, clock };
   if (form.encoding === 'json' && !form.pretty) {
     const about = JSON.stringify(metadata);
     const group = `meta.k8s.io/${form.version}`;
+    const partial = `{"kind":"PartialObjectMetadata","apiVersion":"${group}","metadata":`;
+    const list = (head: string, add: (pieces: Pieces, entry: Entry) => void): AsyncGenerator<Parts> =>
+      joined(head, { entries, clock }, add);
+    const whole = (pieces: Pieces, entry: Entry): void => {
+      if (kind.storedAs) pieces.bytes(entryBytes(resource, entry, { ...form, as: 'object' }));
+      else pieces.both(entry.parts);
+    };
     switch (form.as) {
       case 'object':
-        return joined(
-          `{"kind":"${type.kind}","apiVersion":"${type.apiVersion}","metadata":${about},"items":[`,
-          from,
-          (entry) => (kind.storedAs ? [entryBytes(resource, entry, form)] : entry.parts),
-        );
-      case 'PartialObjectMetadata': {
-        const head = Buffer.from(`{"kind":"PartialObjectMetadata","apiVersion":"${group}","metadata":`);
-        return joined(
+        return list(`{"kind":"${type.kind}","apiVersion":"${type.apiVersion}","metadata":${about},"items":[`, whole);
+      case 'PartialObjectMetadata':
+        return list(
           `{"kind":"PartialObjectMetadataList","apiVersion":"${group}","metadata":${about},"items":[`,
-          from,
-          (entry) => [head, ...entry.metadataParts, close],
+          (pieces, entry) => {
+            pieces.text(partial);
+            pieces.both(entry.metadataParts);
+            pieces.text('}');
+          },
         );
-      }
       case 'Table': {
         const now = clock.now();
         const columns = JSON.stringify(columnDefinitions(kind));
-        const head = Buffer.from(`{"kind":"PartialObjectMetadata","apiVersion":"${group}","metadata":`);
-        const row = (entry: Entry): Parts => {
-          let known = kind.storedAs ? undefined : rows.get(entry);
-          if (!known) {
-            known = rowOf(kind, shown(resource, entry.object), now);
-            if (!kind.storedAs && !known.momentary) rows.set(entry, known);
-          }
-          const cells = Buffer.from(`{"cells":[${rowText(known, now)}]`);
-          if (includeObject === 'None') return [cells, close];
-          if (includeObject === 'Object')
-            return [cells, object, entryBytes(resource, entry, { ...form, as: 'object' }), close];
-          return [cells, object, head, ...entry.metadataParts, close, close];
-        };
-        return joined(
+        return list(
           `{"kind":"Table","apiVersion":"${group}","metadata":${about},"columnDefinitions":${columns},"rows":[`,
-          from,
-          row,
+          (pieces, entry) => {
+            pieces.text(`{"cells":[${cellsOf(resource, entry, now)}]`);
+            if (includeObject !== 'None') pieces.text(',"object":');
+            if (includeObject === 'Object') whole(pieces, entry);
+            if (includeObject === 'Metadata') {
+              pieces.text(partial);
+              pieces.both(entry.metadataParts);
+              pieces.text('}');
+            }
+            pieces.text('}');
+          },
         );
       }
       default:
@@ -101,25 +100,58 @@ export function listDocument(resource: Resource, { entries, metadata }: ListPart
     : shapedList(resource, { objects, metadata }, shaping);
 }
 
-const comma = Buffer.from(',');
-const close = Buffer.from('}');
-const object = Buffer.from(',"object":');
-const listEnd = Buffer.from(']}\n');
+/** The cells of a row, from the cache where they stand there. */
+function cellsOf(resource: Resource, entry: Entry, now: Millis): string {
+  const { kind } = resource;
+  let row = kind.storedAs ? undefined : rows.get(entry);
+  if (!row) {
+    row = rowOf(kind, shown(resource, entry.object), now);
+    if (!kind.storedAs && !row.momentary) rows.set(entry, row);
+  }
+  return rowText(row, now);
+}
+
+/** Text and bytes on their way out: what is text between two pieces of bytes becomes one piece. */
+class Pieces {
+  #made: Buffer[] = [];
+  #text = '';
+
+  text(text: string): void {
+    this.#text += text;
+  }
+  bytes(bytes: Buffer): void {
+    this.#flush();
+    this.#made.push(bytes);
+  }
+  both([text, bytes]: readonly [string, Buffer]): void {
+    this.#text += text;
+    this.bytes(bytes);
+  }
+  take(): Parts {
+    this.#flush();
+    const made = this.#made;
+    this.#made = [];
+    return made;
+  }
+  #flush(): void {
+    if (this.#text === '') return;
+    this.#made.push(Buffer.from(this.#text));
+    this.#text = '';
+  }
+}
 
 /** Pieces that belong together: many at a time, because a turn for each would cost more than the piece. */
 type Parts = readonly Buffer[];
 
-/** Adds what stands for each entry, and lets others run in between. */
+/** Calls `make` with a few entries at a time, and lets others run in between. */
 async function* between(
   entries: readonly Entry[],
   clock: Clock,
-  add: (parts: Buffer[], entry: Entry) => void,
+  make: (some: readonly Entry[]) => Parts,
 ): AsyncGenerator<Parts> {
   let since = clock.monotonic();
   for (let at = 0; at < entries.length; at += stride) {
-    const parts: Buffer[] = [];
-    for (const entry of entries.slice(at, at + stride)) add(parts, entry);
-    yield parts;
+    yield make(entries.slice(at, at + stride));
     if (clock.monotonic() - since > sliceMs) {
       await clock.yield();
       since = clock.monotonic();
@@ -130,16 +162,21 @@ async function* between(
 async function* joined(
   head: string,
   { entries, clock }: { entries: readonly Entry[]; clock: Clock },
-  item: (entry: Entry) => Parts,
+  add: (pieces: Pieces, entry: Entry) => void,
 ): AsyncGenerator<Parts> {
-  yield [Buffer.from(head)];
+  const pieces = new Pieces();
+  pieces.text(head);
   let first = true;
-  yield* between(entries, clock, (parts, entry) => {
-    if (!first) parts.push(comma);
-    first = false;
-    for (const part of item(entry)) parts.push(part);
+  yield* between(entries, clock, (some) => {
+    for (const entry of some) {
+      if (!first) pieces.text(',');
+      first = false;
+      add(pieces, entry);
+    }
+    return pieces.take();
   });
-  yield [listEnd];
+  pieces.text(']}\n');
+  yield pieces.take();
 }
 
 /** The envelope says how long it is: every item is made before the first byte goes out. Items are kept, so that is cheap the second time. */
@@ -150,13 +187,16 @@ async function* protobufParts(
 ): AsyncGenerator<Parts> {
   const parts: Buffer[] = [encodeMessage(metaStructs.list, { metadata })];
   let length = (parts[0] as Buffer).length;
-  const items = between(entries, resource.world.clock, (own, entry) => {
-    const item = itemOf(resource, entry, 'protobuf');
-    const head = headOf(2, item.length);
-    own.push(head, item);
-    length += head.length + item.length;
-  });
-  for await (const own of items) for (const part of own) parts.push(part);
+  const items = between(entries, resource.world.clock, (some) =>
+    some.map((entry) => itemOf(resource, entry, 'protobuf')),
+  );
+  for await (const some of items) {
+    for (const item of some) {
+      const head = headOf(2, item.length);
+      parts.push(head, item);
+      length += head.length + item.length;
+    }
+  }
   yield [envelopeHead(type, length)];
   for (let at = 0; at < parts.length; at += stride) yield parts.slice(at, at + stride);
   yield [envelopeEnd];
@@ -176,6 +216,6 @@ async function* cborParts(
     encodeCbor('items'),
     cborHead('array', entries.length),
   ];
-  yield* between(entries, resource.world.clock, (parts, entry) => void parts.push(itemOf(resource, entry, 'cbor')));
+  yield* between(entries, resource.world.clock, (some) => some.map((entry) => itemOf(resource, entry, 'cbor')));
   yield [encodeCbor('metadata'), encodeCbor(metadata), encodeCbor('apiVersion'), encodeCbor(apiVersion)];
 }

@@ -17,7 +17,7 @@ export function bodySink(exchange: HttpExchange, encoding: Encoding, headers: Ht
   const out = exchange.stream(200, { ...headers, 'content-type': typeOf(encoding) });
   return {
     signal: exchange.signal,
-    write: (frames) => out.write(frames.length === 1 ? (frames[0] as Buffer) : Buffer.concat(frames)),
+    write: (frames) => (frames.length === 1 ? out.write(frames[0] as Buffer) : out.writeAll(frames)),
     drained: () => out.drained(),
     end: () => out.end(),
     destroy: () => void out.writable.destroy(),

@@ -82,21 +82,28 @@ export async function streamWatch(
   const bookmark = (revision: number, end: boolean): Buffer =>
     documentFrame('BOOKMARK', bookmarkOf(resource, { revision, end }, shaping.form), encoding);
 
-  const write = async (frames: Iterable<Buffer>): Promise<void> => {
+  /** Few frames go out at once; a promise is made only for a client that is slow. */
+  const write = (frames: readonly Buffer[], bytes: number): Promise<void> | undefined => {
+    if (frames.length === 0 || over) return undefined;
+    if (bytes > chunkBytesMax && frames.length > 1) return writeMany(frames);
+    return sink.write(frames) ? undefined : caughtUp();
+  };
+  const caughtUp = async (): Promise<void> => {
+    if (over) return;
+    blocked = true;
+    await sink.drained();
+    blocked = false;
+  };
+  const writeMany = async (frames: Iterable<Buffer>): Promise<void> => {
     let batch: Buffer[] = [];
     let size = 0;
     const flush = async (): Promise<void> => {
-      if (batch.length === 0) return;
-      const taken = sink.write(batch);
+      const taken = batch.length === 0 || sink.write(batch);
       batch = [];
       size = 0;
-      if (taken || over) return;
-      blocked = true;
-      await sink.drained();
-      blocked = false;
+      if (!taken) await caughtUp();
     };
     for (const frame of frames) {
-      counted.sent(frame.length);
       batch.push(frame);
       size += frame.length;
       if (size >= chunkBytesMax) await flush();
@@ -119,28 +126,34 @@ export async function streamWatch(
   };
   if (options.bookmarks) tick();
   try {
-    if (start.initial) await write(map(start.initial, frameOf));
+    if (start.initial) await writeMany(counting(start.initial, frameOf, counted));
     initial = false;
-    if (start.markEnd) await write([bookmark(start.revision, true)]);
+    if (start.markEnd) await write([bookmark(start.revision, true)], 0);
     while (!over) {
-      const deliveries: Delivery[] = [];
+      const frames: Buffer[] = [];
+      let bytes = 0;
       for (const event of start.cursor.take()) {
-        const delivery = start.see(event);
-        if (delivery) deliveries.push(delivery);
         told = event.revision;
+        const delivery = start.see(event);
+        if (!delivery) continue;
+        const frame = frameOf(delivery);
+        counted.sent(frame.length);
+        bytes += frame.length;
+        frames.push(frame);
       }
-      if (deliveries.length > 0) await write(map(deliveries, frameOf));
+      const slow = write(frames, bytes);
+      if (slow) await slow;
       if (bookmarkDue && !start.cursor.pending) {
         bookmarkDue = false;
         told = Math.max(told, resource.cache.revision);
-        await write([bookmark(told, false)]);
+        await write([bookmark(told, false)], 0);
       }
       if (!over) await start.cursor.wait();
     }
     if (!sink.signal.aborted) {
       // What was not sent yet may not be skipped by a client that resumes here.
       if (!start.cursor.pending) told = Math.max(told, resource.cache.revision);
-      if (options.bookmarks) await write([bookmark(told, false)]);
+      if (options.bookmarks) sink.write([bookmark(told, false)]);
       sink.end();
     }
   } catch (error) {
@@ -180,6 +193,14 @@ async function started(
   }
 }
 
-function* map<A, B>(items: Iterable<A>, change: (item: A) => B): Generator<B> {
-  for (const item of items) yield change(item);
+function* counting(
+  deliveries: Iterable<Delivery>,
+  frameOf: (delivery: Delivery) => Buffer,
+  counted: WatchEvents,
+): Generator<Buffer> {
+  for (const delivery of deliveries) {
+    const frame = frameOf(delivery);
+    counted.sent(frame.length);
+    yield frame;
+  }
 }

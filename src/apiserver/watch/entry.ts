@@ -52,7 +52,7 @@ export class Entry {
     this.createRevision = stored.createRevision;
     this.#kind = kind;
     this.#value = stored.value;
-    this.#head = headLength(kind);
+    this.#head = headOf(kind).length;
   }
 
   /** The length of the JSON, near enough to bound what is kept. */
@@ -60,23 +60,18 @@ export class Entry {
     return this.#value.length;
   }
 
-  /** The whole object as JSON, in pieces that are not copied. */
-  get parts(): readonly [Buffer, Buffer, Buffer] {
-    return [this.#value.subarray(0, this.#head), this.#version(), this.#value.subarray(this.#head)];
+  /** The whole object as JSON in two parts: a text with the version, and the store's own bytes. */
+  get parts(): readonly [string, Buffer] {
+    return [`${headOf(this.#kind)}"resourceVersion":"${this.revision}",`, this.#value.subarray(this.#head)];
   }
 
   /** The same in one piece, made for the caller. */
   get bytes(): Buffer {
-    const version = this.#version();
-    const bytes = Buffer.allocUnsafe(this.#value.length + version.length);
-    this.#value.copy(bytes, 0, 0, this.#head);
-    version.copy(bytes, this.#head);
-    this.#value.copy(bytes, this.#head + version.length, this.#head);
+    const [start, rest] = this.parts;
+    const bytes = Buffer.allocUnsafe(start.length + rest.length);
+    bytes.write(start, 'latin1');
+    rest.copy(bytes, start.length);
     return bytes;
-  }
-
-  #version(): Buffer {
-    return Buffer.from(`"resourceVersion":"${this.revision}",`, 'latin1');
   }
 
   /** The same object at another revision: a deletion shows the last state so. */
@@ -98,10 +93,10 @@ export class Entry {
     return this.#labels;
   }
 
-  /** The JSON of the metadata, in pieces that are not copied. */
-  get metadataParts(): readonly [Buffer, Buffer, Buffer] {
+  /** The JSON of the metadata, likewise. */
+  get metadataParts(): readonly [string, Buffer] {
     this.#metadataEnd ||= endOfObject(this.#value, this.#head - 1);
-    return [brace, this.#version(), this.#value.subarray(this.#head, this.#metadataEnd)];
+    return [`{"resourceVersion":"${this.revision}",`, this.#value.subarray(this.#head, this.#metadataEnd)];
   }
 
   /** The watch frame of this entry for one event type, encoded once for all streams. */
@@ -115,7 +110,8 @@ export class Entry {
 
   /** The same for one stream alone (its initial state): not kept. */
   freshFrame(type: 'ADDED' | 'MODIFIED' | 'DELETED'): Buffer {
-    return Buffer.concat([frameHeads[type], ...this.parts, newline]);
+    const [start, rest] = this.parts;
+    return Buffer.concat([Buffer.from(`{"type":"${type}","object":${start}`, 'latin1'), rest, newline]);
   }
 
   /** Keeps the decoded object, which a writer has already. It must be frozen. */
@@ -139,7 +135,6 @@ export class Entry {
   }
 }
 
-const brace = Buffer.from('{');
 const quote = 0x22;
 const backslash = 0x5c;
 const braceOpen = 0x7b;
@@ -158,11 +153,6 @@ function endOfObject(json: Buffer, start: number): number {
 }
 
 const newline = Buffer.from('}\n');
-const frameHeads = {
-  ADDED: Buffer.from('{"type":"ADDED","object":'),
-  MODIFIED: Buffer.from('{"type":"MODIFIED","object":'),
-  DELETED: Buffer.from('{"type":"DELETED","object":'),
-};
 
 /** The stored value of an object: JSON that opens with apiVersion, kind and metadata, without a resourceVersion. */
 export function encode(kind: AnyKind, object: AnyObject): Buffer {
@@ -201,13 +191,14 @@ export function entryOf(kind: AnyKind, stored: StoredEntry): Entry {
   return entry;
 }
 
-const heads = new WeakMap<object, number>();
+const heads = new WeakMap<object, string>();
 
-function headLength(kind: AnyKind): number {
-  let length = heads.get(kind);
-  if (length === undefined) {
-    length = `{"apiVersion":"${apiVersionOf(kind)}","kind":"${kind.kind}","metadata":{`.length;
-    heads.set(kind, length);
+/** What every stored value of a kind starts with, up to its metadata's first field. */
+function headOf(kind: AnyKind): string {
+  let head = heads.get(kind);
+  if (head === undefined) {
+    head = `{"apiVersion":"${apiVersionOf(kind)}","kind":"${kind.kind}","metadata":{`;
+    heads.set(kind, head);
   }
-  return length;
+  return head;
 }
