@@ -135,6 +135,8 @@ export interface HttpServerOptions {
   readonly tls?: TlsIdentity & { readonly clientCa?: string };
   /** Bytes of all request headers together. */
   readonly maxHeaderBytes?: number;
+  /** How long a client may take: for the headers of a request, for a body that is read whole, between requests. */
+  readonly timeouts?: { readonly headersMs?: Millis; readonly bodyMs?: Millis; readonly idleMs?: Millis };
 }
 
 export interface HttpHandlers {
@@ -166,7 +168,7 @@ export interface HttpRequestHead {
 export interface HttpExchange extends HttpRequestHead {
   /** Aborted when the client goes away or resets the stream. */
   readonly signal: AbortSignal;
-  /** The whole body; throws RangeError past `limitBytes` (the connection stays usable). */
+  /** The whole body; throws RangeError past `limitBytes` (the connection stays usable), NetworkError ETIMEDOUT for one that comes too slowly. */
   body(limitBytes: number): Promise<Buffer>;
   readonly bodyStream: Readable;
   /** False when the request certainly has no body. */

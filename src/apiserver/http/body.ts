@@ -9,7 +9,7 @@ import { CborError, decodeCbor } from '#schema/cbor.ts';
 import { decodeMessage, openEnvelope, ProtobufError } from '#schema/protobuf.ts';
 import type { StructType } from '#schema/type.ts';
 import type { Patch } from '#client/client.ts';
-import type { HttpExchange } from '#world/world.ts';
+import { NetworkError, type HttpExchange } from '#world/world.ts';
 import { mediaType, mediaTypes } from './negotiate.ts';
 import { one } from './options.ts';
 
@@ -63,6 +63,8 @@ export async function bodyOf(
     if (cause instanceof RangeError) {
       throw new ApiError('RequestEntityTooLarge', `Request entity too large: limit is ${bodyBytesMax}`, { cause });
     }
+    if (cause instanceof NetworkError && cause.code === 'ETIMEDOUT')
+      throw new ApiError('Timeout', 'Timeout: request did not complete within the allotted timeout', { cause });
     throw cause;
   }
   if (bytes.length === 0) return undefined;

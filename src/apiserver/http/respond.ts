@@ -171,7 +171,14 @@ export function send(
 export function fail(exchange: HttpExchange, error: unknown, headers: HttpHeaders = {}): void {
   const status = toStatus(error);
   const retry = status.details?.retryAfterSeconds;
-  const login = status.code === 401 ? { 'www-authenticate': 'Bearer realm="kubernetes"' } : {};
+  // Whoever has no name gets no second try on the same HTTP/2 connection, as upstream does since CVE-2023-44487.
+  const login =
+    status.code === 401
+      ? {
+          'www-authenticate': 'Bearer realm="kubernetes"',
+          ...(exchange.httpVersion === '2' ? { connection: 'close' } : {}),
+        }
+      : {};
   const form = acceptable(one(exchange.headers['accept']), 'document') ?? plainJson;
   send(
     exchange,

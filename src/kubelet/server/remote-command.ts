@@ -77,7 +77,13 @@ export async function joinSession(session: ExecSession, streams: RemoteStreams):
 async function forward(source: Readable, target: Writable | undefined): Promise<void> {
   for await (const chunk of source) {
     if (!target || target.destroyed) continue;
-    if (!target.write(chunk))
-      await new Promise<void>((resolve) => target.once('drain', resolve).once('close', resolve));
+    if (target.write(chunk)) continue;
+    await new Promise<void>((resolve) => {
+      const on = (): void => {
+        target.off('drain', on).off('close', on);
+        resolve();
+      };
+      target.on('drain', on).on('close', on);
+    });
   }
 }

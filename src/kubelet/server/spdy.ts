@@ -53,6 +53,7 @@ class Session {
   /** Frames are handled one after the other: header blocks share one compression state. */
   #tail: Promise<void> = Promise.resolve();
   #closed = false;
+  #drained: Promise<void> | undefined;
 
   constructor(connection: Duplex, onStream: (stream: SpdyStream) => void) {
     this.#connection = connection;
@@ -211,8 +212,17 @@ class Session {
     return this.#closed || this.#connection.write(bytes);
   }
 
+  /** One wait for all streams. */
   drained(): Promise<void> {
-    return new Promise((resolve) => this.#connection.once('drain', resolve).once('close', resolve));
+    this.#drained ??= new Promise((resolve) => {
+      const on = (): void => {
+        this.#connection.off('drain', on).off('close', on);
+        this.#drained = undefined;
+        resolve();
+      };
+      this.#connection.on('drain', on).on('close', on);
+    });
+    return this.#drained;
   }
 
   forget(id: number): void {

@@ -3,21 +3,26 @@
  * peer declared or sent.
  */
 import type { Readable } from 'node:stream';
-import { NetworkError } from '../world.ts';
+import { NetworkError, type Millis } from '../world.ts';
 import { networkError } from './tcp.ts';
 
+export interface BodyLimits {
+  /** The Content-Length, if there was one. */
+  readonly declared: string | readonly string[] | undefined;
+  readonly limitBytes: number;
+  /** For the whole body; without it, it may take for ever. */
+  readonly timeoutMs?: Millis;
+  /** Called when the rest will not be read. */
+  readonly onRefused: () => void;
+}
+
 /**
- * Rejects with RangeError past `limitBytes` (after calling `onOverflow`), with NetworkError when the peer breaks off.
+ * Rejects with RangeError past the limit and with NetworkError ETIMEDOUT past the time (both after `onRefused`), with NetworkError when the peer breaks off.
  */
-export function readBody(
-  body: Readable,
-  declared: string | readonly string[] | undefined,
-  limitBytes: number,
-  onOverflow: () => void,
-): Promise<Buffer> {
+export function readBody(body: Readable, { declared, limitBytes, timeoutMs, onRefused }: BodyLimits): Promise<Buffer> {
   return new Promise((resolve, reject) => {
     const tooLarge = (): void => {
-      onOverflow();
+      onRefused();
       reject(new RangeError(`the body is larger than ${limitBytes} bytes`));
     };
     if (typeof declared === 'string' && Number(declared) > limitBytes) {
@@ -40,7 +45,16 @@ export function readBody(
     }
     const chunks: Buffer[] = [];
     let bytes = 0;
+    const timer =
+      timeoutMs === undefined
+        ? undefined
+        : setTimeout(() => {
+            done();
+            onRefused();
+            reject(new NetworkError('ETIMEDOUT', `the body did not come within ${timeoutMs} ms`));
+          }, timeoutMs);
     const done = (): void => {
+      clearTimeout(timer);
       body.removeListener('data', onData);
       body.removeListener('end', onEnd);
       body.removeListener('error', onError);

@@ -329,7 +329,7 @@ function responseOf(
     async bytes(limitBytes = bodyBytesDefaultMax) {
       try {
         const declared = request.method === 'HEAD' ? undefined : headers['content-length'];
-        return await readBody(body, declared, limitBytes, () => void body.destroy());
+        return await readBody(body, { declared, limitBytes, onRefused: () => void body.destroy() });
       } catch (error) {
         throw request.signal?.aborted ? request.signal.reason : error;
       }

@@ -4,16 +4,22 @@
  */
 import type { Socket } from 'node:net';
 import { TLSSocket } from 'node:tls';
-import type { HttpRequestHead } from '../world.ts';
+import type { HttpRequestHead, Millis } from '../world.ts';
 
 export interface Connection {
   readonly remoteAddress: string;
   readonly peer: HttpRequestHead['peer'];
+  /** How long a body that is read whole may take. */
+  readonly bodyTimeoutMs: Millis;
 }
 
 /** Computed once a connection; `verify` says that the server has a client CA to trust. */
-export function connectionOf(socket: Socket, verify: boolean): Connection {
-  return { remoteAddress: plainAddress(socket.remoteAddress), peer: verify ? peerOf(socket) : undefined };
+export function connectionOf(socket: Socket, verify: boolean, bodyTimeoutMs: Millis): Connection {
+  return {
+    remoteAddress: plainAddress(socket.remoteAddress),
+    peer: verify ? peerOf(socket) : undefined,
+    bodyTimeoutMs,
+  };
 }
 
 function peerOf(socket: Socket): HttpRequestHead['peer'] {

@@ -19,6 +19,8 @@ import { keepAliveMs, listen } from './tcp.ts';
 const maxHeaderBytesDefault = 128 * 1024;
 /** Upstream's ReadHeaderTimeout. */
 const headersTimeoutMs = 32_000;
+/** Upstream's --request-timeout. */
+const bodyTimeoutMs = 60_000;
 /** Upstream's IdleTimeout, Go's default for kept-alive client connections. */
 const idleTimeoutMs = 90_000;
 const lingerMs = 500;
@@ -30,6 +32,7 @@ export async function serveHttp(options: HttpServerOptions, handlers: HttpHandle
   const { tls } = options;
   const maxHeaderBytes = options.maxHeaderBytes ?? maxHeaderBytesDefault;
   const verify = tls?.clientCa !== undefined;
+  const { headersMs = headersTimeoutMs, bodyMs = bodyTimeoutMs, idleMs = idleTimeoutMs } = options.timeouts ?? {};
   const connections = new WeakMap<Socket, Connection>();
   const sockets = new Set<Socket>();
   const sessions = new Set<ServerHttp2Session>();
@@ -40,7 +43,7 @@ export async function serveHttp(options: HttpServerOptions, handlers: HttpHandle
     socket.once('close', () => sockets.delete(socket));
     // Resets reach the exchanges as aborted signals; the raw event must only not go unheard.
     socket.on('error', () => {});
-    connections.set(socket, connectionOf(socket, verify));
+    connections.set(socket, connectionOf(socket, verify, bodyMs));
   };
 
   const handle = (exchange: Http1Exchange | Http2Exchange): void => {
@@ -52,7 +55,7 @@ export async function serveHttp(options: HttpServerOptions, handlers: HttpHandle
     }
   };
 
-  const http1 = http1Server(maxHeaderBytes);
+  const http1 = http1Server(maxHeaderBytes, { headersMs, idleMs });
   http1.on('request', (request, response) => {
     handle(new Http1Exchange(request, response, connections.get(request.socket) as Connection));
   });
@@ -91,7 +94,7 @@ export async function serveHttp(options: HttpServerOptions, handlers: HttpHandle
         code: (error as NodeJS.ErrnoException).code,
       });
     });
-    const guard = guardSession(session, socket, idleTimeoutMs);
+    const guard = guardSession(session, socket, idleMs);
     session.on('stream', (stream: ServerHttp2Stream, headers) => {
       guard.opened(stream);
       if (headers[':method'] === 'CONNECT' || headers[':path'] === undefined) {
@@ -165,11 +168,15 @@ export async function serveHttp(options: HttpServerOptions, handlers: HttpHandle
   return { port: portOf(bound), close, [Symbol.asyncDispose]: () => close(0) };
 }
 
-function http1Server(maxHeaderBytes: number): Http1Server {
+function http1Server(
+  maxHeaderBytes: number,
+  { headersMs, idleMs }: { readonly headersMs: Millis; readonly idleMs: Millis },
+): Http1Server {
   const server = createHttp1({
     maxHeaderSize: maxHeaderBytes,
-    headersTimeout: headersTimeoutMs,
-    keepAliveTimeout: idleTimeoutMs,
+    headersTimeout: headersMs,
+    keepAliveTimeout: idleMs,
+    connectionsCheckingInterval: Math.min(30_000, headersMs),
     // Bodies may come as slowly as they like (exec over HTTP/1.1, image uploads): handlers set their own limits.
     requestTimeout: 0,
     noDelay: true,
@@ -178,6 +185,8 @@ function http1Server(maxHeaderBytes: number): Http1Server {
     // curl offers h2c on plain ports: an offer that may be ignored, not a request for another protocol.
     shouldUpgradeCallback: (request) => request.headers.upgrade?.toLowerCase() !== 'h2c',
   });
+  // Their bytes are bounded; a header beyond a count would be dropped without a word.
+  server.maxHeadersCount = 0;
   const refused = new WeakSet<Duplex>();
   server.on('clientError', (error: NodeJS.ErrnoException, socket) => {
     if (refused.has(socket)) return;

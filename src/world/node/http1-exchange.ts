@@ -75,9 +75,17 @@ export class Http1Exchange implements HttpExchange {
 
   body(limitBytes: number): Promise<Buffer> {
     const declared = this.#request.headers['content-length'];
-    return readBody(this.#request, declared, limitBytes, () => {
-      if (declared === undefined || Number(declared) > discardBytesMax) this.#linger = true;
-      this.#request.resume();
+    const { bodyTimeoutMs } = this.#connection;
+    const startedAt = performance.now();
+    return readBody(this.#request, {
+      declared,
+      limitBytes,
+      timeoutMs: bodyTimeoutMs,
+      onRefused: () => {
+        const slow = performance.now() - startedAt >= bodyTimeoutMs;
+        if (slow || declared === undefined || Number(declared) > discardBytesMax) this.#linger = true;
+        this.#request.resume();
+      },
     });
   }
 

@@ -70,10 +70,15 @@ export class Http2Exchange implements HttpExchange {
 
   body(limitBytes: number): Promise<Buffer> {
     if (this.#stream.endAfterHeaders) return Promise.resolve(empty);
-    return readBody(this.#stream, this.headers['content-length'], limitBytes, () => {
-      // Flow control holds the rest back: the stream is paused and closed after the answer; its neighbours go on.
-      this.#overflowed = true;
-      this.#stream.pause();
+    return readBody(this.#stream, {
+      declared: this.headers['content-length'],
+      limitBytes,
+      timeoutMs: this.#connection.bodyTimeoutMs,
+      onRefused: () => {
+        // Flow control holds the rest back: the stream is paused and closed after the answer; its neighbours go on.
+        this.#overflowed = true;
+        this.#stream.pause();
+      },
     });
   }
 
@@ -90,6 +95,8 @@ export class Http2Exchange implements HttpExchange {
       if (!stream.writableEnded) stream.end(bytes);
     }
     if (this.#overflowed) closeWhenSent(stream);
+    // As in Go: "Connection: close" has no place in HTTP/2, but its meaning has. Other streams run to their end.
+    if (headers['connection'] === 'close') stream.session?.close();
   }
 
   stream(status: number, headers: HttpHeaders): HttpResponseStream {

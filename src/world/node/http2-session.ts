@@ -12,8 +12,8 @@ import {
 import type { Socket } from 'node:net';
 import type { Millis } from '../world.ts';
 
-/** Upstream's default for authenticated clients; a client with more watches opens a second connection. */
-export const concurrentStreamsMax = 1_000;
+/** Go's default for servers; a client with more watches opens a second connection. */
+export const concurrentStreamsMax = 250;
 /** Upstream's MaxUploadBufferPerStream: what a client may send before a handler reads. */
 const streamWindowBytes = 256 * 1024;
 /** 32 streams' uploads in flight on one connection. */
