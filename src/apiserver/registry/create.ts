@@ -127,7 +127,8 @@ async function writeNew(resource: Resource, asker: Asker, checked: AnyObject): P
 /** Throws upstream's error of an object that etcd would not take. */
 export function checkSize(bytes: number): void {
   if (bytes > objectBytesMax) {
-    throw new ApiError('RequestEntityTooLarge', `Request entity too large: limit is ${objectBytesMax}`);
+    // etcd's words, which clients look for; upstream sends them with 500, for which clients try again in vain.
+    throw new ApiError('RequestEntityTooLarge', 'etcdserver: request is too large');
   }
 }
 
