@@ -34,12 +34,14 @@ export async function openConnect(edge: Edge, upgrade: HttpUpgrade, way: Route):
   await admitted(edge.api, upgrade, way);
   checkScope(resource);
   const subresource = streamOf(resource);
+  // Streaming is creation, whatever the method, so that read-only users cannot exec (upstream since 1.35); a kubelet's exec is one too, behind nodes/proxy. Other proxies go by
+  // the method alone.
+  if (way.verb !== 'create' && (subresource || resource.plural === 'nodes'))
+    await admitted(edge.api, upgrade, { ...way, verb: 'create' });
   if (!subresource) {
     await proxyUpgrade(edge.kubelets, upgrade, resource);
     return;
   }
-  // Streaming is creation, whatever the method, so that read-only users cannot exec (upstream since 1.35). The proxies go by the method alone.
-  if (way.verb !== 'create') await admitted(edge.api, upgrade, { ...way, verb: 'create' });
   const { namespace = '', name = '' } = resource;
   await podStream(edge.kubelets, upgrade, { namespace, name, query: way.query, subresource });
 }

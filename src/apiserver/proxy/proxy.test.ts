@@ -9,6 +9,8 @@ import { Node } from '#api/core/node.ts';
 import { Pod } from '#api/core/pod.ts';
 import { Service } from '#api/core/service.ts';
 import { ServiceAccount } from '#api/core/serviceaccount.ts';
+import { ClusterRole } from '#api/rbac/clusterrole.ts';
+import { ClusterRoleBinding } from '#api/rbac/clusterrolebinding.ts';
 import { Role } from '#api/rbac/role.ts';
 import { RoleBinding } from '#api/rbac/rolebinding.ts';
 import type { HttpExchange, HttpServer, TlsIdentity } from '#world/world.ts';
@@ -432,7 +434,17 @@ test("a browser's token comes as a subprotocol, and goes no further", async () =
     headers: { 'sec-websocket-protocol': `${token}, chat` },
   });
   assert.equal(plain.status, 401);
-  // Reading is not enough for a shell.
+  // Reading is not enough for a shell, neither here nor at a kubelet.
+  await client.create(ClusterRole, {
+    metadata: { name: 'node-reader' },
+    rules: [{ apiGroups: [''], resources: ['nodes/proxy'], verbs: ['get'] }],
+  } as never);
+  await client.create(ClusterRoleBinding, {
+    metadata: { name: 'node-reader' },
+    roleRef: { apiGroup: 'rbac.authorization.k8s.io', kind: 'ClusterRole', name: 'node-reader' },
+    subjects: [{ kind: 'ServiceAccount', name: 'default', namespace: 'default' }],
+  } as never);
+  assert.equal(await outcome(open('/api/v1/nodes/n/proxy/exec/default/web/c?command=sh', [token, 'chat'])), '403');
   assert.equal(await outcome(open(`${pods}/web/exec?command=sh`, [token, 'v5.channel.k8s.io'])), '403');
 });
 
