@@ -7,6 +7,7 @@ import type { AnyObject } from '#meta/object-meta.ts';
 import type { AnyKind, ApiCall, Patch } from '#client/client.ts';
 import { Binding } from '#api/core/binding.ts';
 import { ComponentStatus } from '#api/core/componentstatus.ts';
+import { Node } from '#api/core/node.ts';
 import { Eviction } from '#api/policy/eviction.ts';
 import { TokenRequest } from '#api/authentication/tokenrequest.ts';
 import type { Verb } from '#schema/kind.ts';
@@ -233,7 +234,7 @@ export class Api {
       case 'pods/binding': {
         const binding = bodyAs(Binding, body, asker);
         this.#admit(call, asker, binding);
-        await bind(resource, asker, { ...target, body: binding });
+        await bind(resource, asker, { ...target, body: binding, nodes: this.cache(Node) });
         return success(201);
       }
       case 'pods/eviction': {
@@ -304,6 +305,7 @@ export class Api {
         namespace: call.namespace,
         name: body.metadata.name,
         body,
+        nodes: this.cache(Node),
       });
       return success(201);
     }

@@ -29,6 +29,8 @@ export interface ContainerRuntime extends AsyncDisposable {
   containers(): Promise<readonly Container[]>;
   /** Raises or lowers limits of a running container. */
   updateResources(id: string, resources: ContainerResources): Promise<void>;
+  /** The same for a pod as a whole; a limit that is not named ends. */
+  updateSandboxResources(id: string, resources: ContainerResources): Promise<void>;
 
   exec(id: string, options: ExecOptions): Promise<ExecSession>;
   /** The container's own stdio from now on. */
@@ -179,6 +181,8 @@ export interface Container {
   readonly startedAt?: Millis;
   readonly finishedAt?: Millis;
   readonly exitCode?: number;
+  /** What it runs with now; absent when the runtime does not know. */
+  readonly resources?: ContainerResources;
   /** Completed, Error, OOMKilled, StartError, ContainerCannotRun … */
   readonly reason?: string;
   readonly message?: string;

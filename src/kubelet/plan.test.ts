@@ -12,6 +12,8 @@ const plan = (more: Partial<PodPicture>): readonly string[] =>
         return `start ${action.container.name}#${action.attempt}`;
       case 'kill':
         return `kill ${action.container.name}`;
+      case 'resize':
+        return `resize ${action.containers.map(({ run }) => run.name).join(' ')}`;
       case 'forget':
         return `forget ${action.container.id}`;
       case 'wait':

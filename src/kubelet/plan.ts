@@ -5,20 +5,43 @@
 import type { Container as ContainerSpec } from '#api/core/container.ts';
 import type { Millis } from '#world/world.ts';
 import type { Container, Sandbox } from './container-runtime.ts';
-import { annotations, hashOf, isSidecar, latest, policyOf, readySandbox, type PodPicture } from './pod-state.ts';
+import {
+  annotations,
+  hashOf,
+  isSidecar,
+  latest,
+  policyOf,
+  readySandbox,
+  unsettled,
+  type PodPicture,
+} from './pod-state.ts';
 
 export type PodAction =
   | { readonly do: 'make sandbox'; readonly attempt: number }
   | { readonly do: 'stop sandbox'; readonly sandbox: Sandbox }
   | { readonly do: 'remove sandbox'; readonly sandbox: Sandbox }
   | { readonly do: 'start'; readonly container: ContainerSpec; readonly attempt: number; readonly role: Role }
-  | { readonly do: 'kill'; readonly container: Container; readonly why: string; readonly graceMs: Millis | undefined }
+  | {
+      readonly do: 'kill';
+      readonly container: Container;
+      readonly why: string;
+      readonly graceMs: Millis | undefined;
+      /** To start again at once, with other resources. */
+      readonly restarts?: true;
+    }
+  /** Other resources for containers that run on with them. */
+  | { readonly do: 'resize'; readonly sandbox: Sandbox; readonly containers: readonly Resized[] }
   /** A dead run that nobody needs any more. */
   | { readonly do: 'forget'; readonly container: Container }
   /** Nothing until then, unless something changes. */
   | { readonly do: 'wait'; readonly untilMs: Millis }
   /** Everything has ended: report it and give back what the pod holds. */
   | { readonly do: 'finish' };
+
+export interface Resized {
+  readonly run: Container;
+  readonly container: ContainerSpec;
+}
 
 export type Role = 'init' | 'sidecar' | 'main' | 'ephemeral';
 
@@ -35,8 +58,32 @@ export function planPod(picture: PodPicture): readonly PodAction[] {
     const newest = picture.sandboxes[0];
     return [...stale(picture, undefined), { do: 'make sandbox', attempt: newest ? newest.pod.attempt + 1 : 0 }];
   }
-  return [...stale(picture, sandbox), ...containersOf(picture, sandbox), ...litter(picture)];
+  return [
+    ...stale(picture, sandbox),
+    ...containersOf(picture, sandbox),
+    ...litter(picture),
+    ...resize(picture, sandbox),
+  ];
 }
+
+/** What can change while it runs; containers that must start anew for it are ended in their turn. */
+function resize(picture: PodPicture, sandbox: Sandbox): readonly PodAction[] {
+  const { spec } = picture.pod;
+  const containers: Resized[] = [];
+  for (const container of [...(spec.initContainers ?? []).filter(isSidecar), ...spec.containers]) {
+    const run = latest(picture, container.name);
+    if (run && unsettled(picture.pod, container, run).length > 0 && !mustRestart(picture, container, run))
+      containers.push({ run, container });
+  }
+  return containers.length === 0 ? [] : [{ do: 'resize', sandbox, containers }];
+}
+
+const mustRestart = ({ pod }: PodPicture, container: ContainerSpec, run: Container): boolean =>
+  unsettled(pod, container, run).some((name) =>
+    container.resizePolicy?.some(
+      ({ resourceName, restartPolicy }) => resourceName === name && restartPolicy === 'RestartContainer',
+    ),
+  );
 
 /** Sandboxes of earlier attempts stay, stopped, as long as a dead container in them is remembered. */
 function stale(picture: PodPicture, current: Sandbox | undefined): readonly PodAction[] {
@@ -136,6 +183,10 @@ function keepRunning(picture: PodPicture, container: ContainerSpec, role: Role):
         },
       ];
     }
+    if (mustRestart(picture, container, run)) {
+      const why = `Container ${container.name} resize requires restart`;
+      return [{ do: 'kill', container: run, why, graceMs: undefined, restarts: true }];
+    }
     const { liveness, startup } = picture.probes.get(run.id) ?? {};
     if (startup === false && container.startupProbe) {
       return [
@@ -193,7 +244,12 @@ export function hasExitedForGood(picture: PodPicture, container: ContainerSpec, 
 }
 
 /** Whether a container that exited is to run again. */
-export function restarts({ pod }: Pick<PodPicture, 'pod'>, container: ContainerSpec, run: Container): boolean {
+export function restarts(
+  { pod, restarting }: Pick<PodPicture, 'pod' | 'restarting'>,
+  container: ContainerSpec,
+  run: Container,
+): boolean {
+  if (restarting?.has(run.id)) return true;
   for (const rule of container.restartPolicyRules ?? []) {
     const { operator, values = [] } = rule.exitCodes ?? {};
     const hit = operator === 'NotIn' ? !values.includes(run.exitCode ?? -1) : values.includes(run.exitCode ?? -1);

@@ -4,6 +4,8 @@
 import type { Pod } from '#api/core/pod.ts';
 import type { Container as ContainerSpec } from '#api/core/container.ts';
 import type { Millis } from '#world/world.ts';
+import { changedResources, containerResources } from './resources.ts';
+import type { PendingResize } from './allocations.ts';
 import type { Container, Sandbox } from './container-runtime.ts';
 
 /** Labels by which a container or sandbox is known again after a restart of the agent. */
@@ -57,6 +59,12 @@ export interface PodPicture {
   readonly backoffs: ReadonlyMap<string, Backoff>;
   /** By container name. */
   readonly failures: ReadonlyMap<string, StartFailure>;
+  /** A change of resources that the node has not granted. */
+  readonly pendingResize?: PendingResize | undefined;
+  /** Why a change that was granted is not done yet, by container name. */
+  readonly resizeErrors?: ReadonlyMap<string, string>;
+  /** Runs that were ended to start with other resources, by id. */
+  readonly restarting?: ReadonlySet<string>;
   /** The pod is to end, for this reason; set once and never taken back. */
   readonly ending: Ending | undefined;
   readonly now: Millis;
@@ -81,6 +89,10 @@ export const readySandbox = (picture: Pick<PodPicture, 'sandboxes'>): Sandbox | 
 
 /** What makes a running container another one: upstream restarts it when its image changes. */
 export const hashOf = (container: Pick<ContainerSpec, 'image'>): string => container.image;
+
+/** The resources in which a running container differs from what its pod was promised. */
+export const unsettled = (pod: Pod, container: ContainerSpec, run: Container): readonly ('cpu' | 'memory')[] =>
+  run.state === 'running' ? changedResources(run, containerResources(container, pod, 1)) : [];
 
 /** The restart policy that holds for one container. */
 export const policyOf = (pod: Pod, container: { readonly restartPolicy?: string }): 'Always' | 'OnFailure' | 'Never' =>

@@ -12,6 +12,7 @@ import type { PodStatus } from '#api/core/pod-status.ts';
 import type { Client } from '#client/client.ts';
 import type { EventRecorder } from '#runtime/events.ts';
 import type { Millis, Timer, World } from '#world/world.ts';
+import type { Allocations } from './allocations.ts';
 import { containerConfig } from './container-config.ts';
 import { ContainerEnds } from './container-ends.ts';
 import { RuntimeError, type Container, type ContainerRuntime, type Sandbox } from './container-runtime.ts';
@@ -26,13 +27,14 @@ import {
   annotations,
   hashOf,
   labels,
+  readySandbox,
   type Backoff,
   type Ending,
   type PodPicture,
   type StartFailure,
 } from './pod-state.ts';
 import type { ProbeLoops } from './probe-loops.ts';
-import { podCgroup } from './resources.ts';
+import { containerResources, podCgroup } from './resources.ts';
 import { podStatusOf } from './status.ts';
 import { StatusWriter } from './status-writer.ts';
 import { terminationMessage } from './termination-message.ts';
@@ -49,6 +51,7 @@ export interface WorkerParts {
   readonly sources: Sources;
   readonly events: EventRecorder;
   readonly node: NodeFacts;
+  readonly allocations: Allocations;
 }
 
 /** Volumes that follow API objects are looked at this often. */
@@ -56,6 +59,8 @@ const refreshMs: Millis = 60_000;
 /** After a failure of the runtime, the API or a mount. */
 const retryMsMin: Millis = 500;
 const retryMsMax: Millis = 30_000;
+/** A container that uses more memory than it is to have may use less later. */
+const resizeRetryMs: Millis = 5_000;
 
 export class PodWorker {
   readonly uid: string;
@@ -70,6 +75,14 @@ export class PodWorker {
   readonly #messages = new Map<string, string>();
   readonly #ends: ContainerEnds;
   readonly #counted = new Set<string>();
+  /** The pod as the node runs it: with the resources it was promised. */
+  #allocated: Pod;
+  readonly #resizeErrors = new Map<string, string>();
+  readonly #restarting = new Set<string>();
+  /** The last limits that this agent gave the pod as a whole. */
+  #podLimits: string | undefined;
+  /** It has more now, until its containers have what they are to have. */
+  #podGrown = false;
   readonly #stop = new AbortController();
   #woken = true;
   #wake: (() => void) | undefined;
@@ -90,6 +103,7 @@ export class PodWorker {
   constructor(parts: WorkerParts, pod: Pod) {
     this.#parts = parts;
     this.#pod = pod;
+    this.#allocated = pod;
     this.uid = pod.metadata.uid;
     this.#writer = new StatusWriter(parts.world, parts.client, {
       pod: () => this.#pod,
@@ -215,6 +229,8 @@ export class PodWorker {
       else if (await this.#act(action, picture)) this.wake();
     }
     if (this.#done) return;
+    const sandbox = readySandbox(picture);
+    if (this.#podGrown && sandbox && !picture.ending) await this.#limitPod(sandbox, false);
     next = Math.min(next, await this.#refresh(picture));
     const deadline = this.#deadline();
     if (deadline !== undefined) next = Math.min(next, deadline - picture.now);
@@ -251,8 +267,13 @@ export class PodWorker {
     const mine = sandboxes
       .filter((sandbox) => sandbox.pod.uid === this.uid)
       .toSorted((a, b) => b.pod.attempt - a.pod.attempt || b.createdAt - a.createdAt);
+    const { pod, pending } = this.#parts.allocations.of(this.pod);
+    this.#allocated = pod;
     return {
-      pod: this.pod,
+      pod,
+      pendingResize: pending,
+      resizeErrors: this.#resizeErrors,
+      restarting: this.#restarting,
       sandboxes: mine,
       containers: containers
         .filter((container) => container.labels[labels.podUid] === this.uid)
@@ -309,7 +330,8 @@ export class PodWorker {
       // The first restart is at once: only a container that failed again waits.
       const before = this.#backoffs.get(run.name) ?? restored(run);
       const spec = this.#specOf(run.name);
-      const changed = spec !== undefined && run.annotations[annotations.hash] !== hashOf(spec);
+      const changed =
+        this.#restarting.has(run.id) || (spec !== undefined && run.annotations[annotations.hash] !== hashOf(spec));
       if (changed || (before === undefined && run.attempt === 0))
         this.#backoffs.set(run.name, { failures: 0, until: finishedAt });
       else {
@@ -377,7 +399,11 @@ export class PodWorker {
       case 'start':
         await this.#start(action, picture);
         return true;
+      case 'resize':
+        await this.#resize(action);
+        return true;
       case 'kill':
+        if (action.restarts) this.#restarting.add(action.container.id);
         this.#ends.end(action.container, {
           why: action.why,
           graceMs: action.graceMs ?? (this.#pod.spec.terminationGracePeriodSeconds ?? 30) * 1000,
@@ -398,12 +424,57 @@ export class PodWorker {
     }
   }
 
+  /** The pod's limits grow before those of its containers, and shrink after them: none may have more than the pod. */
+  async #resize({ sandbox, containers }: Extract<PodAction, { do: 'resize' }>): Promise<void> {
+    const { runtime, node } = this.#parts;
+    const stats = await runtime.stats();
+    await this.#limitPod(sandbox, true);
+    for (const { run, container } of containers) {
+      const { oomScoreAdjust: _set, ...wanted } = containerResources(container, this.#allocated, node.memoryBytes);
+      const used = stats.find(({ containerId }) => containerId === run.id)?.memoryWorkingSetBytes ?? 0;
+      if (wanted.memoryLimitBytes !== undefined && wanted.memoryLimitBytes < used) {
+        this.#resizeErrors.set(
+          container.name,
+          `attempting to set container "${container.name}" memory limit (${wanted.memoryLimitBytes}) below current usage (${used})`,
+        );
+        continue;
+      }
+      await runtime.updateResources(run.id, wanted);
+      this.#resizeErrors.delete(container.name);
+    }
+    if (this.#resizeErrors.size === 0) return;
+    this.#report(await this.#look());
+    throw new StepDelayed(resizeRetryMs);
+  }
+
+  async #limitPod({ id }: Sandbox, growing: boolean): Promise<void> {
+    const { resources } = podCgroup(this.#allocated);
+    const text = JSON.stringify(resources);
+    if (this.#podLimits === text && !this.#podGrown) return;
+    const before = this.#podLimits === undefined ? {} : (JSON.parse(this.#podLimits) as typeof resources);
+    const larger = (a: number | undefined, b: number | undefined): number =>
+      a === undefined || b === undefined ? -1 : Math.max(a, b);
+    await this.#parts.runtime.updateSandboxResources(
+      id,
+      growing
+        ? {
+            ...resources,
+            cpuQuotaMicros: larger(resources.cpuQuotaMicros, before.cpuQuotaMicros),
+            memoryLimitBytes: larger(resources.memoryLimitBytes, before.memoryLimitBytes),
+          }
+        : resources,
+    );
+    this.#podGrown = growing;
+    if (!growing) this.#podLimits = text;
+  }
+
   async #makeSandbox(attempt: number): Promise<void> {
     const { runtime, node, world } = this.#parts;
     const pod = this.#pod;
     const { name, namespace = '', uid } = pod.metadata;
     const sysctls = Object.fromEntries((pod.spec.securityContext.sysctls ?? []).map((each) => [each.name, each.value]));
-    const cgroup = podCgroup(pod);
+    const cgroup = podCgroup(this.#allocated);
+    this.#podLimits = JSON.stringify(cgroup.resources);
     try {
       await this.#mount();
       await runtime.runSandbox({
@@ -492,7 +563,7 @@ export class PodWorker {
       if (!info) throw new RuntimeError('ErrImagePull', `the image ${container.image} went away`);
       const config = await containerConfig({
         world,
-        pod: this.#pod,
+        pod: this.#allocated,
         container,
         attempt,
         image: info,
@@ -504,6 +575,7 @@ export class PodWorker {
         memoryCapacity: node.memoryBytes,
         nodeName: node.name,
       });
+      await this.#limitPod(sandbox, true);
       const id = await runtime.createContainer(sandbox.id, config);
       report('Normal', 'Created', `Container created`);
       if (role !== 'init' && container.lifecycle?.postStart) this.#hooking.add(id);
@@ -637,4 +709,11 @@ const restored = (run: Container): { failures: number } | undefined =>
   run.attempt > 0 ? { failures: Math.min(run.attempt - 1, 5) } : undefined;
 
 /** Conditions that are the kubelet's; all others are taken over from the API. */
-const ownConditions = new Set(['PodReadyToStartContainers', 'Initialized', 'Ready', 'ContainersReady']);
+const ownConditions = new Set([
+  'PodReadyToStartContainers',
+  'Initialized',
+  'Ready',
+  'ContainersReady',
+  'PodResizePending',
+  'PodResizeInProgress',
+]);

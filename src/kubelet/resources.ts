@@ -101,6 +101,45 @@ export function podCgroup(pod: Pod): { readonly parent: string; readonly resourc
   };
 }
 
+/** Millis of cpu and bytes of memory. */
+export interface Requests {
+  readonly cpu: number;
+  readonly memory: number;
+}
+
+/** What the pod asks its node for (https://kubernetes.io/docs/concepts/workloads/pods/sidecar-containers/#resource-sharing-within-containers). */
+export function podRequests({ spec }: Pod): Requests {
+  const of = (read: (amounts: Amounts) => number | undefined): number => {
+    const one = ({ resources }: { readonly resources: ContainerSpec['resources'] }): number =>
+      read(resources.requests) ?? read(resources.limits) ?? 0;
+    let sidecars = 0;
+    let widest = 0;
+    for (const container of spec.initContainers ?? []) {
+      if (container.restartPolicy === 'Always') {
+        sidecars += one(container);
+        widest = Math.max(widest, sidecars);
+      } else widest = Math.max(widest, sidecars + one(container));
+    }
+    const together = spec.containers.reduce((total, container) => total + one(container), sidecars);
+    const ofPod = read(spec.resources?.requests) ?? read(spec.resources?.limits);
+    return (ofPod ?? Math.max(together, widest)) + (read(spec.overhead) ?? 0);
+  };
+  return { cpu: of(milliCpu), memory: of(bytesOf) };
+}
+
+/** Resources of a running container that differ from what it should have; none when it runs with something unknown. */
+export function changedResources(
+  run: { readonly resources?: ContainerResources },
+  wanted: ContainerResources,
+): readonly ('cpu' | 'memory')[] {
+  const has = run.resources;
+  if (!has) return [];
+  const changed: ('cpu' | 'memory')[] = [];
+  if (has.cpuShares !== wanted.cpuShares || has.cpuQuotaMicros !== wanted.cpuQuotaMicros) changed.push('cpu');
+  if (has.memoryLimitBytes !== wanted.memoryLimitBytes) changed.push('memory');
+  return changed;
+}
+
 /** Who dies first when the node runs out of memory: those that use most of what they asked for least. */
 function oomScore(container: ContainerSpec, pod: Pod, memoryCapacity: number): number {
   if (pod.spec.priorityClassName === 'system-node-critical') return -997;

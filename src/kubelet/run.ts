@@ -8,6 +8,7 @@ import type { Client } from '#client/client.ts';
 import { startView } from '#client/view.ts';
 import { eventRecorder } from '#runtime/events.ts';
 import type { TlsIdentity, World } from '#world/world.ts';
+import { Allocations } from './allocations.ts';
 import type { ContainerRuntime } from './container-runtime.ts';
 import { imagePulls } from './image-pulls.ts';
 import type { NodeFacts } from './node-facts.ts';
@@ -111,6 +112,7 @@ export async function startKubelet(
     sources,
     events,
     node,
+    allocations: new Allocations(node.allocatable, (uid) => workers.get(uid)?.wake()),
   };
 
   const reporter = stack.use(
@@ -133,7 +135,10 @@ export async function startKubelet(
     const worker = new PodWorker(shared, pod);
     workers.set(pod.metadata.uid, worker);
     void worker.finished.then(() => {
-      if (workers.get(pod.metadata.uid) === worker) workers.delete(pod.metadata.uid);
+      if (workers.get(pod.metadata.uid) === worker) {
+        workers.delete(pod.metadata.uid);
+        shared.allocations.forget(pod.metadata.uid);
+      }
       keepProbes();
     });
   };

@@ -116,5 +116,10 @@ function conditionsPatch(
     const gone = Object.keys(old ?? {}).filter((key) => condition[key as keyof PodCondition] === undefined);
     changed.push({ ...Object.fromEntries(gone.map((key) => [key, null])), ...condition });
   }
+  // Conditions of others stay; these are the kubelet's, and are there only while they hold.
+  for (const { type } of before) {
+    if (/^PodResize(Pending|InProgress)$/.test(type) && !now.some((condition) => condition.type === type))
+      changed.push({ type, $patch: 'delete' });
+  }
   return changed;
 }

@@ -6,7 +6,7 @@ import { formatTime } from '#meta/time.ts';
 import type { Container as ContainerSpec } from '#api/core/container.ts';
 import type { ContainerState, ContainerStatus, PodCondition, PodStatus } from '#api/core/pod-status.ts';
 import type { Container } from './container-runtime.ts';
-import { isSidecar, latest, policyOf, readySandbox, type PodPicture } from './pod-state.ts';
+import { isSidecar, latest, policyOf, readySandbox, unsettled, type PodPicture } from './pod-state.ts';
 import { hasExitedForGood, hasStarted, restarts } from './plan.ts';
 
 export interface StatusContext {
@@ -92,6 +92,9 @@ const endedPhase = (mains: readonly ContainerStatus[]): PodStatus['phase'] =>
     ? 'Succeeded'
     : 'Failed';
 
+/** These are there only while they hold. */
+const resizeConditions = ['PodResizePending', 'PodResizeInProgress'];
+
 function conditionsOf(
   picture: PodPicture,
   { phase, inits, mains }: { phase: string; inits: readonly ContainerStatus[]; mains: readonly ContainerStatus[] },
@@ -108,8 +111,8 @@ function conditionsOf(
       ...(pod.metadata.generation === undefined ? {} : { observedGeneration: pod.metadata.generation }),
       status,
       lastTransitionTime: old?.status === status && old.lastTransitionTime !== undefined ? old.lastTransitionTime : at,
-      ...(holds || reason === undefined ? {} : { reason }),
-      ...(holds || message === undefined ? {} : { message }),
+      ...(reason === undefined || (holds && !resizeConditions.includes(type)) ? {} : { reason }),
+      ...(message === undefined || (holds && !resizeConditions.includes(type)) ? {} : { message }),
     } as PodCondition);
   };
   const over = phase === 'Succeeded';
@@ -151,7 +154,19 @@ function conditionsOf(
         : unreadyText,
   );
   set('ContainersReady', containersReady, finished ?? 'ContainersNotReady', finished ? undefined : unreadyText);
-  const own = new Set(made.map(({ type }) => type));
+  const { pendingResize, resizeErrors } = picture;
+  if (pendingResize) set('PodResizePending', true, pendingResize.reason, pendingResize.message);
+  const resizing = [...(pod.spec.initContainers ?? []).filter(isSidecar), ...pod.spec.containers].filter(
+    (container) => {
+      const run = latest(picture, container.name);
+      return run !== undefined && unsettled(pod, container, run).length > 0;
+    },
+  );
+  if (resizing.length > 0) {
+    const wrong = resizing.flatMap(({ name }) => resizeErrors?.get(name) ?? []);
+    set('PodResizeInProgress', true, ...(wrong.length > 0 ? (['Error', wrong.join('; ')] as const) : []));
+  }
+  const own = new Set([...made.map(({ type }) => type), ...resizeConditions]);
   const scheduled =
     present.find(({ type }) => type === 'PodScheduled') ??
     ({ type: 'PodScheduled', status: 'True', lastTransitionTime: at } as PodCondition);
@@ -198,7 +213,23 @@ function statusOf(
     imageID: run?.imageId ?? '',
     ...(run ? { containerID: `${context.runtimeName}://${run.id}` } : {}),
     started: Boolean(started),
+    ...(role === 'ephemeral' ? {} : resourcesShown(picture, spec, { run, before })),
   } as ContainerStatus;
+}
+
+/** What the container was promised, and what it has: the same but for the moment of a change. */
+function resourcesShown(
+  { pod }: PodPicture,
+  spec: ContainerSpec,
+  { run, before }: { run: Container | undefined; before: ContainerStatus | undefined },
+): Partial<ContainerStatus> {
+  const { limits, requests } = spec.resources;
+  const own = { ...(limits ? { limits } : {}), ...(requests ? { requests } : {}) };
+  const settled = run === undefined || unsettled(pod, spec, run).length === 0;
+  return {
+    ...(requests ? { allocatedResources: requests } : {}),
+    resources: settled ? own : (before?.resources ?? own),
+  };
 }
 
 function stateOf(

@@ -11,6 +11,7 @@ import { address, between, indexed, named, type Causes } from '../field-checks.t
 import type { Container } from './container.ts';
 import { qualityOf } from './pod-quality.ts';
 import type { PodSpec } from './pod-spec.ts';
+import type { ResourceRequirements } from './resources.ts';
 import type { ContainerStatus, PodStatus } from './pod-status.ts';
 import type { Toleration } from './tolerations.ts';
 
@@ -158,22 +159,48 @@ export function* ephemeralContainersUpdateCauses({ spec }: PodLike, old: PodLike
   }
 }
 
+function* resizeOrderCauses(spec: PodSpec, old: PodSpec): Causes {
+  for (const key of ['containers', 'initContainers'] as const) {
+    const [now, before] = [spec[key] ?? [], old[key] ?? []];
+    if (now.length !== before.length) {
+      yield forbiddenField('spec', `${key} may not be added or removed on resize`);
+      continue;
+    }
+    for (const [{ name }, at, index] of indexed(`spec.${key}`, before)) {
+      if (now[index]?.name !== name)
+        yield forbiddenField(`${at}.name`, `${key} may not be renamed or reordered on resize`);
+    }
+  }
+}
+
 /** For the resize subresource, where only cpu and memory of running containers may change. */
 export function* resizeCauses({ spec }: PodLike, { spec: old, status, metadata }: PodLike): Causes {
   if (metadata.annotations?.[mirrorAnnotation] !== undefined) {
     yield forbiddenField('', 'static pods cannot be resized');
     return;
   }
+  if (old.os?.name === 'windows') {
+    yield forbiddenField('', 'windows pods cannot be resized');
+    return;
+  }
   if ((status.qosClass ?? qualityOf(old)) !== qualityOf(spec)) {
     yield invalidValue('spec', status.qosClass, 'Pod QOS Class may not change as a result of resizing');
   }
+  // A kubelet that can resize says what its containers have.
+  const running = status.phase === 'Running' && (status.containerStatuses ?? []).length > 0;
+  if (running && !status.containerStatuses?.some(({ resources }) => resources !== undefined))
+    yield forbiddenField('spec', 'Pod running on node without support for resize');
+  const order = [...resizeOrderCauses(spec, old)];
+  yield* order;
+  if (order.length > 0) return;
   const bare = (containers: readonly Container[] | undefined): readonly unknown[] =>
     (containers ?? []).map((container) => ({ ...container, resources: undefined, resizePolicy: undefined }));
   const same = deepEqual(
-    { ...spec, containers: bare(spec.containers), initContainers: bare(spec.initContainers) },
-    { ...old, containers: bare(old.containers), initContainers: bare(old.initContainers) },
+    { ...spec, resources: undefined, containers: bare(spec.containers), initContainers: bare(spec.initContainers) },
+    { ...old, resources: undefined, containers: bare(old.containers), initContainers: bare(old.initContainers) },
   );
   if (!same) yield forbiddenField('spec', 'only cpu and memory resources are mutable');
+  yield* amountCauses('spec.resources', spec.resources ?? {}, old.resources ?? {});
   for (const key of ['containers', 'initContainers'] as const) {
     for (const [before, at, index] of indexed(`spec.${key}`, old[key])) {
       const after = spec[key]?.[index];
@@ -181,16 +208,23 @@ export function* resizeCauses({ spec }: PodLike, { spec: old, status, metadata }
       if (key === 'initContainers' && before.restartPolicy !== 'Always') {
         yield forbiddenField('spec', 'resources for non-sidecar init containers are immutable');
       }
-      for (const what of ['requests', 'limits'] as const) {
-        for (const [name, amount] of Object.entries(before.resources[what] ?? {})) {
-          const now = after.resources[what]?.[name];
-          if (now === undefined) yield forbiddenField(`${at}.resources.${what}`, `resource ${what} cannot be removed`);
-          else if (now !== amount && name !== 'cpu' && name !== 'memory')
-            yield forbiddenField('spec', 'only cpu and memory resources are mutable');
-        }
-      }
+      yield* amountCauses(`${at}.resources`, after.resources, before.resources);
     }
   }
+}
+
+function* amountCauses(path: string, after: ResourceRequirements, before: ResourceRequirements): Causes {
+  const isFixed = (name: string): boolean => name !== 'cpu' && name !== 'memory';
+  for (const what of ['limits', 'requests'] as const) {
+    const [now, old] = [after[what] ?? {}, before[what] ?? {}];
+    if (Object.keys(old).some((name) => now[name] === undefined))
+      yield forbiddenField(`${path}.${what}`, `resource ${what} cannot be removed`);
+    const names = new Set([...Object.keys(now), ...Object.keys(old)]);
+    if ([...names].some((name) => isFixed(name) && now[name] !== old[name] && now[name] !== undefined))
+      yield forbiddenField('spec', 'only cpu and memory resources are mutable');
+  }
+  if (!deepEqual(after.claims, before.claims))
+    yield forbiddenField('spec', 'only cpu and memory resources are mutable');
 }
 
 function* transitions(

@@ -261,7 +261,8 @@ async function attempt(
   if (!subresource) object = (kind.hooks.prepareUpdate?.(object, old) ?? object) as AnyObject;
   if (subresource === 'status')
     object = (kind.hooks.prepareStatus?.(object, old, { now: timestamp(resource.world) }) ?? object) as AnyObject;
-  object = withGeneration(resource, object, old);
+  // Where a pod runs is no wish of its author's: its generation stays.
+  if (subresource !== 'binding') object = withGeneration(resource, object, old);
   checkUpdate(resource, object, { old, subresource });
   resource.guard?.(asker, object, old);
   admission.validate({ ...admit, object });
@@ -364,7 +365,7 @@ const pickers: Readonly<Record<string, (made: WithSpec, old: WithSpec) => Part>>
   }),
   resize: (made, old) => ({
     spec: {
-      ...old.spec,
+      ...withField(old.spec, 'resources', made.spec?.['resources']),
       containers: resized(made.spec?.containers, old.spec?.containers),
       ...(old.spec?.initContainers
         ? { initContainers: resized(made.spec?.initContainers, old.spec.initContainers) }

@@ -454,6 +454,7 @@ export function containerView({ file, state, startedAt, result }: ContainerRecor
     ...(result
       ? { finishedAt: result.finishedAt, exitCode: result.exitCode, reason: result.reason, message: result.message }
       : {}),
+    resources: config.resources,
     imageId: config.imageId,
     imageReference: config.imageReference,
     logPath: config.logPath,

@@ -22,6 +22,7 @@ import {
 import {
   containerCgroup,
   containerDirectory,
+  podCgroup,
   type ContainerRecord,
   type OciContext,
   type SandboxRecord,
@@ -246,6 +247,16 @@ function runtime(context: OciContext, listeners: Set<(sandboxId: string) => void
         });
         record.file = file;
       });
+    },
+    async updateSandboxResources(id, resources) {
+      const record = sandboxOf(id);
+      await inLine(id, () =>
+        context.cgroups.update(podCgroup(context, record.file.config), {
+          cpuQuotaMicros: -1,
+          memoryLimitBytes: -1,
+          ...resources,
+        }),
+      );
     },
     exec: async (id, options) => execInContainer(context, containerOf(id), options),
     attach: async (id, options) => attachToContainer(context, containerOf(id), options),

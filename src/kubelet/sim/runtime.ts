@@ -11,6 +11,7 @@ import {
   RuntimeError,
   type Container,
   type ContainerConfig,
+  type ContainerResources,
   type ContainerRuntime,
   type ExecOptions,
   type ExecSession,
@@ -164,7 +165,7 @@ class Simulated implements SimRuntime {
     const image = this.#imageOf(config.imageReference);
     if (!image) throw new RuntimeError('CreateContainerError', `image ${config.imageReference} is not there`);
     const id = this.#world.random.uuid().replaceAll('-', '');
-    const { name, attempt, imageId, imageReference, logPath, labels, annotations } = config;
+    const { name, attempt, imageId, imageReference, logPath, labels, annotations, resources } = config;
     const state: Container = {
       id,
       sandboxId,
@@ -172,6 +173,7 @@ class Simulated implements SimRuntime {
       attempt,
       state: 'created',
       createdAt: this.#world.clock.now(),
+      resources,
       imageId,
       imageReference,
       logPath,
@@ -230,8 +232,14 @@ class Simulated implements SimRuntime {
     return [...this.#containers.values()].map(({ state }) => state);
   }
 
-  async updateResources(id: string): Promise<void> {
-    this.#get(id);
+  async updateResources(id: string, resources: ContainerResources): Promise<void> {
+    const container = this.#get(id);
+    container.state = { ...container.state, resources: { ...container.state.resources, ...resources } };
+    this.#tell(container.state.sandboxId);
+  }
+
+  async updateSandboxResources(id: string): Promise<void> {
+    if (!this.#boxes.has(id)) throw new RuntimeError('NotFound', `there is no sandbox ${id}`);
   }
 
   async exec(id: string, { command, timeoutMs }: ExecOptions): Promise<ExecSession> {
