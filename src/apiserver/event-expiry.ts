@@ -8,6 +8,7 @@ const ttlMs = 60 * 60 * 1000;
 const sweepMs = 60 * 1000;
 /** Deletions in one transaction. */
 const batchMax = 500;
+const sliceMs = 5;
 
 /** Sweeps until disposed. */
 export function startEventExpiry(api: Api): AsyncDisposable {
@@ -39,7 +40,13 @@ async function sweep(api: Api): Promise<void> {
     // An event that was counted up meanwhile is young again: the whole batch is left for the next sweep.
     if (operations.length > 0) await api.store.txn(operations);
   };
-  for (const entry of [...api.cache(Event).values()]) {
+  let since = api.world.clock.monotonic();
+  for (const [at, entry] of [...api.cache(Event).values()].entries()) {
+    // Each look may decode an event.
+    if (at % 64 === 63 && api.world.clock.monotonic() - since > sliceMs) {
+      await api.world.clock.yield();
+      since = api.world.clock.monotonic();
+    }
     const { lastTimestamp, eventTime } = entry.object as unknown as Event;
     const last =
       parseTime(lastTimestamp ?? '') ??

@@ -22,9 +22,19 @@ export class NodeAuthorizer {
   readonly #references = new Map<string, Map<string, ReadonlySet<string>>>();
   /** Key of a bound pod → its node. */
   readonly #nodes = new Map<string, string>();
+  /** node → keys of pods from before the start that seem to be bound to it: decoded when that node asks first. */
+  readonly #unread = new Map<string, string[]>();
+  readonly #pods: WatchCache;
 
   constructor(pods: WatchCache) {
-    for (const entry of pods.values()) this.#set(entry.key, entry.object as unknown as Pod);
+    this.#pods = pods;
+    for (const entry of pods.values()) {
+      for (const node of entry.stringsUnder('nodeName')) {
+        const keys = this.#unread.get(node);
+        if (keys) keys.push(entry.key);
+        else this.#unread.set(node, [entry.key]);
+      }
+    }
     pods.observe((event) => this.#observe(event));
   }
 
@@ -59,6 +69,11 @@ export class NodeAuthorizer {
   }
 
   #refers(node: string, reference: string): boolean {
+    for (const key of this.#unread.get(node) ?? []) {
+      const entry = this.#pods.get(key);
+      if (entry && !this.#nodes.has(key)) this.#set(key, entry.object as unknown as Pod);
+    }
+    this.#unread.delete(node);
     for (const references of this.#references.get(node)?.values() ?? []) if (references.has(reference)) return true;
     return false;
   }

@@ -5,7 +5,14 @@
  */
 import { forbiddenField, notSupported } from '#meta/causes.ts';
 import { ApiError, badRequest, invalid, notFound, type Cause } from '#meta/status.ts';
-import { matches, parseFieldSelector, parseLabelSelector } from '#meta/selector.ts';
+import {
+  matches,
+  parseFieldSelector,
+  parseLabelSelector,
+  type FieldRequirement,
+  type LabelSelector,
+} from '#meta/selector.ts';
+import type { AnyTypeData } from '#schema/type.ts';
 import type { World } from '#world/world.ts';
 import type { ListOptions } from '#client/client.ts';
 import { Compacted, FutureRevision, type RangeResult, type Revision } from '#store/store.ts';
@@ -40,13 +47,46 @@ export function selectionOf(resource: Resource, options: ListOptions): Selection
   const parts =
     fields?.map((requirement) => ({ ...requirement, read: fieldReader(resource, requirement.field) })) ?? [];
   const name = parts.find((part) => part.field === 'metadata.name' && part.operator === '=')?.value;
+  const needles = needlesOf(resource, labels, fields ?? []);
   return {
     all: !labels && parts.length === 0,
     name,
     includes: (entry) =>
+      needles.every((needle) => entry.mayMention(needle)) &&
       (!labels || matches(labels, entry.labels)) &&
       parts.every((part) => (part.read(entry) === part.value) === (part.operator === '=')),
   };
+}
+
+/**
+ * Texts without which the JSON of an object cannot match: a kubelet that asks for the pods of its node would otherwise make the server decode all pods there are.
+ * Only equalities of text that is stored as it is asked for.
+ */
+function needlesOf(
+  { kind }: Resource,
+  labels: LabelSelector | undefined,
+  fields: readonly FieldRequirement[],
+): readonly Buffer[] {
+  const pairs: [string, string][] = [];
+  for (const { key, operator, values } of labels?.requirements ?? []) {
+    const [value] = values;
+    if ((operator === '=' || operator === '==' || operator === 'in') && values.length === 1 && value !== undefined)
+      pairs.push([key, value]);
+  }
+  for (const { field, operator, value } of fields) {
+    if (operator === '=' && value !== '' && isText(kind.schema, field.split('.')))
+      pairs.push([field.slice(field.lastIndexOf('.') + 1), value]);
+  }
+  return pairs
+    .filter(([, value]) => /^[\w.:/-]*$/.test(value))
+    .map(([key, value]) => Buffer.from(`${JSON.stringify(key)}:"${value}"`));
+}
+
+/** Whether this path of fields leads to a string that is stored as it is. */
+function isText(type: AnyTypeData, [field, ...rest]: readonly string[]): boolean {
+  if (field === undefined) return type.is === 'string' && type.format === undefined;
+  const next = type.is === 'struct' && Object.hasOwn(type.fields, field) ? type.fields[field] : undefined;
+  return next !== undefined && isText(next.type, rest);
 }
 
 function fieldReader(resource: Resource, field: string): (entry: Entry) => string {

@@ -88,6 +88,20 @@ export class Entry {
     return this.remember(deepFreeze(value as AnyObject));
   }
 
+  /** Whether this text stands anywhere in the JSON; true for an object that is decoded already, which is as quick to ask itself. */
+  mayMention(text: Buffer): boolean {
+    return this.#object !== undefined || this.#value.includes(text);
+  }
+
+  /** Every string that stands under this key anywhere in the JSON, without decoding it. Only for values that need no escape. */
+  *stringsUnder(key: string): Generator<string> {
+    const start = Buffer.from(`"${key}":"`);
+    for (let at = this.#value.indexOf(start); at >= 0; at = this.#value.indexOf(start, at)) {
+      at += start.length;
+      yield this.#value.toString('latin1', at, this.#value.indexOf(quote, at));
+    }
+  }
+
   get labels(): Readonly<Record<string, string>> {
     this.#labels ??= this.object.metadata.labels ?? {};
     return this.#labels;

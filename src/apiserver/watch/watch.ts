@@ -28,6 +28,10 @@ export interface WatchStart {
   readonly markEnd: boolean;
 }
 
+/** Entries looked at between two looks at the clock, and the time that may pass until others have their turn. */
+const stride = 64;
+const sliceMs = 5;
+
 /** Throws BadRequest, or 410 Expired when the revision is too old. */
 export async function startWatch(
   resource: Resource,
@@ -56,11 +60,18 @@ export async function startWatch(
   }
   const cursor = await cache.cursor(revision, scope);
   const prefix = namespace === undefined ? cache.prefix : `${cache.prefix}${namespace}/`;
-  // The state is copied here, in the same turn as the cursor: what comes later reaches the watch as events.
+  // The state is taken in the same turn as the cursor: what comes later reaches the watch as events, however long the choice of what to show takes.
+  const state = cache.snapshot(prefix);
+  const { clock } = resource.world;
   const initial: Delivery[] = [];
-  for (const entry of cache.range(prefix)) {
+  let since = clock.monotonic();
+  for (const [at, entry] of state.entries()) {
     if ((selection.name === undefined || entry.name === selection.name) && (selection.all || selection.includes(entry)))
       initial.push({ type: 'ADDED', entry });
+    if (at % stride === stride - 1 && clock.monotonic() - since > sliceMs) {
+      await clock.yield();
+      since = clock.monotonic();
+    }
   }
   return { cursor, initial, revision, see, markEnd: sendInitialEvents === true };
 }
