@@ -1,9 +1,11 @@
 /** The proxies and the WebSocket forms of streams against a real pod, by way of `kubectl proxy`. */
 import assert from 'node:assert/strict';
+import { join } from 'node:path';
 import { after, before, test } from 'node:test';
 import { WebSocket } from 'ws';
 import { Endpoints } from '#api/core/endpoints.ts';
 import { Service } from '#api/core/service.ts';
+import { toolsDirectory } from '#cluster/client-tools.ts';
 import type { ChildProcess } from '#world/world.ts';
 import {
   asRoot,
@@ -19,8 +21,9 @@ import {
 } from './kubelet-fixture.ts';
 
 const withKubectl = { ...asRoot, skip: asRoot.skip || (kubectlPath ? false : 'needs kubectl') };
-/** A kubectl whose exec and port-forward know nothing but SPDY. */
-const oldKubectl = process.env['OLD_KUBECTL'];
+/** A kubectl whose exec and port-forward know nothing but SPDY; the wire tests unpack one. */
+const unpacked = join(toolsDirectory.replace(/v36$/, 'v30'), 'kubectl');
+const oldKubectl = process.env['OLD_KUBECTL'] ?? ((await world.disk.stat(unpacked)) ? unpacked : undefined);
 let node: KubeletFixture;
 let proxy: ChildProcess;
 /** `127.0.0.1:port` of kubectl proxy. */
@@ -196,7 +199,7 @@ test('logs of one stream, and options that make no sense', withKubectl, async ()
 
 test(
   'a kubectl that knows only SPDY execs, copies and forwards',
-  { ...withKubectl, skip: withKubectl.skip || (oldKubectl ? false : 'needs OLD_KUBECTL, the path of a kubectl 1.29') },
+  { ...withKubectl, skip: withKubectl.skip || (oldKubectl ? false : 'needs OLD_KUBECTL, the path of kubectl 1.30') },
   async () => {
     const run = (input: string, ...args: string[]) =>
       world.processes.run([oldKubectl ?? '', '--kubeconfig', node.kubeconfig, ...args], { input, timeoutMs: 30_000 });
