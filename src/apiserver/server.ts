@@ -42,6 +42,7 @@ import { authorizer } from './authz/authorize.ts';
 import { NodeAuthorizer } from './authz/node.ts';
 import { Rbac } from './authz/rbac.ts';
 import { bootstrap, publishApi, type ApiAddress } from './bootstrap/bootstrap.ts';
+import { startCompaction } from './compaction.ts';
 import { directTransport } from './direct.ts';
 import { documentsOf } from './discovery/documents.ts';
 import { startEventExpiry } from './event-expiry.ts';
@@ -134,6 +135,7 @@ export async function startApiServer(world: World, options: ApiServerOptions): P
   await repairAddresses(api);
   stack.use(startAddressRepair(api));
   stack.use(startEventExpiry(api));
+  stack.use(startCompaction(world, options.store));
 
   let storeError: Error | undefined;
   void options.store.failed.then((error) => (storeError = error));
