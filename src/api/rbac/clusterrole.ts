@@ -4,7 +4,6 @@
 import { resource, type ObjectOf } from '#schema/kind.ts';
 import { s } from '#schema/type.ts';
 import { aggregationRule, policyRule } from './rules.ts';
-import { nameColumn } from '../columns.ts';
 import { roleCauses } from './rbac-validation.ts';
 
 export const ClusterRole = resource({
@@ -13,15 +12,6 @@ export const ClusterRole = resource({
   kind: 'ClusterRole',
   plural: 'clusterroles',
   scope: 'Cluster',
-  columns: [
-    nameColumn,
-    {
-      name: 'Created At',
-      type: 'date',
-      description: 'When the server created the object.',
-      cell: ({ metadata }) => metadata.creationTimestamp,
-    },
-  ],
   hooks: {
     name: 'pathSegment',
     validateCreate: (role) => [...roleCauses(role, 'Cluster')],
