@@ -193,10 +193,14 @@ export class Api {
         return deletedAnswer(
           resource,
           await remove(resource, asker, { namespace, name: target.name, options: call.options }),
+          call.options.orphanDependents === false,
         );
       case 'deletecollection': {
-        const entries = await removeAll(resource, asker, { namespace, options: call.options });
-        return { is: 'list', resource, result: { entries, revision: resource.cache.revision } };
+        return {
+          is: 'list',
+          resource,
+          result: await removeAll(resource, asker, { namespace, options: call.options }),
+        };
       }
       case 'watch':
         throw badRequest('a watch is not a call');
@@ -342,13 +346,37 @@ function answerTo(resource: Resource, written: Written): Answer {
     : { is: 'object', resource, object: shown(resource, written.object), code };
 }
 
-/** Upstream answers with the object when it waits for its end, and with a Status when it is gone (pods and namespaces excepted). */
-function deletedAnswer(resource: Resource, deleted: Deleted): Answer {
+/** Kinds whose deletion is answered with the object as it was last, as upstream's strategies have it. */
+const returnsDeleted = new Set([
+  '/persistentvolumeclaims',
+  '/persistentvolumes',
+  '/pods',
+  '/podtemplates',
+  '/resourcequotas',
+  '/serviceaccounts',
+  '/services',
+  'resource.k8s.io/deviceclasses',
+  'resource.k8s.io/devicetaintrules',
+  'resource.k8s.io/resourceclaims',
+  'resource.k8s.io/resourceclaimtemplates',
+  'resource.k8s.io/resourceslices',
+  'storage.k8s.io/csidrivers',
+  'storage.k8s.io/csinodes',
+  'storage.k8s.io/storageclasses',
+  'storage.k8s.io/volumeattachments',
+  'storage.k8s.io/volumeattributesclasses',
+]);
+
+/**
+ * The object when it waits for its end, otherwise a Status, except for some kinds. 202 says that it waits to those who asked with orphanDependents=false; others, as
+ * upstream has it, get 200.
+ */
+function deletedAnswer(resource: Resource, deleted: Deleted, accepts: boolean): Answer {
   const { kind } = resource;
-  if (deleted.entry) return { is: 'entry', resource, entry: deleted.entry, code: 200 };
-  if (!deleted.gone || (kind.group === '' && (kind.kind === 'Pod' || kind.kind === 'Service'))) {
-    return { is: 'object', resource, object: shown(resource, deleted.object), code: 200 };
-  }
+  const code = accepts && !deleted.gone ? 202 : 200;
+  if (deleted.entry) return { is: 'entry', resource, entry: deleted.entry, code };
+  if (!deleted.gone || returnsDeleted.has(`${kind.group}/${kind.plural}`))
+    return { is: 'object', resource, object: shown(resource, deleted.object), code };
   return {
     is: 'object',
     code: 200,

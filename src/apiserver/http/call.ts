@@ -48,8 +48,9 @@ export async function callOf(exchange: Request, way: Route, kind: AnyKind): Prom
   const resource = way.resource as ResourceRoute;
   if (!verbs.has(way.verb))
     throw new ApiError('MethodNotAllowed', 'the server does not allow this method on the requested resource');
-  let options: ApiCall['options'] = way.query.size === 0 ? {} : { ...listOptions(way), ...writeOptions(way) };
   const patchType = way.verb === 'patch' ? patchTypeOf(exchange) : undefined;
+  let options: ApiCall['options'] =
+    way.query.size === 0 && patchType !== 'apply' ? {} : { ...listOptions(way), ...writeOptions(way, patchType) };
   const writes =
     way.verb === 'create' || way.verb === 'update' || way.verb === 'patch' || way.verb.startsWith('delete');
   const body = writes ? await bodyOf(exchange, schemaOf) : undefined;
@@ -59,25 +60,6 @@ export async function callOf(exchange: Request, way: Route, kind: AnyKind): Prom
   // A subresource like `pods/x/eviction` is POSTed; a POST to a name alone is not.
   if (way.verb === 'create' && resource.name !== undefined && resource.subresource === undefined) {
     throw new ApiError('MethodNotAllowed', 'the server does not allow this method on the requested resource');
-  }
-  if (way.verb === 'patch' && patchType === 'apply' && !options.fieldManager) {
-    throw new ApiError(
-      'Invalid',
-      'PatchOptions.meta.k8s.io "" is invalid: fieldManager: Required value: is required for apply patch',
-      {
-        details: {
-          group: 'meta.k8s.io',
-          kind: 'PatchOptions',
-          causes: [
-            {
-              reason: 'FieldValueRequired',
-              field: 'fieldManager',
-              message: 'Required value: is required for apply patch',
-            },
-          ],
-        },
-      },
-    );
   }
   const { namespace, name, subresource } = resource;
   const selected = way.verb === 'watch' && name !== undefined ? { fieldSelector: `metadata.name=${name}` } : {};

@@ -2,8 +2,9 @@
  * The options of a call, from its query and headers (https://kubernetes.io/docs/reference/kubernetes-api/common-parameters/common-parameters/), with upstream's words
  * for what is wrong with them.
  */
-import { ApiError, badRequest } from '#meta/status.ts';
-import type { DeleteOptions, ListOptions } from '#client/client.ts';
+import { forbiddenField, invalidValue, notSupported, quoted, required, tooLong } from '#meta/causes.ts';
+import { badRequest, invalid, type Cause } from '#meta/status.ts';
+import type { DeleteOptions, ListOptions, Patch } from '#client/client.ts';
 import { decode } from '#schema/decode.ts';
 import { deleteOptions as deleteOptionsType } from '#schema/meta-types.ts';
 import type { HttpHeaders } from '#world/world.ts';
@@ -41,56 +42,90 @@ export function watchOptions({ query }: Route): {
   });
 }
 
-/** Of every write. Throws Invalid. */
-export function writeOptions({ query }: Route): { dryRun?: boolean; fieldManager?: string; force?: boolean } {
-  const dryRun = query.getAll('dryRun').filter(Boolean);
-  if (dryRun.some((value) => value !== 'All')) {
-    throw new ApiError(
-      'Invalid',
-      `CreateOptions.meta.k8s.io "" is invalid: dryRun: Unsupported value: ${JSON.stringify(dryRun[0])}: supported values: "All"`,
-    );
-  }
-  const manager = query.get('fieldManager') ?? undefined;
-  if (manager !== undefined && (manager.length > 128 || /[^\x20-\x7e]/.test(manager))) {
-    throw new ApiError(
-      'Invalid',
-      `fieldManager: Invalid value: ${JSON.stringify(manager)}: must be at most 128 printable characters`,
-    );
-  }
-  return compact({ dryRun: dryRun.length > 0, fieldManager: manager || undefined, force: flag(query, 'force') });
+const optionsOf: Readonly<Record<string, string>> = {
+  create: 'CreateOptions',
+  update: 'UpdateOptions',
+  patch: 'PatchOptions',
+  delete: 'DeleteOptions',
+  deletecollection: 'DeleteOptions',
+};
+
+/** Throws Invalid with every cause, named after the options of the verb. */
+function refuse({ verb }: Pick<Route, 'verb'>, causes: readonly Cause[]): void {
+  if (causes.length > 0) throw invalid({ group: 'meta.k8s.io', kind: optionsOf[verb] ?? 'CreateOptions' }, '', causes);
 }
 
-/** Query parameters, and over them the DeleteOptions in the body. */
-export function deleteOptions({ query }: Route, body: unknown): DeleteOptions {
-  const sent = decodedOptions(body);
-  const inQuery = query.get('gracePeriodSeconds');
-  if (inQuery && !/^-?\d{1,18}$/.test(inQuery))
-    throw badRequest(`strconv.ParseInt: parsing ${JSON.stringify(inQuery)}: invalid syntax`);
-  const grace = sent.gracePeriodSeconds ?? (inQuery ? Number(inQuery) : undefined);
-  let policy = sent.propagationPolicy || query.get('propagationPolicy') || undefined;
-  const orphans =
-    sent.orphanDependents ?? (query.has('orphanDependents') ? flag(query, 'orphanDependents') : undefined);
-  if (policy !== undefined && orphans !== undefined)
-    throw badOptions('orphanDependents: Invalid value: orphanDependents and deletionPropagation cannot be both set');
-  if (policy === undefined && orphans !== undefined) policy = orphans ? 'Orphan' : 'Background';
-  if (policy !== undefined && policy !== 'Background' && policy !== 'Foreground' && policy !== 'Orphan') {
-    throw badOptions(
-      `propagationPolicy: Unsupported value: ${JSON.stringify(policy)}: supported values: "Background", "Foreground", "Orphan"`,
-    );
+const managerLengthMax = 128;
+
+/** Of every write. Throws Invalid. */
+export function writeOptions(
+  way: Pick<Route, 'query' | 'verb'>,
+  patchType?: Patch['type'],
+): { dryRun?: boolean; fieldManager?: string; force?: boolean } {
+  const { query, verb } = way;
+  const causes: Cause[] = [];
+  const manager = query.get('fieldManager') || undefined;
+  if (verb === 'patch' && patchType !== 'apply' && query.has('force'))
+    causes.push(forbiddenField('force', 'may not be specified for non-apply patch'));
+  if (verb === 'patch' && patchType === 'apply' && manager === undefined)
+    causes.push(required('fieldManager', 'is required for apply patch'));
+  if (manager !== undefined) {
+    if (Buffer.byteLength(manager) > managerLengthMax) causes.push(tooLong('fieldManager', managerLengthMax));
+    let at = 0;
+    for (const char of manager) {
+      if (/[^\p{L}\p{M}\p{N}\p{P}\p{S} ]/u.test(char)) {
+        const point = `U+${(char.codePointAt(0) ?? 0).toString(16).toUpperCase().padStart(4, '0')}`;
+        causes.push(invalidValue('fieldManager', manager, `invalid character ${point} (at position ${at})`));
+      }
+      at += Buffer.byteLength(char);
+    }
   }
-  const other = sent.dryRun?.find((value) => value !== 'All');
-  if (other !== undefined)
-    throw badOptions(`dryRun: Unsupported value: ${JSON.stringify(other)}: supported values: "All"`);
+  const dryRun = query.getAll('dryRun');
+  // Of a delete, the options in the body count as well: they are checked together.
+  if (!verb.startsWith('delete')) {
+    causes.push(...dryRunCauses(dryRun), ...validationCauses(query));
+    refuse(way, causes);
+  }
+  return compact({ dryRun: dryRun.length > 0, fieldManager: manager, force: flag(query, 'force') });
+}
+
+const dryRunCauses = (values: readonly string[]): Cause[] => {
+  if (values.every((value) => value === 'All')) return [];
+  // Upstream prints the list as Go does.
+  const shown = `[]string{${values.map(quoted).join(', ')}}`;
+  const message = `Unsupported value: ${shown}: supported values: "All"`;
+  return [{ reason: 'FieldValueNotSupported', field: 'dryRun', message }];
+};
+
+/**
+ * The DeleteOptions in the body, or those of the query when there is no body. A dry run that the query asks for is one in either case: better
+ * nothing is deleted than too much. Throws Invalid.
+ */
+export function deleteOptions(way: Pick<Route, 'query' | 'verb'>, body: unknown): DeleteOptions {
+  const sent = body === undefined || body === null ? inQuery(way.query) : inBody(body);
+  const dryRun = [...(sent.dryRun ?? []), ...(body === undefined || body === null ? [] : way.query.getAll('dryRun'))];
+  const { gracePeriodSeconds, orphanDependents, propagationPolicy, preconditions } = sent;
+  const causes: Cause[] = [];
+  if (orphanDependents !== undefined && propagationPolicy !== undefined) {
+    const why = 'orphanDependents and deletionPropagation cannot be both set';
+    causes.push(invalidValue('propagationPolicy', propagationPolicy, why));
+  }
+  if (propagationPolicy !== undefined && !isPolicy(propagationPolicy))
+    causes.push(notSupported('propagationPolicy', propagationPolicy, [...policies, 'nil']));
+  causes.push(...dryRunCauses(dryRun));
+  // The feature behind ignoreStoreReadErrorWithClusterBreakingPotential is off: as upstream does then, the option is read and forgotten.
+  refuse(way, causes);
   return compact({
-    gracePeriodSeconds: grace,
-    propagationPolicy: policy,
-    preconditions: sent.preconditions,
-    dryRun: sent.dryRun?.length ? true : undefined,
+    gracePeriodSeconds,
+    orphanDependents,
+    propagationPolicy: propagationPolicy as DeleteOptions['propagationPolicy'],
+    preconditions,
+    dryRun: dryRun.length > 0 ? true : undefined,
   });
 }
 
-const badOptions = (why: string): ApiError =>
-  new ApiError('Invalid', `DeleteOptions.meta.k8s.io "" is invalid: ${why}`);
+const policies = ['Foreground', 'Background', 'Orphan'] as const;
+const isPolicy = (text: string): boolean => policies.some((policy) => policy === text);
 
 interface SentDeleteOptions {
   readonly gracePeriodSeconds?: number;
@@ -100,10 +135,27 @@ interface SentDeleteOptions {
   readonly orphanDependents?: boolean;
 }
 
-function decodedOptions(body: unknown): SentDeleteOptions {
-  if (body === undefined || body === null) return {};
-  if (typeof body !== 'object' || Array.isArray(body)) throw badRequest('DeleteOptions must be an object');
+function inBody(body: unknown): SentDeleteOptions {
+  if (typeof body !== 'object' || body === null || Array.isArray(body))
+    throw badRequest('DeleteOptions must be an object');
+  const { kind } = body as { kind?: unknown };
+  if (kind !== undefined && kind !== 'DeleteOptions')
+    throw badRequest('decoded object cannot be converted to DeleteOptions');
   return decode<SentDeleteOptions>(deleteOptionsType, body, { strict: 'Ignore' }).object;
+}
+
+function inQuery(query: URLSearchParams): SentDeleteOptions {
+  const grace = query.get('gracePeriodSeconds');
+  if (grace && !/^[-+]?\d{1,18}$/.test(grace))
+    throw badRequest(`strconv.ParseInt: parsing ${JSON.stringify(grace)}: invalid syntax`);
+  const orphans = query.get('orphanDependents');
+  return compact({
+    gracePeriodSeconds: grace ? Number(grace) : undefined,
+    propagationPolicy: query.get('propagationPolicy') ?? undefined,
+    // As Go reads a flag: only these two words deny it.
+    orphanDependents: orphans === null ? undefined : orphans !== '0' && orphans.toLowerCase() !== 'false',
+    dryRun: query.getAll('dryRun'),
+  });
 }
 
 const flag = (query: URLSearchParams, name: string): boolean => {
@@ -117,15 +169,18 @@ function compact<T extends object>(options: T): { [K in keyof T]: NonNullable<T[
   return options as never;
 }
 
-/** What becomes of unknown and duplicate fields. Throws Invalid. */
-export function fieldValidation({ query }: Route): 'Strict' | 'Warn' | 'Ignore' {
+const validations = ['Ignore', 'Strict', 'Warn'] as const;
+
+/** What becomes of unknown and duplicate fields; whether the word is known was checked with the other options. */
+export function fieldValidation({ query }: Pick<Route, 'query'>): 'Strict' | 'Warn' | 'Ignore' {
   const value = query.get('fieldValidation');
-  if (!value) return 'Warn';
-  if (value === 'Strict' || value === 'Warn' || value === 'Ignore') return value;
-  throw new ApiError(
-    'Invalid',
-    `CreateOptions.meta.k8s.io "" is invalid: fieldValidation: Unsupported value: ${JSON.stringify(value)}: supported values: "Ignore", "Strict", "Warn"`,
-  );
+  return validations.find((known) => known === value) ?? 'Warn';
+}
+
+function validationCauses(query: URLSearchParams): Cause[] {
+  const value = query.get('fieldValidation');
+  if (!value || validations.some((known) => known === value)) return [];
+  return [notSupported('fieldValidation', value, ['', ...validations])];
 }
 
 /** A writer without a name is named after its program: `kubectl/v1.36` writes as `kubectl`. */

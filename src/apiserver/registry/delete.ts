@@ -7,7 +7,7 @@ import type { AnyObject } from '#meta/object-meta.ts';
 import { formatTime, parseTime } from '#meta/time.ts';
 import type { DeleteOptions, ListOptions } from '#client/client.ts';
 import { encode, type Entry } from '../watch/entry.ts';
-import { list } from './read.ts';
+import { list, type ListResult } from './read.ts';
 import { nameOf, shown, stored, type Asker, type Resource } from './resource.ts';
 import { isFinished } from './update.ts';
 
@@ -40,21 +40,33 @@ export async function remove(
   });
 }
 
-/** Deletes everything the selectors find; objects that go meanwhile are no error. */
+/** Deletions after which other work gets a turn, when none of them had to wait for the store. */
+const sliceMs = 5;
+
+/**
+ * Deletes what the selectors find (with `limit`, one page of it) and answers it as it was; objects that go meanwhile are no error. A precondition holds for each
+ * object, so one that does not fit ends the whole.
+ */
 export async function removeAll(
   resource: Resource,
   asker: Asker,
   { namespace, options }: { namespace: string | undefined; options: ListOptions & DeleteOptions },
-): Promise<readonly Entry[]> {
-  const { entries } = await list(resource, namespace, options);
-  for (const entry of entries) {
+): Promise<ListResult> {
+  const { clock } = resource.world;
+  const found = await list(resource, namespace, options);
+  let since = clock.monotonic();
+  for (const entry of found.entries) {
+    if (clock.monotonic() - since > sliceMs) {
+      await clock.yield();
+      since = clock.monotonic();
+    }
     try {
       await remove(resource, asker, { namespace: entry.namespace, name: entry.name, options });
     } catch (error) {
       if (!(error instanceof ApiError && error.reason === 'NotFound')) throw error;
     }
   }
-  return entries;
+  return found;
 }
 
 async function attempt(
@@ -121,66 +133,79 @@ function checkPreconditions(resource: Resource, old: AnyObject, entry: Entry, { 
 
 /** The object with its deletion asked for; the same object when nothing is left to ask. */
 function deleting(resource: Resource, old: AnyObject, options: DeleteOptions, now: number): AnyObject {
-  const graceSeconds = graceOf(resource, old, options);
+  const { deletionTimestamp, deletionGracePeriodSeconds, generation } = old.metadata;
+  const going = deletionTimestamp !== undefined;
+  const running = Number(deletionGracePeriodSeconds ?? 0);
+  // A namespace that is going is emptied by its controller: until then nothing can be asked of it any more.
+  if (going && isNamespace(resource) && !isFinished(old) && hasContent(old)) return old;
+  // While the grace runs it may only become shorter; finalizers stay as the first deletion had them.
+  const pending = going && running > 0;
+  const asked = options.gracePeriodSeconds === undefined ? undefined : atLeast(options.gracePeriodSeconds);
+  if (pending && (asked === undefined || asked >= running)) return old;
+  const grace = pending ? (asked ?? 0) : going ? 0 : graceOf(resource, old, asked);
   const finalizers = finalizersFor(resource, old, options);
-  const { deletionTimestamp, deletionGracePeriodSeconds } = old.metadata;
   const present = old.metadata.finalizers ?? [];
   const sameFinalizers =
     finalizers.length === present.length && finalizers.every((finalizer) => present.includes(finalizer));
-  if (deletionTimestamp !== undefined) {
-    const running = deletionGracePeriodSeconds ?? 0;
-    // A second delete may only shorten what is left.
-    if (sameFinalizers && graceSeconds >= running && !(running === 0 && isFinished(old))) return old;
-  }
-  const grace =
-    deletionTimestamp === undefined ? graceSeconds : Math.min(graceSeconds, deletionGracePeriodSeconds ?? 0);
+  if (going && !pending && sameFinalizers && !isFinished(old)) return old;
   // A shorter grace counts from the first deletion.
-  const started =
-    deletionTimestamp === undefined
-      ? now
-      : (parseTime(deletionTimestamp) ?? now) - Number(deletionGracePeriodSeconds ?? 0) * 1000;
-  const generation = old.metadata.generation;
+  const from = going ? (parseTime(deletionTimestamp) ?? now) - running * 1000 : now;
   const { finalizers: _f, ...meta } = old.metadata;
   const marked: AnyObject = {
     ...old,
     metadata: {
       ...meta,
-      ...(generation !== undefined && deletionTimestamp === undefined ? { generation: generation + 1 } : {}),
-      deletionTimestamp: formatTime(started + grace * 1000),
+      ...(generation !== undefined && !going ? { generation: generation + 1 } : {}),
+      deletionTimestamp: formatTime(from + grace * 1000),
       deletionGracePeriodSeconds: grace,
       ...(finalizers.length > 0 ? { finalizers } : {}),
     },
   };
-  if (resource.kind.kind !== 'Namespace' || resource.kind.group !== '') return marked;
+  if (!isNamespace(resource)) return marked;
   return { ...marked, status: { ...(old as { status?: object }).status, phase: 'Terminating' } } as AnyObject;
 }
 
+const isNamespace = ({ kind }: Resource): boolean => kind.group === '' && kind.kind === 'Namespace';
+const hasContent = (namespace: AnyObject): boolean =>
+  ((namespace as { spec?: { finalizers?: readonly string[] } }).spec?.finalizers?.length ?? 0) > 0;
+
+/** A negative grace is a second. */
+const atLeast = (seconds: number): number => (seconds < 0 ? 1 : Number(seconds));
+
 /** Only pods end gracefully: as long as a kubelet has them. */
-function graceOf(resource: Resource, old: AnyObject, options: DeleteOptions): number {
+function graceOf(resource: Resource, old: AnyObject, asked: number | undefined): number {
   if (resource.kind.kind !== 'Pod' || resource.kind.group !== '') return 0;
   const pod = old as AnyObject & {
     spec: { nodeName?: string; terminationGracePeriodSeconds?: number };
     status?: { phase?: string };
   };
   if (!pod.spec.nodeName || pod.status?.phase === 'Succeeded' || pod.status?.phase === 'Failed') return 0;
-  const asked = options.gracePeriodSeconds ?? pod.spec.terminationGracePeriodSeconds ?? 30;
-  return asked < 0 ? 1 : asked;
+  return asked ?? atLeast(pod.spec.terminationGracePeriodSeconds ?? 0);
 }
 
 const orphan = 'orphan';
 const foreground = 'foregroundDeletion';
 
+/** Whoever deletes says what becomes of dependents, else the object's own finalizers do, else its kind. */
 function finalizersFor(resource: Resource, old: AnyObject, options: DeleteOptions): readonly string[] {
   const present = old.metadata.finalizers ?? [];
-  const policy =
-    options.propagationPolicy ??
-    (present.includes(orphan)
-      ? 'Orphan'
-      : present.includes(foreground)
-        ? 'Foreground'
-        : (resource.kind.hooks.defaultPropagation ?? 'Background'));
+  // Events have no dependents, and nobody who would take the finalizer away.
+  if (resource.storedKind.plural === 'events') return present;
+  const policy = asked(options) ?? meant(present) ?? resource.kind.hooks.defaultPropagation ?? 'Background';
   const others = present.filter((name) => name !== orphan && name !== foreground);
   if (policy === 'Orphan') return [...others, orphan];
   if (policy === 'Foreground') return [...others, foreground];
   return others;
+}
+
+function asked({ orphanDependents, propagationPolicy }: DeleteOptions): DeleteOptions['propagationPolicy'] {
+  if (orphanDependents !== undefined) return orphanDependents ? 'Orphan' : 'Background';
+  return propagationPolicy;
+}
+
+/** The first of the two finalizers decides. */
+function meant(finalizers: readonly string[]): DeleteOptions['propagationPolicy'] {
+  const first = finalizers.find((name) => name === orphan || name === foreground);
+  if (first === undefined) return undefined;
+  return first === orphan ? 'Orphan' : 'Foreground';
 }

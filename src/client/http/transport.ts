@@ -109,11 +109,12 @@ const methods = {
 
 function bodyOf(call: ApiCall): string | undefined {
   if (call.verb === 'delete' || call.verb === 'deletecollection') {
-    const { gracePeriodSeconds, propagationPolicy, preconditions, dryRun } = call.options;
+    const { gracePeriodSeconds, orphanDependents, propagationPolicy, preconditions, dryRun } = call.options;
     return JSON.stringify({
       apiVersion: 'v1',
       kind: 'DeleteOptions',
       gracePeriodSeconds,
+      orphanDependents,
       propagationPolicy,
       preconditions,
       ...(dryRun ? { dryRun: ['All'] } : {}),
