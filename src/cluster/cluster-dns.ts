@@ -6,9 +6,14 @@ import { isApiError } from '#meta/status.ts';
 import { Service } from '#api/core/service.ts';
 import { ServiceAccount } from '#api/core/serviceaccount.ts';
 import { EndpointSlice } from '#api/discovery/endpointslice.ts';
+import type { AnyKind } from '#client/client.ts';
 import type { ApiServer } from '#apiserver/server.ts';
 import { loopback } from '#apiserver/user.ts';
 import { dnsServiceIp, type Configuration } from './configuration.ts';
+
+interface DraftNamed {
+  readonly metadata: { readonly name: string; readonly namespace: string };
+}
 
 const namespace = 'kube-system';
 const ports = [
@@ -20,19 +25,21 @@ export async function publishClusterDns(server: ApiServer, configuration: Config
   if (configuration.nodeKind === 'simulated') return; // Nobody could ask it.
   const client = server.client(loopback, 'k8ts');
   const labels = { 'k8s-app': 'kube-dns', 'kubernetes.io/cluster-service': 'true', 'kubernetes.io/name': 'CoreDNS' };
-  const ensure = async (make: () => Promise<unknown>): Promise<void> => {
+  // Asked first: a Service that is there already would be refused for its address, not for its name.
+  const ensure = async (kind: typeof Service | typeof ServiceAccount, draft: DraftNamed): Promise<void> => {
     try {
-      await make();
+      await client.get(kind as AnyKind, draft.metadata.name, { namespace });
     } catch (error) {
-      if (!isApiError(error, 'AlreadyExists')) throw error;
+      if (!isApiError(error, 'NotFound')) throw error;
+      await client.create(kind as AnyKind, draft);
     }
   };
   const service = {
     metadata: { name: 'kube-dns', namespace, labels },
     spec: { clusterIP: dnsServiceIp(configuration), ports: ports.map((port) => ({ ...port, targetPort: 53 })) },
   };
-  await ensure(() => client.create(ServiceAccount, { metadata: { name: 'coredns', namespace } }));
-  await ensure(() => client.create(Service, service as never));
+  await ensure(ServiceAccount, { metadata: { name: 'coredns', namespace } });
+  await ensure(Service, service);
   const slice = {
     metadata: {
       name: 'kube-dns',

@@ -36,7 +36,8 @@ export function apiHandlers(edge: Edge): HttpHandlers {
         (outcome) => done(seen.subject, outcome),
         (error: unknown) => {
           const { code } = toStatus(error);
-          if (code >= 500)
+          // What a client is told with a reason (no endpoint, not reached yet) is no failure of the server's.
+          if (code >= 500 && !(error instanceof ApiError && error.reason !== 'InternalError'))
             edge.api.world.log.error('a request failed', {
               method: exchange.method,
               path: exchange.url.split('?')[0],
