@@ -112,7 +112,7 @@ export async function startApiServer(world: World, options: ApiServerOptions): P
     tokens,
     admission: admissionOf([
       namespaceLifecycle(api.cache(Namespace)),
-      nodeRestriction(api.cache(Pod)),
+      nodeRestriction({ pods: api.cache(Pod), nodes: api.cache(Node) }),
       serviceAccountAdmission(api.cache(ServiceAccount), world.random),
       defaultTolerationSeconds,
       priorityAdmission(api.cache(PriorityClass)),

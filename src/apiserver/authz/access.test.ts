@@ -11,6 +11,8 @@ import { Namespace } from '#api/core/namespace.ts';
 import { Node } from '#api/core/node.ts';
 import { Pod } from '#api/core/pod.ts';
 import { Secret } from '#api/core/secret.ts';
+import { ResourceSlice } from '#api/resource/resourceslice.ts';
+import { CSINode } from '#api/storage/csinode.ts';
 import { ServiceAccount } from '#api/core/serviceaccount.ts';
 import { ClusterRole } from '#api/rbac/clusterrole.ts';
 import { ClusterRoleBinding } from '#api/rbac/clusterrolebinding.ts';
@@ -217,6 +219,64 @@ test('a kubelet writes its own node, lease and pods only', async () => {
   );
   await refused(kubelet.delete(Pod, 'on-n2', { ...inDefault, gracePeriodSeconds: 0 }), /spec.nodeName set to itself/);
   await kubelet.delete(Pod, 'on-n1', { ...inDefault, gracePeriodSeconds: 0 });
+});
+
+test('a kubelet makes mirror pods that refer to nothing, and says the truth about its storage and devices', async () => {
+  await using api = await twoNodes();
+  const kubelet = api.as(node1);
+  const { metadata } = await kubelet.create(Node, { metadata: { name: 'n1' } } as never);
+  const owner = { apiVersion: 'v1', kind: 'Node', name: 'n1', uid: metadata.uid, controller: true };
+  const mirror = (more: { owners?: readonly object[]; spec?: object }) => {
+    const draft = podDraft('static-n1', { spec: { nodeName: 'n1', ...more.spec } });
+    return kubelet.create(Pod, {
+      ...draft,
+      metadata: {
+        ...draft.metadata,
+        annotations: { 'kubernetes.io/config.mirror': 'x' },
+        ownerReferences: more.owners ?? [owner],
+      },
+    } as never);
+  };
+  const refused = async (call: Promise<unknown>, words: RegExp): Promise<void> =>
+    assert.match((await refusal(call)).message, words);
+  await refused(mirror({ owners: [] }), /with an owner reference set to itself/);
+  await refused(
+    mirror({ owners: [{ ...owner, controller: false }] }),
+    /with a controller owner reference set to itself/,
+  );
+  await refused(mirror({ owners: [{ ...owner, uid: 'other' }] }), /node n1 UID mismatch: expected other got/);
+  await refused(mirror({ owners: [{ ...owner, blockOwnerDeletion: true }] }), /must not set blockOwnerDeletion/);
+  const secret = { volumes: [{ name: 's', secret: { secretName: 'for-n1' } }] };
+  await refused(mirror({ spec: secret }), /node "n1" can not create pods that reference secrets/);
+  const claim = { volumes: [{ name: 's', persistentVolumeClaim: { claimName: 'c' } }] };
+  await refused(mirror({ spec: claim }), /can not create pods that reference persistentvolumeclaims/);
+  await mirror({});
+  const driver = { spec: { drivers: [] } };
+  await kubelet.create(CSINode, { metadata: { name: 'n1' }, ...driver } as never);
+  await refused(
+    kubelet.create(CSINode, { metadata: { name: 'n2' }, ...driver } as never),
+    /can only access CSINode with the same name as the requesting node/,
+  );
+  const slice = (node: string) =>
+    kubelet.create(ResourceSlice, {
+      metadata: { name: `s-${node}` },
+      spec: { driver: 'd.example.com', nodeName: node, pool: { name: node, generation: 1, resourceSliceCount: 1 } },
+    } as never);
+  await slice('n1');
+  await refused(slice('n2'), /can only create ResourceSlice with the same NodeName as the requesting node/);
+  await refused(
+    kubelet.patch(
+      Pod,
+      'on-n1',
+      { type: 'merge', body: { metadata: { labels: { a: 'b' } } } },
+      { ...inDefault, subresource: 'status' },
+    ),
+    /node "n1" cannot update labels through pod status/,
+  );
+  await refused(
+    kubelet.post(Pod, 'on-n2', 'eviction', {}, inDefault),
+    /node n1 can only evict pods with spec.nodeName/,
+  );
 });
 
 interface Issued {

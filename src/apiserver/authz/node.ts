@@ -1,6 +1,6 @@
 /**
  * The node authorizer (https://kubernetes.io/docs/reference/access-authn-authz/node/): a kubelet may read the Secrets, ConfigMaps and ServiceAccounts that pods bound to
- * its node refer to, and ask for tokens of those ServiceAccounts. What every kubelet may do regardless of its pods is
+ * its node refer to, read their claims, and ask for tokens of those ServiceAccounts. What every kubelet may do regardless of its pods is
  * the role system:node's, as a fixed list here.
  */
 import type { Pod } from '#api/core/pod.ts';
@@ -54,6 +54,13 @@ export class NodeAuthorizer {
           );
         case 'serviceaccounts':
           return verb === 'get' && name !== undefined && this.#refers(node, `serviceaccounts/${namespace}/${name}`);
+        case 'persistentvolumeclaims':
+        case 'persistentvolumeclaims/status':
+          return (
+            (verb === 'get' || (id !== plural && (verb === 'update' || verb === 'patch'))) &&
+            name !== undefined &&
+            this.#refers(node, `${plural}/${namespace}/${name}`)
+          );
         case 'serviceaccounts/token':
           return verb === 'create' && name !== undefined && this.#refers(node, `serviceaccounts/${namespace}/${name}`);
       }
@@ -64,6 +71,9 @@ export class NodeAuthorizer {
         ['get', 'create', 'update', 'patch', 'delete'].includes(verb) &&
         (name ?? node) === node
       );
+    }
+    if (group === 'storage.k8s.io' && plural === 'csinodes') {
+      return ['get', 'create', 'update', 'patch', 'delete'].includes(verb) && (name ?? node) === node;
     }
     return nodeRules[`${group}/${id}`]?.includes(verb) ?? false;
   }
@@ -117,7 +127,12 @@ const nodeRules: Readonly<Record<string, readonly string[]>> = {
   'authorization.k8s.io/subjectaccessreviews': ['create'],
   'authorization.k8s.io/localsubjectaccessreviews': ['create'],
   'certificates.k8s.io/certificatesigningrequests': ['create', 'get', 'list', 'watch'],
+  'certificates.k8s.io/clustertrustbundles': ['get', 'list', 'watch'],
+  'certificates.k8s.io/podcertificaterequests': ['create', 'get', 'list', 'watch'],
   'node.k8s.io/runtimeclasses': ['get', 'list', 'watch'],
+  'resource.k8s.io/resourceslices': ['create', 'get', 'list', 'watch', 'update', 'patch', 'delete', 'deletecollection'],
+  'storage.k8s.io/csidrivers': ['get', 'list', 'watch'],
+  'storage.k8s.io/volumeattachments': ['get'],
 };
 
 /** Everything a pod of this namespace may make its kubelet read. */
@@ -142,6 +157,9 @@ function referencesOf(namespace: string, spec: PodSpec): ReadonlySet<string> {
     }
   }
   for (const volume of spec.volumes ?? []) {
+    if (volume.persistentVolumeClaim)
+      found.add(`persistentvolumeclaims/${namespace}/${volume.persistentVolumeClaim.claimName}`);
+    secret(volume.csi?.nodePublishSecretRef?.name);
     secret(volume.secret?.secretName);
     configMap(volume.configMap?.name);
     for (const source of volume.projected?.sources ?? []) {
