@@ -4,15 +4,23 @@
  */
 import { s, struct, t, type Of } from '#schema/type.ts';
 import { objectReference } from './references.ts';
-import { fcVolumeSource, hostPathVolumeSource, nfsVolumeSource } from './volume.ts';
+import { fcVolumeSource, hostPathVolumeSource, iscsiFields, nfsVolumeSource } from './volume.ts';
 import {
   awsElasticBlockStoreVolumeSource,
   azureDiskVolumeSource,
+  azureFileFields,
+  cephFSFields,
+  cinderFields,
+  flexFields,
   flockerVolumeSource,
   gcePersistentDiskVolumeSource,
+  glusterfsFields,
   photonPersistentDiskVolumeSource,
   portworxVolumeSource,
   quobyteVolumeSource,
+  rbdFields,
+  scaleIOFields,
+  storageOSFields,
   vsphereVirtualDiskVolumeSource,
 } from './volume-legacy.ts';
 
@@ -57,17 +65,8 @@ export interface CSIPersistentVolumeSource extends Of<typeof csiPersistentVolume
 export const iscsiPersistentVolumeSource = struct(
   'core.v1.ISCSIPersistentVolumeSource',
   {
-    targetPortal: s.string(1).doc('Address of the target, with port when it is not 3260.'),
-    iqn: s.string(2).doc('Qualified name of the target.'),
-    lun: s.int32(3).doc('Logical unit number.'),
-    iscsiInterface: s.string(4).default('default').doc('Transport interface.'),
-    fsType: s.string(5).optional().doc('File system.'),
-    readOnly: s.boolean(6).optional().doc('Mount read-only.'),
-    portals: s.list(7, t.string).optional().doc('Further portals.'),
-    chapAuthDiscovery: s.boolean(8).optional().doc('Authenticate discovery by CHAP.'),
-    chapAuthSession: s.boolean(11).optional().doc('Authenticate the session by CHAP.'),
+    ...iscsiFields,
     secretRef: s.field(10, secretReference).optional().doc('Secret with the CHAP credentials.'),
-    initiatorName: s.string(12).keepsZero().optional().doc('Name of the initiator.'),
   },
   { doc: 'An iSCSI disk.' },
 );
@@ -76,9 +75,7 @@ export interface ISCSIPersistentVolumeSource extends Of<typeof iscsiPersistentVo
 export const azureFilePersistentVolumeSource = struct(
   'core.v1.AzureFilePersistentVolumeSource',
   {
-    secretName: s.string(1).doc('Secret with account and key.'),
-    shareName: s.string(2).doc('Name of the share.'),
-    readOnly: s.boolean(3).optional().doc('Mount read-only.'),
+    ...azureFileFields,
     secretNamespace: s.string(4).keepsZero().optional().doc("Namespace of the Secret; the claim's when absent."),
   },
   { doc: 'An Azure file share. Old: goes to the CSI driver.' },
@@ -88,12 +85,8 @@ export interface AzureFilePersistentVolumeSource extends Of<typeof azureFilePers
 export const cephFSPersistentVolumeSource = struct(
   'core.v1.CephFSPersistentVolumeSource',
   {
-    monitors: s.list(1, t.string).doc('Ceph monitors.'),
-    path: s.string(2).optional().doc('Path inside the file system.'),
-    user: s.string(3).optional().doc('User name.'),
-    secretFile: s.string(4).optional().doc('Path of the key ring.'),
+    ...cephFSFields,
     secretRef: s.field(5, secretReference).optional().doc('Secret with the key.'),
-    readOnly: s.boolean(6).optional().doc('Mount read-only.'),
   },
   { doc: 'A Ceph file system. Removed from nodes.' },
 );
@@ -102,9 +95,7 @@ export interface CephFSPersistentVolumeSource extends Of<typeof cephFSPersistent
 export const cinderPersistentVolumeSource = struct(
   'core.v1.CinderPersistentVolumeSource',
   {
-    volumeID: s.string(1).doc('ID of the volume.'),
-    fsType: s.string(2).optional().doc('File system.'),
-    readOnly: s.boolean(3).optional().doc('Mount read-only.'),
+    ...cinderFields,
     secretRef: s.field(4, secretReference).optional().doc('Secret with OpenStack settings.'),
   },
   { doc: 'A disk of OpenStack. Old: goes to the CSI driver.' },
@@ -114,11 +105,8 @@ export interface CinderPersistentVolumeSource extends Of<typeof cinderPersistent
 export const flexPersistentVolumeSource = struct(
   'core.v1.FlexPersistentVolumeSource',
   {
-    driver: s.string(1).doc('Name of the driver.'),
-    fsType: s.string(2).optional().doc('File system.'),
+    ...flexFields,
     secretRef: s.field(3, secretReference).optional().doc('Secret for the driver.'),
-    readOnly: s.boolean(4).optional().doc('Mount read-only.'),
-    options: s.map(5, t.string).optional().doc('Options for the driver.'),
   },
   { doc: 'A volume of an exec plug-in. Old: use CSI.' },
 );
@@ -127,9 +115,7 @@ export interface FlexPersistentVolumeSource extends Of<typeof flexPersistentVolu
 export const glusterfsPersistentVolumeSource = struct(
   'core.v1.GlusterfsPersistentVolumeSource',
   {
-    endpoints: s.string(1).doc('Endpoints with the servers.'),
-    path: s.string(2).doc('Path of the volume.'),
-    readOnly: s.boolean(3).optional().doc('Mount read-only.'),
+    ...glusterfsFields,
     endpointsNamespace: s.string(4).keepsZero().optional().doc("Namespace of the Endpoints; the claim's when absent."),
   },
   { doc: 'A GlusterFS volume. Removed from nodes.' },
@@ -139,14 +125,8 @@ export interface GlusterfsPersistentVolumeSource extends Of<typeof glusterfsPers
 export const rbdPersistentVolumeSource = struct(
   'core.v1.RBDPersistentVolumeSource',
   {
-    monitors: s.list(1, t.string).doc('Ceph monitors.'),
-    image: s.string(2).doc('Name of the image.'),
-    fsType: s.string(3).optional().doc('File system.'),
-    pool: s.string(4).default('rbd').doc('Name of the pool.'),
-    user: s.string(5).default('admin').doc('User name.'),
-    keyring: s.string(6).default('/etc/ceph/keyring').doc('Path of the keyring.'),
+    ...rbdFields,
     secretRef: s.field(7, secretReference).optional().doc('Secret with the key.'),
-    readOnly: s.boolean(8).optional().doc('Mount read-only.'),
   },
   { doc: 'A Ceph RBD image. Removed from nodes.' },
 );
@@ -155,16 +135,8 @@ export interface RBDPersistentVolumeSource extends Of<typeof rbdPersistentVolume
 export const scaleIOPersistentVolumeSource = struct(
   'core.v1.ScaleIOPersistentVolumeSource',
   {
-    gateway: s.string(1).doc('Address of the gateway.'),
-    system: s.string(2).doc('Name of the system.'),
+    ...scaleIOFields,
     secretRef: s.field(3, secretReference).doc('Secret with the credentials.'),
-    sslEnabled: s.boolean(4).optional().doc('Use TLS to the gateway.'),
-    protectionDomain: s.string(5).optional().doc('Protection domain.'),
-    storagePool: s.string(6).optional().doc('Storage pool.'),
-    storageMode: s.string(7).default('ThinProvisioned').doc('ThickProvisioned or ThinProvisioned.'),
-    volumeName: s.string(8).optional().doc('Name of the volume.'),
-    fsType: s.string(9).default('xfs').doc('File system.'),
-    readOnly: s.boolean(10).optional().doc('Mount read-only.'),
   },
   { doc: 'A ScaleIO volume. Removed from nodes.' },
 );
@@ -173,10 +145,7 @@ export interface ScaleIOPersistentVolumeSource extends Of<typeof scaleIOPersiste
 export const storageOSPersistentVolumeSource = struct(
   'core.v1.StorageOSPersistentVolumeSource',
   {
-    volumeName: s.string(1).optional().doc('Name of the volume.'),
-    volumeNamespace: s.string(2).optional().doc('Namespace of the volume.'),
-    fsType: s.string(3).optional().doc('File system.'),
-    readOnly: s.boolean(4).optional().doc('Mount read-only.'),
+    ...storageOSFields,
     secretRef: s.field(5, objectReference).optional().doc('Secret with the credentials.'),
   },
   { doc: 'A StorageOS volume. Removed from nodes.' },

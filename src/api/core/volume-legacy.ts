@@ -40,68 +40,78 @@ export const gitRepoVolumeSource = struct(
 );
 export interface GitRepoVolumeSource extends Of<typeof gitRepoVolumeSource> {}
 
+/** Shared with the PersistentVolume's form. */
+export const glusterfsFields = {
+  endpoints: s.string(1).doc('Endpoints with the servers.'),
+  path: s.string(2).doc('Path of the volume.'),
+  readOnly: s.boolean(3).optional().doc('Mount read-only.'),
+};
 export const glusterfsVolumeSource = struct(
   'core.v1.GlusterfsVolumeSource',
-  {
-    endpoints: s.string(1).doc('Endpoints with the servers.'),
-    path: s.string(2).doc('Path of the volume.'),
-    readOnly: s.boolean(3).optional().doc('Mount read-only.'),
-  },
+  { ...glusterfsFields },
   { doc: 'A GlusterFS volume. Removed from nodes.' },
 );
 export interface GlusterfsVolumeSource extends Of<typeof glusterfsVolumeSource> {}
 
+/** Shared with the PersistentVolume's form. */
+export const rbdFields = {
+  monitors: s.list(1, t.string).doc('Ceph monitors.'),
+  image: s.string(2).doc('Name of the image.'),
+  fsType: s.string(3).optional().doc('File system.'),
+  pool: s.string(4).default('rbd').doc('Name of the pool.'),
+  user: s.string(5).default('admin').doc('User name.'),
+  keyring: s.string(6).default('/etc/ceph/keyring').doc('Path of the keyring.'),
+  secretRef: s.field(7, localObjectReference).optional().doc('Secret with the key.'),
+  readOnly: s.boolean(8).optional().doc('Mount read-only.'),
+};
 export const rbdVolumeSource = struct(
   'core.v1.RBDVolumeSource',
-  {
-    monitors: s.list(1, t.string).doc('Ceph monitors.'),
-    image: s.string(2).doc('Name of the image.'),
-    fsType: s.string(3).optional().doc('File system.'),
-    pool: s.string(4).default('rbd').doc('Name of the pool.'),
-    user: s.string(5).default('admin').doc('User name.'),
-    keyring: s.string(6).default('/etc/ceph/keyring').doc('Path of the keyring.'),
-    secretRef: s.field(7, localObjectReference).optional().doc('Secret with the key.'),
-    readOnly: s.boolean(8).optional().doc('Mount read-only.'),
-  },
+  { ...rbdFields },
   { doc: 'A Ceph RBD image. Removed from nodes.' },
 );
 export interface RBDVolumeSource extends Of<typeof rbdVolumeSource> {}
 
+/** Shared with the PersistentVolume's form. */
+export const flexFields = {
+  driver: s.string(1).doc('Name of the driver.'),
+  fsType: s.string(2).optional().doc('File system.'),
+  secretRef: s.field(3, localObjectReference).optional().doc('Secret for the driver.'),
+  readOnly: s.boolean(4).optional().doc('Mount read-only.'),
+  options: s.map(5, t.string).optional().doc('Options for the driver.'),
+};
 export const flexVolumeSource = struct(
   'core.v1.FlexVolumeSource',
-  {
-    driver: s.string(1).doc('Name of the driver.'),
-    fsType: s.string(2).optional().doc('File system.'),
-    secretRef: s.field(3, localObjectReference).optional().doc('Secret for the driver.'),
-    readOnly: s.boolean(4).optional().doc('Mount read-only.'),
-    options: s.map(5, t.string).optional().doc('Options for the driver.'),
-  },
+  { ...flexFields },
   { doc: 'A volume of an exec plug-in. Old: use CSI.' },
 );
 export interface FlexVolumeSource extends Of<typeof flexVolumeSource> {}
 
+/** Shared with the PersistentVolume's form. */
+export const cinderFields = {
+  volumeID: s.string(1).doc('ID of the volume.'),
+  fsType: s.string(2).optional().doc('File system.'),
+  readOnly: s.boolean(3).optional().doc('Mount read-only.'),
+  secretRef: s.field(4, localObjectReference).optional().doc('Secret with OpenStack settings.'),
+};
 export const cinderVolumeSource = struct(
   'core.v1.CinderVolumeSource',
-  {
-    volumeID: s.string(1).doc('ID of the volume.'),
-    fsType: s.string(2).optional().doc('File system.'),
-    readOnly: s.boolean(3).optional().doc('Mount read-only.'),
-    secretRef: s.field(4, localObjectReference).optional().doc('Secret with OpenStack settings.'),
-  },
+  { ...cinderFields },
   { doc: 'A disk of OpenStack. Old: goes to the CSI driver.' },
 );
 export interface CinderVolumeSource extends Of<typeof cinderVolumeSource> {}
 
+/** Shared with the PersistentVolume's form. */
+export const cephFSFields = {
+  monitors: s.list(1, t.string).doc('Ceph monitors.'),
+  path: s.string(2).optional().doc('Path inside the file system.'),
+  user: s.string(3).optional().doc('User name.'),
+  secretFile: s.string(4).optional().doc('Path of the key ring.'),
+  secretRef: s.field(5, localObjectReference).optional().doc('Secret with the key.'),
+  readOnly: s.boolean(6).optional().doc('Mount read-only.'),
+};
 export const cephFSVolumeSource = struct(
   'core.v1.CephFSVolumeSource',
-  {
-    monitors: s.list(1, t.string).doc('Ceph monitors.'),
-    path: s.string(2).optional().doc('Path inside the file system.'),
-    user: s.string(3).optional().doc('User name.'),
-    secretFile: s.string(4).optional().doc('Path of the key ring.'),
-    secretRef: s.field(5, localObjectReference).optional().doc('Secret with the key.'),
-    readOnly: s.boolean(6).optional().doc('Mount read-only.'),
-  },
+  { ...cephFSFields },
   { doc: 'A Ceph file system. Removed from nodes.' },
 );
 export interface CephFSVolumeSource extends Of<typeof cephFSVolumeSource> {}
@@ -116,13 +126,15 @@ export const flockerVolumeSource = struct(
 );
 export interface FlockerVolumeSource extends Of<typeof flockerVolumeSource> {}
 
+/** Shared with the PersistentVolume's form. */
+export const azureFileFields = {
+  secretName: s.string(1).doc('Secret with account and key.'),
+  shareName: s.string(2).doc('Name of the share.'),
+  readOnly: s.boolean(3).optional().doc('Mount read-only.'),
+};
 export const azureFileVolumeSource = struct(
   'core.v1.AzureFileVolumeSource',
-  {
-    secretName: s.string(1).doc('Secret with account and key.'),
-    shareName: s.string(2).doc('Name of the share.'),
-    readOnly: s.boolean(3).optional().doc('Mount read-only.'),
-  },
+  { ...azureFileFields },
   { doc: 'An Azure file share. Old: goes to the CSI driver.' },
 );
 export interface AzureFileVolumeSource extends Of<typeof azureFileVolumeSource> {}
@@ -196,33 +208,37 @@ export const portworxVolumeSource = struct(
 );
 export interface PortworxVolumeSource extends Of<typeof portworxVolumeSource> {}
 
+/** Shared with the PersistentVolume's form. */
+export const scaleIOFields = {
+  gateway: s.string(1).doc('Address of the gateway.'),
+  system: s.string(2).doc('Name of the system.'),
+  secretRef: s.field(3, localObjectReference).doc('Secret with the credentials.'),
+  sslEnabled: s.boolean(4).optional().doc('Use TLS to the gateway.'),
+  protectionDomain: s.string(5).optional().doc('Protection domain.'),
+  storagePool: s.string(6).optional().doc('Storage pool.'),
+  storageMode: s.string(7).default('ThinProvisioned').doc('ThickProvisioned or ThinProvisioned.'),
+  volumeName: s.string(8).optional().doc('Name of the volume.'),
+  fsType: s.string(9).default('xfs').doc('File system.'),
+  readOnly: s.boolean(10).optional().doc('Mount read-only.'),
+};
 export const scaleIOVolumeSource = struct(
   'core.v1.ScaleIOVolumeSource',
-  {
-    gateway: s.string(1).doc('Address of the gateway.'),
-    system: s.string(2).doc('Name of the system.'),
-    secretRef: s.field(3, localObjectReference).doc('Secret with the credentials.'),
-    sslEnabled: s.boolean(4).optional().doc('Use TLS to the gateway.'),
-    protectionDomain: s.string(5).optional().doc('Protection domain.'),
-    storagePool: s.string(6).optional().doc('Storage pool.'),
-    storageMode: s.string(7).default('ThinProvisioned').doc('ThickProvisioned or ThinProvisioned.'),
-    volumeName: s.string(8).optional().doc('Name of the volume.'),
-    fsType: s.string(9).default('xfs').doc('File system.'),
-    readOnly: s.boolean(10).optional().doc('Mount read-only.'),
-  },
+  { ...scaleIOFields },
   { doc: 'A ScaleIO volume. Removed from nodes.' },
 );
 export interface ScaleIOVolumeSource extends Of<typeof scaleIOVolumeSource> {}
 
+/** Shared with the PersistentVolume's form. */
+export const storageOSFields = {
+  volumeName: s.string(1).optional().doc('Name of the volume.'),
+  volumeNamespace: s.string(2).optional().doc('Namespace of the volume.'),
+  fsType: s.string(3).optional().doc('File system.'),
+  readOnly: s.boolean(4).optional().doc('Mount read-only.'),
+  secretRef: s.field(5, localObjectReference).optional().doc('Secret with the credentials.'),
+};
 export const storageOSVolumeSource = struct(
   'core.v1.StorageOSVolumeSource',
-  {
-    volumeName: s.string(1).optional().doc('Name of the volume.'),
-    volumeNamespace: s.string(2).optional().doc('Namespace of the volume.'),
-    fsType: s.string(3).optional().doc('File system.'),
-    readOnly: s.boolean(4).optional().doc('Mount read-only.'),
-    secretRef: s.field(5, localObjectReference).optional().doc('Secret with the credentials.'),
-  },
+  { ...storageOSFields },
   { doc: 'A StorageOS volume. Removed from nodes.' },
 );
 export interface StorageOSVolumeSource extends Of<typeof storageOSVolumeSource> {}

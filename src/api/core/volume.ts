@@ -94,23 +94,21 @@ export const nfsVolumeSource = struct(
 );
 export interface NFSVolumeSource extends Of<typeof nfsVolumeSource> {}
 
-export const iscsiVolumeSource = struct(
-  'core.v1.ISCSIVolumeSource',
-  {
-    targetPortal: s.string(1).doc('Address of the target, with port when it is not 3260.'),
-    iqn: s.string(2).doc('Qualified name of the target.'),
-    lun: s.int32(3).doc('Logical unit number.'),
-    iscsiInterface: s.string(4).default('default').doc('Transport interface.'),
-    fsType: s.string(5).optional().doc('File system.'),
-    readOnly: s.boolean(6).optional().doc('Mount read-only.'),
-    portals: s.list(7, t.string).optional().doc('Further portals.'),
-    chapAuthDiscovery: s.boolean(8).optional().doc('Authenticate discovery by CHAP.'),
-    chapAuthSession: s.boolean(11).optional().doc('Authenticate the session by CHAP.'),
-    secretRef: s.field(10, localObjectReference).optional().doc('Secret with the CHAP credentials.'),
-    initiatorName: s.string(12).keepsZero().optional().doc('Name of the initiator.'),
-  },
-  { doc: 'An iSCSI disk.' },
-);
+/** Shared with the PersistentVolume's form. */
+export const iscsiFields = {
+  targetPortal: s.string(1).doc('Address of the target, with port when it is not 3260.'),
+  iqn: s.string(2).doc('Qualified name of the target.'),
+  lun: s.int32(3).doc('Logical unit number.'),
+  iscsiInterface: s.string(4).default('default').doc('Transport interface.'),
+  fsType: s.string(5).optional().doc('File system.'),
+  readOnly: s.boolean(6).optional().doc('Mount read-only.'),
+  portals: s.list(7, t.string).optional().doc('Further portals.'),
+  chapAuthDiscovery: s.boolean(8).optional().doc('Authenticate discovery by CHAP.'),
+  chapAuthSession: s.boolean(11).optional().doc('Authenticate the session by CHAP.'),
+  secretRef: s.field(10, localObjectReference).optional().doc('Secret with the CHAP credentials.'),
+  initiatorName: s.string(12).keepsZero().optional().doc('Name of the initiator.'),
+};
+export const iscsiVolumeSource = struct('core.v1.ISCSIVolumeSource', { ...iscsiFields }, { doc: 'An iSCSI disk.' });
 export interface ISCSIVolumeSource extends Of<typeof iscsiVolumeSource> {}
 
 export const persistentVolumeClaimVolumeSource = struct(
