@@ -103,6 +103,8 @@ export interface Hooks<Stored = AnyObject, Draft = unknown> {
   readonly name?: 'dns1123Subdomain' | 'dns1123Label' | 'dns1035Label' | 'pathSegment';
   /** Default propagation policy of delete (upstream: Background, Orphan for Job's old clients …). */
   readonly defaultPropagation?: 'Background' | 'Orphan';
+  /** An update must say which version it is made from; otherwise one without a resourceVersion replaces whatever is there. */
+  readonly needsVersion?: boolean;
   /** True when metadata.generation is raised by an update; default: spec (all but metadata and status) changed. */
   readonly generation?: boolean;
 }

@@ -105,6 +105,7 @@ export const MutatingAdmissionPolicy = resource({
     ageColumn,
   ],
   hooks: {
+    needsVersion: true,
     generation: true,
     validateCreate: ({ spec }) => [...policyCauses(spec), ...mutationCauses(spec.mutations)],
   },

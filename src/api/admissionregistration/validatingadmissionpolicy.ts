@@ -139,6 +139,7 @@ export const ValidatingAdmissionPolicy = resource({
     ageColumn,
   ],
   hooks: {
+    needsVersion: true,
     prepareCreate: (policy) => ({ ...policy, status: {} }),
     validateCreate: ({ metadata, spec }) => [...policyCauses(spec), ...validatingCauses(metadata.name, spec)],
     validateStatus: ({ status }) => policyStatusCauses(status),

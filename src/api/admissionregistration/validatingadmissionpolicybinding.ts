@@ -52,6 +52,7 @@ export const ValidatingAdmissionPolicyBinding = resource({
     ageColumn,
   ],
   hooks: {
+    needsVersion: true,
     generation: true,
     validateCreate: ({ spec }) => [
       ...policyNameCauses(spec.policyName),

@@ -271,6 +271,7 @@ export const CustomResourceDefinition = resource({
   storagePrefix: 'apiextensions.k8s.io/customresourcedefinitions',
   subresources: { status: true },
   hooks: {
+    needsVersion: true,
     fill: (draft) => {
       const sent = draft.spec?.names;
       if (draft.spec === undefined || !sent?.kind || (sent.singular && sent.listKind)) return draft;

@@ -123,6 +123,7 @@ export const APIService = resource({
     ageColumn,
   ],
   hooks: {
+    needsVersion: true,
     generation: false,
     // The name is checked against the spec; beyond that it only must fit into a path.
     name: 'pathSegment',

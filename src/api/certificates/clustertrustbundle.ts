@@ -97,6 +97,7 @@ export const ClusterTrustBundle = resource({
   ],
   selectable: { 'spec.signerName': ({ spec }) => spec.signerName ?? '' },
   hooks: {
+    needsVersion: true,
     name: 'pathSegment',
     validateCreate: ({ metadata, spec }) => [
       ...nameFaults(metadata.name, spec.signerName ?? '').map((fault) =>

@@ -88,6 +88,7 @@ export const PodCertificateRequest = resource({
     'spec.nodeName': ({ spec }) => spec.nodeName ?? '',
   },
   hooks: {
+    needsVersion: true,
     generation: false,
     prepareCreate: (request) => ({ ...request, status: {} }),
     validateCreate: ({ spec }) => [...podRequestCauses(spec)],

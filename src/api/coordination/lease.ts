@@ -50,6 +50,7 @@ export const Lease = resource({
     ageColumn,
   ],
   hooks: {
+    needsVersion: true,
     validateCreate: ({ spec }) =>
       spec.leaseDurationSeconds !== undefined && spec.leaseDurationSeconds <= 0
         ? [invalidValue('spec.leaseDurationSeconds', spec.leaseDurationSeconds, 'must be greater than 0')]

@@ -87,10 +87,7 @@ export const persistentVolumeClaimStatus = struct(
       .optional()
       .doc('The VolumeAttributesClass that the volume has now.'),
     modifyVolumeStatus: s.field(9, modifyVolumeStatus).optional().doc('A change to another VolumeAttributesClass.'),
-    healthStatus: s
-      .field(10, volumeHealthStatus)
-      .off('CSIVolumeHealth')
-      .doc('Health of the volume.'),
+    healthStatus: s.field(10, volumeHealthStatus).off('CSIVolumeHealth').doc('Health of the volume.'),
   },
   { doc: 'What was last seen.' },
 );

@@ -55,6 +55,7 @@ export const RuntimeClass = resource({
     ageColumn,
   ],
   hooks: {
+    needsVersion: true,
     validateCreate: (one) => [
       ...named(dns1123Label, 'handler', one.handler || undefined),
       ...resourceCauses('overhead', one.overhead?.podFixed && { limits: one.overhead.podFixed }, {

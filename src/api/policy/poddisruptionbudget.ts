@@ -110,6 +110,7 @@ export const PodDisruptionBudget = resource({
     ageColumn,
   ],
   hooks: {
+    needsVersion: true,
     prepareCreate: (budget) => ({
       ...budget,
       status: { disruptionsAllowed: 0, currentHealthy: 0, desiredHealthy: 0, expectedPods: 0 },

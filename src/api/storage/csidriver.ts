@@ -161,6 +161,7 @@ export const CSIDriver = resource({
     ageColumn,
   ],
   hooks: {
+    needsVersion: true,
     fill: (driver) =>
       (driver.spec?.volumeLifecycleModes?.length ?? 0) > 0
         ? driver

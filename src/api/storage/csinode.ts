@@ -121,6 +121,7 @@ export const CSINode = resource({
     ageColumn,
   ],
   hooks: {
+    needsVersion: true,
     validateCreate: ({ spec }) => [...driverCauses(spec)],
     validateUpdate: ({ spec }, { spec: old }) => [...changedCauses(spec, old)],
   },

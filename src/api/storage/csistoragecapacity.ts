@@ -44,6 +44,7 @@ export const CSIStorageCapacity = resource({
     },
   ],
   hooks: {
+    needsVersion: true,
     validateCreate: ({ nodeTopology, storageClassName, capacity }) => [
       ...checkLabelSelector(nodeTopology, 'nodeTopology'),
       ...(storageClassName

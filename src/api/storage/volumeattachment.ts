@@ -147,6 +147,7 @@ export const VolumeAttachment = resource({
     ageColumn,
   ],
   hooks: {
+    needsVersion: true,
     generation: false,
     prepareCreate: (attachment) => ({ ...attachment, status: { attached: false } }),
     validateCreate: ({ spec }) => [

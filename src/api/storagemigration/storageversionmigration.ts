@@ -98,6 +98,7 @@ export const StorageVersionMigration = resource({
     ageColumn,
   ],
   hooks: {
+    needsVersion: true,
     prepareCreate: (migration) => ({ ...migration, status: {} }),
     validateCreate: ({ spec }) =>
       spec.resource.resource === '' ? [required('spec.resource.resource', 'resource is required')] : [],

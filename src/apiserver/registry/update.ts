@@ -3,7 +3,7 @@
  * beginning when somebody wrote in between. A write that changes nothing is not written.
  */
 import { deepEqual } from '#base/deep-equal.ts';
-import { ApiError, badRequest, conflict, modified, notFound } from '#meta/status.ts';
+import { ApiError, badRequest, conflict, invalid, modified, notFound } from '#meta/status.ts';
 import type { AnyObject } from '#meta/object-meta.ts';
 import { applyJsonPatch } from '#meta/patch/json-patch.ts';
 import { applyMergePatch } from '#meta/patch/merge-patch.ts';
@@ -43,6 +43,8 @@ export function update(
   return write(resource, asker, {
     ...request,
     make: (old) => {
+      if (old && resource.kind.hooks.needsVersion && !draft.metadata.resourceVersion)
+        throw versionMissing(resource, request.name);
       if (old)
         return track(resource, asker, {
           live: old,
@@ -61,6 +63,16 @@ export function update(
     },
   });
 }
+
+/** Upstream names the resource where other errors name the kind, and prints the number that was not sent. */
+const versionMissing = ({ kind }: Resource, name: string): ApiError =>
+  invalid({ group: kind.group, kind: kind.plural }, name, [
+    {
+      reason: 'FieldValueInvalid',
+      field: 'metadata.resourceVersion',
+      message: 'Invalid value: 0x0: must be specified for an update',
+    },
+  ]);
 
 /** Upstream's kinds whose PUT may create. */
 const createsOnUpdate = new Set([

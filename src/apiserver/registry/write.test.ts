@@ -2,6 +2,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { Deployment } from '#api/apps/deployment.ts';
+import { Lease } from '#api/coordination/lease.ts';
 import { ConfigMap } from '#api/core/configmap.ts';
 import { Namespace } from '#api/core/namespace.ts';
 import { Node } from '#api/core/node.ts';
@@ -346,4 +347,28 @@ test('deletecollection takes what the selectors find', async () => {
     (await api.client.list(ConfigMap, inDefault)).items.map(({ metadata }) => metadata.name),
     ['c'],
   );
+});
+
+test('an update without a version replaces what is there, but not of every kind', async () => {
+  await using api = await testApi();
+  const map = { metadata: { name: 'm', namespace: 'default' }, data: { a: '1' } };
+  await api.client.create(ConfigMap, map);
+  assert.deepEqual((await api.client.update(ConfigMap, { ...map, data: { b: '2' } })).data, { b: '2' });
+  const lease = { metadata: { name: 'l', namespace: 'default' }, spec: {} };
+  const made = await api.client.create(Lease, lease);
+  const error = await refusal(api.client.update(Lease, lease));
+  assert.equal(error.code, 422);
+  assert.equal(
+    error.message,
+    'leases.coordination.k8s.io "l" is invalid: metadata.resourceVersion: Invalid value: 0x0: must be specified for an update',
+  );
+  await api.client.update(Lease, { ...made, spec: { holderIdentity: 'me' } });
+  await api.client.patch(
+    Lease,
+    'l',
+    { type: 'merge', body: { spec: { holderIdentity: 'you' } } },
+    { namespace: 'default' },
+  );
+  // What does not exist is created: there is no version to tell.
+  await api.client.update(Lease, { ...lease, metadata: { ...lease.metadata, name: 'other' } });
 });
