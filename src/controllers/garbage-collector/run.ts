@@ -2,6 +2,7 @@
  * The garbage collector: deletes what has lost its last owner, and carries out foreground and orphaning deletions. It keeps the graph of all
  * objects (who depends on which UID) from the views of every kind; it streams, so it is a shell around `plan.ts`.
  */
+import { deepEqual } from '#base/deep-equal.ts';
 import { isApiError } from '#meta/status.ts';
 import type { AnyObject, OwnerReference } from '#meta/object-meta.ts';
 import type { AnyKind, Client } from '#client/client.ts';
@@ -12,8 +13,8 @@ import { blocking, foreground, judge, orphan, type OwnerState } from './plan.ts'
 
 export const garbageCollectorName = 'generic-garbage-collector';
 const workers = 10;
-/** Kinds that never own and are never owned, and change all the time. */
-const ignored = new Set(['/events', 'events.k8s.io/events', 'coordination.k8s.io/leases']);
+/** Events never own and are never owned, and there are many: upstream leaves them out as well. */
+const ignored = new Set(['/events', 'events.k8s.io/events']);
 /** UIDs that the API has said are gone: 8,192 owners. */
 const absentMax = 8_192;
 
@@ -98,6 +99,11 @@ class Collector {
     if (!now) return;
     const { uid } = now.metadata;
     const before = this.#vertices.get(uid)?.object;
+    if (before && sameBonds(before, now)) {
+      // Most changes (a lease's renewal, a status) are none of ours.
+      this.#vertices.set(uid, { kind, object: now });
+      return;
+    }
     for (const owner of before?.metadata.ownerReferences ?? []) this.#dependents.get(owner.uid)?.delete(uid);
     this.#vertices.set(uid, { kind, object: now });
     for (const owner of now.metadata.ownerReferences ?? []) {
@@ -155,9 +161,12 @@ class Collector {
     const owners = await Promise.all(
       (object.metadata.ownerReferences ?? []).map((reference) => this.#stateOf(reference, object)),
     );
-    const verdict = judge(object, owners, this.#dependentsOf(uid).length > 0);
-    if (verdict.do === 'delete') await this.#delete(vertex, verdict.policy);
-    else if (verdict.do === 'drop references') await this.#dropReferences(vertex, verdict.uids);
+    const dependents = this.#dependentsOf(uid);
+    const verdict = judge(object, owners, dependents.length > 0);
+    if (verdict.do === 'delete') {
+      if (verdict.policy === 'Foreground' && dependents.some(isDeletingDependents)) await this.#unblock(vertex);
+      else await this.#delete(vertex, verdict.policy);
+    } else if (verdict.do === 'drop references') await this.#dropReferences(vertex, verdict.uids);
   }
 
   #dependentsOf(uid: string): AnyObject[] {
@@ -166,18 +175,13 @@ class Collector {
 
   async #stateOf(reference: OwnerReference, dependent: AnyObject): Promise<OwnerState> {
     const known = this.#vertices.get(reference.uid);
-    if (known) {
-      const { deletionTimestamp, finalizers = [] } = known.object.metadata;
-      return {
-        reference,
-        state: deletionTimestamp !== undefined && finalizers.includes(foreground) ? 'deletingDependents' : 'present',
-      };
-    }
-    if (this.#absent.has(reference.uid)) return { reference, state: 'gone' };
-    // A kind we do not watch cannot be judged: its objects count as there.
-    const group = reference.apiVersion.includes('/') ? reference.apiVersion.split('/')[0] : '';
-    const kind = this.#kinds.find((each) => each.group === group && each.kind === reference.kind);
-    if (!kind) return { reference, state: 'present' };
+    if (known && fits(known, reference, dependent))
+      return { reference, state: isDeletingDependents(known.object) ? 'deletingDependents' : 'present' };
+    if (!known && this.#absent.has(reference.uid)) return { reference, state: 'gone' };
+    // A kind we do not watch cannot be judged: its objects count as there. So do owners in a namespace of something that is in none.
+    const kind = this.#kinds.find((each) => each.group === groupOf(reference) && each.kind === reference.kind);
+    if (!kind || (kind.scope === 'Namespaced' && dependent.metadata.namespace === undefined))
+      return { reference, state: 'present' };
     const place =
       kind.scope === 'Namespaced' && dependent.metadata.namespace !== undefined
         ? { namespace: dependent.metadata.namespace }
@@ -188,7 +192,8 @@ class Collector {
     } catch (error) {
       if (!isApiError(error, 'NotFound')) throw error;
     }
-    this.#absent.add(reference.uid);
+    // An owner that lives elsewhere is gone for this dependent alone.
+    if (!known) this.#absent.add(reference.uid);
     return { reference, state: 'gone' };
   }
 
@@ -199,6 +204,18 @@ class Collector {
       propagationPolicy,
       preconditions: { uid, resourceVersion },
     });
+  }
+
+  /** Of a circle of owners in foreground deletion everyone waits for the next: this one blocks nobody any more. */
+  async #unblock({ kind, object }: Vertex): Promise<void> {
+    const before = object.metadata.ownerReferences ?? [];
+    if (!before.some(({ blockOwnerDeletion }) => blockOwnerDeletion)) {
+      await this.#delete({ kind, object }, 'Foreground');
+      return;
+    }
+    const ownerReferences = before.map((reference) => ({ ...reference, blockOwnerDeletion: false }));
+    await this.#client.patch(kind, object.metadata.name, mergePatch(object, { ownerReferences }), placeOf(object));
+    for (const { uid } of before) this.#queue.add(uid);
   }
 
   async #dropReferences({ kind, object }: Vertex, uids: readonly string[]): Promise<void> {
@@ -236,6 +253,28 @@ class Collector {
     const finalizers = (object.metadata.finalizers ?? []).filter((each) => each !== name);
     await this.#client.patch(kind, object.metadata.name, mergePatch(object, { finalizers }), placeOf(object));
   }
+}
+
+const isDeletingDependents = ({ metadata: { deletionTimestamp, finalizers } }: AnyObject): boolean =>
+  deletionTimestamp !== undefined && (finalizers?.includes(foreground) ?? false);
+
+const groupOf = ({ apiVersion }: OwnerReference): string =>
+  apiVersion.includes('/') ? (apiVersion.split('/')[0] as string) : '';
+
+/** The object is the one that the reference names, where the dependent can have an owner. */
+function fits({ kind, object: { metadata } }: Vertex, reference: OwnerReference, dependent: AnyObject): boolean {
+  if (kind.kind !== reference.kind || kind.group !== groupOf(reference) || metadata.name !== reference.name)
+    return false;
+  return metadata.namespace === undefined || metadata.namespace === dependent.metadata.namespace;
+}
+
+/** Nothing that the graph is made of differs. */
+function sameBonds({ metadata: a }: AnyObject, { metadata: b }: AnyObject): boolean {
+  return (
+    a.deletionTimestamp === b.deletionTimestamp &&
+    deepEqual(a.ownerReferences, b.ownerReferences) &&
+    deepEqual(a.finalizers, b.finalizers)
+  );
 }
 
 /** Refused when somebody wrote since: the queue tries again with what is then true. */
