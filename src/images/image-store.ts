@@ -7,24 +7,14 @@
  *   names/<sha256 of the name>.json   { name, id, kind }
  *   images/<hex of the id>.json       ImageRecord
  *   uses/<holder>                     the id of the image this container runs on
- *   layers/<key>/                     an unpacked layer, as overlayfs wants it
+ *   layers/<key>/                     layer-store.ts
  *   blobs/ incoming/                  content-store.ts
  */
-import { createHash } from 'node:crypto';
 import type { Millis, World } from '#world/world.ts';
 import { type ContentStore, openContentStore } from './content-store.ts';
-import { unpackLayer } from './layer.ts';
-import {
-  configBytesMax,
-  type ImageConfig,
-  type ImageManifest,
-  InvalidImage,
-  manifestBytesMax,
-  parseConfig,
-  parseManifest,
-  platformOf,
-  selectPlatform,
-} from './manifest.ts';
+import { layerStore } from './layer-store.ts';
+import { type ImageConfig, InvalidImage, parseConfig } from './manifest.ts';
+import { puller } from './pull.ts';
 import {
   type Digest,
   digestOf,
@@ -33,11 +23,10 @@ import {
   InvalidReference,
   isImageId,
   parseReference,
-  type Reference,
   repositoryName,
 } from './reference.ts';
-import { matchingCredentials, type RegistryCredentials } from './registry-auth.ts';
-import { RegistryError, type RegistryOptions, type RegistrySession, registrySession } from './registry-client.ts';
+import type { RegistryCredentials } from './registry-auth.ts';
+import type { RegistryOptions } from './registry-client.ts';
 import { storeLock } from './store-lock.ts';
 
 export interface ImageStoreOptions extends RegistryOptions {
@@ -119,7 +108,6 @@ interface NameRecord {
   readonly kind: 'tag' | 'digest';
 }
 
-const downloadsAtOnce = 3; // as containerd and Docker
 const holderPattern = /^[A-Za-z0-9][A-Za-z0-9._-]{0,199}$/;
 
 export async function openImageStore(world: World, options: ImageStoreOptions): Promise<ImageStore> {
@@ -128,13 +116,10 @@ export async function openImageStore(world: World, options: ImageStoreOptions): 
     await world.disk.makeDirectory(`${directory}/${folder}`, { mode: 0o700 });
   const content = await openContentStore(world, directory);
   const lock = storeLock(world, `${directory}/lock`);
-  const pulls = new Map<string, Promise<StoredImage>>();
-  const unpacking = new Map<string, Promise<string>>();
-  const lifetime = new AbortController();
+  const layers = layerStore(world, directory);
 
   const imagePath = (id: Digest): string => `${directory}/images/${hexOf(id)}.json`;
   const namePath = (name: string): string => `${directory}/names/${hexOf(digestOf(name))}.json`;
-  const layerPath = (key: string): string => `${directory}/layers/${key}`;
 
   async function readJson<T>(path: string): Promise<T | undefined> {
     const text = await world.disk.readText(path);
@@ -198,72 +183,10 @@ export async function openImageStore(world: World, options: ImageStoreOptions): 
       await world.disk.write(namePath(record.name), JSON.stringify(record), { mode: 0o600 });
   }
 
-  /** The layer's directory name, unpacked now unless it is here; several images asking at once share the work. */
-  async function layer(
-    diffId: Digest,
-    below: readonly string[],
-    open: () => Promise<AsyncIterable<Uint8Array>>,
-    signal: AbortSignal | undefined,
-  ): Promise<string> {
-    const own = layerKey('own', diffId);
-    const above = layerKey('above', diffId, ...below);
-    for (const key of [own, above]) if (await world.disk.stat(layerPath(key))) return key;
-    const running = unpacking.get(above);
-    if (running) return running;
-    const work = (async () => {
-      const temporary = `${directory}/incoming/${world.random.uuid()}`;
-      await world.disk.makeDirectory(temporary, { mode: 0o755 });
-      try {
-        // A umask must not take the root directory's mode from a layer that does not declare it.
-        await world.disk.chmod(temporary, 0o755);
-        const lower = below.toReversed().map(layerPath);
-        const unpacked = await unpackLayer(world, await open(), {
-          directory: temporary,
-          lower,
-          ...(signal ? { signal } : {}),
-        });
-        if (unpacked.diffId !== diffId)
-          throw new InvalidImage(
-            `wrong diff id calculated on extraction "${unpacked.diffId}", the image's config says "${diffId}"`,
-          );
-        const key = unpacked.dependsOnLower ? above : own;
-        await synced(temporary);
-        if (await world.disk.stat(layerPath(key))) return key;
-        await world.disk.write(`${layerPath(key)}.size`, String(unpacked.sizeBytes));
-        await publish(temporary, key);
-        return key;
-      } finally {
-        await world.disk.remove(temporary, { recursive: true });
-      }
-    })().finally(() => unpacking.delete(above));
-    unpacking.set(above, work);
-    return work;
-  }
-
-  /** Moves a finished directory to its place; another process may have been faster, which is as good. */
-  async function publish(temporary: string, key: string): Promise<void> {
-    try {
-      await world.disk.rename(temporary, layerPath(key));
-    } catch (error) {
-      const { code } = error as NodeJS.ErrnoException;
-      if (code !== 'ENOTEMPTY' && code !== 'EEXIST') throw error;
-    }
-  }
-
-  /** A directory's files must be on disk before its name is: after a power cut the name would promise what is not there. */
-  async function synced(path: string): Promise<void> {
-    const result = await world.processes.run(['sync', '--file-system', path]);
-    if (result.code !== 0) throw new Error(`cannot write layer to disk: ${result.stderr.trim()}`);
-  }
-
-  async function layerSize(key: string): Promise<number> {
-    return Number((await world.disk.readText(`${layerPath(key)}.size`)) ?? 0);
-  }
-
   async function commit(configBytes: Buffer, keys: readonly string[], named: NewImage['names']): Promise<StoredImage> {
     const id = digestOf(configBytes);
     const known = await readJson<ImageRecord>(imagePath(id));
-    const sizes = await Promise.all(keys.map(layerSize));
+    const sizes = await Promise.all(keys.map((key) => layers.sizeBytes(key)));
     const sizeBytes = sizes.reduce((sum, size) => sum + size, 0);
     const record: ImageRecord = {
       id,
@@ -284,7 +207,9 @@ export async function openImageStore(world: World, options: ImageStoreOptions): 
     return lock.shared(async () => {
       const keys: string[] = [];
       for (const [index, diffId] of config.diffIds.entries()) {
-        keys.push(await layer(diffId, keys, () => image.openLayer(index, diffId), image.signal));
+        keys.push(
+          await layers.unpack({ diffId, below: keys, signal: image.signal }, () => image.openLayer(index, diffId)),
+        );
       }
       return commit(image.configBytes, keys, image.names);
     });
@@ -293,136 +218,10 @@ export async function openImageStore(world: World, options: ImageStoreOptions): 
   async function addLocal(image: LocalImage): Promise<StoredImage> {
     return lock.shared(async () => {
       const keys: string[] = [];
-      for (const { diffId, build } of image.layers) {
-        const key = layerKey('own', diffId);
-        keys.push(key);
-        if (await world.disk.stat(layerPath(key))) continue;
-        const temporary = `${directory}/incoming/${world.random.uuid()}`;
-        await world.disk.makeDirectory(temporary, { mode: 0o755 });
-        try {
-          await world.disk.chmod(temporary, 0o755);
-          await world.disk.write(`${layerPath(key)}.size`, String(await build(temporary)));
-          await publish(temporary, key);
-        } finally {
-          await world.disk.remove(temporary, { recursive: true });
-        }
-      }
+      for (const { diffId, build } of image.layers) keys.push(await layers.build(diffId, build));
       const named = image.names.map((name) => ({ name: formatReference(parseReference(name)), kind: 'tag' as const }));
       return commit(image.configBytes, keys, named);
     });
-  }
-
-  async function pullWith(
-    reference: Reference,
-    credentials: RegistryCredentials | undefined,
-    signal: AbortSignal,
-  ): Promise<StoredImage> {
-    const session = registrySession(world, reference, { ...options, credentials, signal });
-    const resolved = await resolve(session, reference).catch((error: unknown) => {
-      throw rephrased(error, (message) => `failed to resolve reference "${formatReference(reference)}": ${message}`);
-    });
-    return lock.shared(async () => {
-      const { manifest } = resolved;
-      await content.fetch(manifest.config.digest, manifest.config.sizeBytes, transfer(session, manifest.config.digest));
-      const configBytes = await content.read(manifest.config.digest, configBytesMax);
-      if (!configBytes) throw new InvalidImage(`the config ${manifest.config.digest} is damaged`);
-      const { diffIds } = parseConfig(configBytes);
-      if (diffIds.length !== manifest.layers.length) {
-        throw new InvalidImage(
-          `mismatched image rootfs and manifest layers: ${diffIds.length} and ${manifest.layers.length}`,
-        );
-      }
-      // Downloads run ahead of unpacking, a few at a time; a layer that is here already is not fetched.
-      const slots = limiter(downloadsAtOnce);
-      const stop = new AbortController();
-      const downloads = manifest.layers.map((blob, index) => {
-        const work = slots(async () => {
-          stop.signal.throwIfAborted();
-          const diffId = diffIds[index] as Digest;
-          if (await world.disk.stat(layerPath(layerKey('own', diffId)))) return;
-          await content.fetch(blob.digest, blob.sizeBytes, transfer(session, blob.digest));
-        });
-        work.catch(() => {});
-        return work;
-      });
-      try {
-        const pulled = [
-          ...(reference.tag === undefined || reference.digest
-            ? []
-            : [{ name: formatReference(reference), kind: 'tag' as const }]),
-          { name: `${repositoryName(reference)}@${resolved.digest}`, kind: 'digest' as const },
-          ...(reference.digest && reference.digest !== resolved.digest
-            ? [{ name: `${repositoryName(reference)}@${reference.digest}`, kind: 'digest' as const }]
-            : []),
-        ];
-        return await add({
-          configBytes,
-          names: pulled,
-          signal,
-          async openLayer(index) {
-            await downloads[index];
-            const blob = manifest.layers[index] as ImageManifest['layers'][number];
-            await content.fetch(blob.digest, blob.sizeBytes, transfer(session, blob.digest));
-            return world.disk.readStream(content.path(blob.digest)) as AsyncIterable<Uint8Array>;
-          },
-        });
-      } finally {
-        stop.abort();
-        await Promise.allSettled(downloads);
-      }
-    });
-  }
-
-  async function resolve(
-    session: RegistrySession,
-    reference: Reference,
-  ): Promise<{ manifest: ImageManifest; digest: Digest }> {
-    const top = await session.manifest(reference.digest ?? reference.tag ?? 'latest');
-    let parsed = parseManifest(top.bytes, top.mediaType);
-    for (let depth = 0; 'index' in parsed; depth++) {
-      if (depth === 2) throw new InvalidImage('the image index is nested too deeply');
-      const chosen = selectPlatform(parsed.index, platformOf(world.processes.self.arch));
-      const next = await session.manifest(chosen.digest);
-      parsed = parseManifest(next.bytes.subarray(0, manifestBytesMax), next.mediaType);
-    }
-    return { manifest: parsed.manifest, digest: top.digest };
-  }
-
-  async function pull(
-    text: string,
-    pullOptions: { credentials?: readonly RegistryCredentials[]; signal?: AbortSignal } = {},
-  ): Promise<StoredImage> {
-    const reference = parseReference(text);
-    const name = formatReference(reference);
-    const fitting = matchingCredentials(reference, pullOptions.credentials ?? []);
-    // Pulls with different credentials are different questions: one must not see what only the other may.
-    const key = JSON.stringify([name, createHash('sha256').update(JSON.stringify(fitting)).digest('hex')]);
-    const running = pulls.get(key);
-    if (running) return running;
-    const signal = pullOptions.signal ? AbortSignal.any([pullOptions.signal, lifetime.signal]) : lifetime.signal;
-    const work = (async () => {
-      let denied: unknown;
-      for (const credentials of fitting.length > 0 ? fitting : [undefined]) {
-        try {
-          return await pullWith(reference, credentials, signal);
-        } catch (error) {
-          denied ??= error;
-          const { status, code } = ((error as Error).cause as RegistryError & { code?: string }) ?? {};
-          if (status !== 401 && status !== 403 && code !== 'EAUTH') throw error;
-        }
-      }
-      throw denied;
-    })()
-      .catch((error: unknown) => {
-        throw rephrased(error, (message) => `failed to pull and unpack image "${name}": ${message}`);
-      })
-      .finally(async () => {
-        pulls.delete(key);
-        // The compressed layers have served; so has an image whose name went to the new one.
-        await collectGarbage();
-      });
-    pulls.set(key, work);
-    return work;
   }
 
   async function remove(nameOrId: string): Promise<void> {
@@ -451,7 +250,7 @@ export async function openImageStore(world: World, options: ImageStoreOptions): 
       await release(holder);
       throw new Error(`image "${id}" not found`);
     }
-    return { config: parseConfig(Buffer.from(record.config)), layers: record.layers.toReversed().map(layerPath) };
+    return { config: parseConfig(Buffer.from(record.config)), layers: record.layers.toReversed().map(layers.path) };
   }
 
   async function release(holder: string): Promise<void> {
@@ -492,9 +291,7 @@ export async function openImageStore(world: World, options: ImageStoreOptions): 
         }
         if (keep) for (const key of record.layers) needed.add(key);
       }
-      for (const { name } of (await world.disk.list(`${directory}/layers`)) ?? []) {
-        if (!needed.has(name.replace(/\.size$/, ''))) await world.disk.remove(layerPath(name), { recursive: true });
-      }
+      await layers.keepOnly(needed);
       for (const digest of await content.list()) await content.remove(digest);
       for (const { name } of (await world.disk.list(`${directory}/incoming`)) ?? []) {
         await world.disk.remove(`${directory}/incoming/${name}`, { recursive: true });
@@ -502,9 +299,10 @@ export async function openImageStore(world: World, options: ImageStoreOptions): 
     });
   }
 
+  const pulling = puller(world, { content, layers, shared: (work) => lock.shared(work), add, collectGarbage }, options);
   return {
     directory,
-    pull,
+    pull: pulling.pull,
     get,
     async list() {
       const all = await names();
@@ -528,44 +326,8 @@ export async function openImageStore(world: World, options: ImageStoreOptions): 
     add,
     addLocal,
     async [Symbol.asyncDispose]() {
-      lifetime.abort(new Error('the image store was closed'));
-      await Promise.allSettled([...pulls.values(), ...unpacking.values()]);
+      await pulling[Symbol.asyncDispose]();
+      await layers[Symbol.asyncDispose]();
     },
-  };
-
-  function transfer(session: RegistrySession, digest: Digest): Parameters<ContentStore['fetch']>[2] {
-    return { open: (offset) => session.blob(digest, offset), retry: session.retry };
-  }
-}
-
-/**
- * A directory name of 22 characters: 127 of them must fit the 4096 bytes of overlayfs' mount options. 132 bits of a
- * SHA-256 leave no room for two layers made to collide.
- */
-export function layerKey(...parts: readonly string[]): string {
-  return createHash('sha256').update(parts.join('\0')).digest('base64url').slice(0, 22).replace(/^-/, '_');
-}
-
-/** The same error with more context in front, and itself as the cause, so that its kind can still be told. */
-function rephrased(error: unknown, phrase: (message: string) => string): Error {
-  if (error instanceof InvalidReference || (error as Error).name === 'AbortError') return error as Error;
-  const origin = error as Error;
-  return new Error(phrase(origin.message), { cause: origin.cause instanceof RegistryError ? origin.cause : origin });
-}
-
-/** Runs at most `count` jobs at once, in order. */
-function limiter(count: number): <T>(job: () => Promise<T>) => Promise<T> {
-  let running = 0;
-  const waiting: (() => void)[] = [];
-  return async (job) => {
-    if (running >= count) await new Promise<void>((resolve) => waiting.push(resolve));
-    else running++;
-    try {
-      return await job();
-    } finally {
-      const next = waiting.shift();
-      if (next) next();
-      else running--;
-    }
   };
 }
