@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
+import { planPod } from './plan.ts';
 import type { PodPicture } from './pod-state.ts';
 import { podStatusOf } from './status.ts';
 import { patchOf } from './status-writer.ts';
@@ -112,4 +113,18 @@ test('a patch names what went and replaces addresses', () => {
   assert.equal(patch.hostIP, undefined);
   const ready = patch.conditions.find(({ type }) => type === 'Ready');
   assert.deepEqual([ready?.['status'], ready?.['reason'], ready?.['message']], ['True', null, null]);
+});
+
+test('a container keeps counting its restarts when the runtime has forgotten its runs', () => {
+  const before = statusOf({ containers: [runOf('main', { attempt: 3 })] });
+  const pod = podOf({}, { status: before });
+  const empty = statusOf({ pod, sandboxes: [], containers: [] });
+  const [status] = empty.containerStatuses ?? [];
+  assert.equal(status?.restartCount, 3);
+  assert.equal(status?.lastState.terminated?.reason, 'ContainerStatusUnknown');
+  const next = planPod(pictureOf({ pod: podOf({}, { status: empty }), containers: [] }));
+  assert.deepEqual(
+    next.map((action) => (action.do === 'start' ? action.attempt : action.do)),
+    [4],
+  );
 });

@@ -191,11 +191,7 @@ function statusOf(
   const waiting = state.waiting !== undefined;
   const lastEnded = waiting && run?.state === 'exited' ? run : previous;
   const lastState: ContainerState =
-    lastEnded?.state === 'exited'
-      ? { terminated: terminatedOf(lastEnded, context) }
-      : run
-        ? {}
-        : (before?.lastState ?? (before?.state.terminated ? { terminated: before.state.terminated } : {}));
+    lastEnded?.state === 'exited' ? { terminated: terminatedOf(lastEnded, context) } : run ? {} : lostState(before);
   const running = run?.state === 'running';
   const started = running && hasStarted(picture, spec, run);
   const readiness = run && picture.probes.get(run.id)?.readiness;
@@ -210,11 +206,31 @@ function statusOf(
     ready: Boolean(ready),
     restartCount: run?.attempt ?? before?.restartCount ?? 0,
     image: run?.imageReference ?? spec.image,
-    imageID: run?.imageId ?? '',
-    ...(run ? { containerID: `${context.runtimeName}://${run.id}` } : {}),
+    imageID: run?.imageId ?? before?.imageID ?? '',
+    // The id of a run that the runtime has forgotten stays until there is another: it tells that this is not the first.
+    ...(run
+      ? { containerID: `${context.runtimeName}://${run.id}` }
+      : before?.containerID
+        ? { containerID: before.containerID }
+        : {}),
     started: Boolean(started),
     ...(role === 'ephemeral' ? {} : resourcesShown(picture, spec, { run, before })),
   } as ContainerStatus;
+}
+
+/** The last end of a container whose runs the runtime has forgotten: the node was emptied while it ran, or after. */
+function lostState(before: ContainerStatus | undefined): ContainerState {
+  if (before?.state.terminated) return { terminated: before.state.terminated };
+  if (!before?.state.running || !before.containerID) return before?.lastState ?? {};
+  return {
+    terminated: {
+      exitCode: 137,
+      reason: 'ContainerStatusUnknown',
+      message: 'The container could not be located when the pod was terminated',
+      startedAt: before.state.running.startedAt,
+      containerID: before.containerID,
+    } as NonNullable<ContainerState['terminated']>,
+  };
 }
 
 /** What the container was promised, and what it has: the same but for the moment of a change. */
