@@ -1,0 +1,78 @@
+/**
+ * A program of ours on client-go (`go-client/`): typed, metadata and dynamic clients in protobuf, JSON and CBOR, informers by streaming lists, apply
+ * configurations, discovery. It is built where Go is on the PATH and its modules can be had; the program is kept beside the other clients.
+ */
+import assert from 'node:assert/strict';
+import { spawnSync } from 'node:child_process';
+import { createHash } from 'node:crypto';
+import { existsSync, globSync, readFileSync, rmSync } from 'node:fs';
+import { dirname, join } from 'node:path';
+import { after, before, test } from 'node:test';
+import { fileURLToPath } from 'node:url';
+import { toolsDirectory } from '#cluster/client-tools.ts';
+import { everyKind, everyManifest } from './every-kind.ts';
+import { wireCluster, type WireCluster } from './fixture.ts';
+
+const source = fileURLToPath(new URL('go-client', import.meta.url));
+/** Cold, on one busy core: the modules are fetched, then 500 packages compiled. */
+const buildMsMax = 280_000;
+
+/** The path of the program, or why there is none. */
+function built(): { readonly program: string } | { readonly lacking: string } {
+  const version = spawnSync('go', ['version'], { encoding: 'utf8' });
+  if (version.status !== 0) return { lacking: 'needs Go on the PATH' };
+  const hash = createHash('sha256').update(version.stdout);
+  for (const file of globSync('*', { cwd: source }).toSorted()) hash.update(readFileSync(join(source, file)));
+  const program = join(dirname(toolsDirectory), `k8ts-go-client-${hash.digest('hex').slice(0, 16)}`);
+  if (existsSync(program)) return { program };
+  for (const older of globSync(join(dirname(toolsDirectory), 'k8ts-go-client-*'))) rmSync(older);
+  const modules = spawnSync('go', ['mod', 'download'], { cwd: source, encoding: 'utf8', timeout: buildMsMax });
+  if (modules.status !== 0) return { lacking: `needs Go modules: ${modules.stderr.split('\n')[0]}` };
+  const build = spawnSync('go', ['build', '-mod=readonly', '-ldflags=-s -w', '-o', program, '.'], {
+    cwd: source,
+    encoding: 'utf8',
+    timeout: buildMsMax,
+  });
+  assert.equal(build.status, 0, build.stderr);
+  return { program };
+}
+
+const client = built();
+const skip = 'lacking' in client ? client.lacking : false;
+
+let cluster: WireCluster;
+before(async () => {
+  if (!skip) cluster = await wireCluster();
+});
+after(() => cluster?.[Symbol.asyncDispose]());
+
+async function go(name: string, env: Readonly<Record<string, string>> = {}, input = ''): Promise<string> {
+  assert.ok('program' in client);
+  const { code, stdout, stderr } = await cluster.world.processes.run([client.program, cluster.kubeconfig, name], {
+    env,
+    input,
+    timeoutMs: 60_000,
+  });
+  assert.equal(code, 0, stderr + stdout);
+  assert.match(stdout, new RegExp(`^ok ${name}$`, 'm'));
+  return stdout;
+}
+
+test('client-go: an object of every kind is the same in protobuf and in JSON', { skip }, async () => {
+  const stdout = await go('kinds', {}, everyManifest);
+  assert.equal(stdout.match(/^did /gm)?.length, everyKind.length - 2, stdout);
+});
+
+test('client-go: informers stream their lists', { skip }, () =>
+  go('informers', { KUBE_FEATURE_WatchListClient: 'true' }),
+);
+test('client-go: apply configurations', { skip }, () => go('apply'));
+test('client-go: subresources and reviews', { skip }, () => go('subresources'));
+test('client-go: metadata alone', { skip }, () => go('metadata'));
+test('client-go: dynamic, in JSON', { skip }, () => go('dynamic'));
+test('client-go: dynamic, in CBOR', { skip }, () =>
+  go('dynamic', { KUBE_FEATURE_ClientsAllowCBOR: 'true', KUBE_FEATURE_ClientsPreferCBOR: 'true' }),
+);
+test('client-go: discovery and schemas', { skip }, () => go('discovery'));
+test('client-go: a list in pages', { skip }, () => go('pages'));
+test('client-go: leader election', { skip }, () => go('leader'));
