@@ -86,17 +86,30 @@ export function checkUpdate(
     ]);
     return;
   }
-  // The status is that of the old object, and whoever wrote it has answered for it.
-  const declared = validate(kind, object).filter(({ field }) => !(kind.subresources.status && /^status\b/.test(field)));
   refuse(resource, object, [
-    ...validateMeta(kind, object.metadata),
-    ...declared,
+    ...newlyWrong(resource, object, old),
     ...validateUpdate(kind, object, old),
-    ...(kind.hooks.validateCreate?.(object) ?? []),
     ...((subresource !== undefined && kind.hooks.validateSubresource
       ? kind.hooks.validateSubresource(object, old, subresource)
       : kind.hooks.validateUpdate?.(object, old)) ?? []),
   ]);
+}
+
+/**
+ * What is wrong with an object in itself, without what was wrong with it before in the very same way: rules grow stricter, and an object that an older
+ * version took must stay writable in all its other fields (upstream ratchets field by field, to the same effect).
+ */
+function newlyWrong({ kind }: Resource, object: AnyObject, old: AnyObject): readonly Cause[] {
+  const wrong = (one: AnyObject): readonly Cause[] => [
+    ...validateMeta(kind, one.metadata),
+    // The status is that of the old object, and whoever wrote it has answered for it.
+    ...validate(kind, one).filter(({ field }) => !(kind.subresources.status && /^status\b/.test(field))),
+    ...(kind.hooks.validateCreate?.(one) ?? []),
+  ];
+  const causes = wrong(object);
+  if (causes.length === 0) return causes;
+  const before = new Set(wrong(old).map(({ field, message }) => `${field}\0${message}`));
+  return causes.filter(({ field, message }) => !before.has(`${field}\0${message}`));
 }
 
 function refuse(resource: Resource, object: AnyObject, causes: readonly Cause[]): void {

@@ -7,7 +7,9 @@ import { ConfigMap } from '#api/core/configmap.ts';
 import { Namespace } from '#api/core/namespace.ts';
 import { Node } from '#api/core/node.ts';
 import { Pod } from '#api/core/pod.ts';
+import { Service } from '#api/core/service.ts';
 import type { AnyObject } from '#meta/object-meta.ts';
+import { memoryStore } from '#store/memory.ts';
 import { podDraft, refusal, testApi } from '../test-api.ts';
 
 const inDefault = { namespace: 'default' } as const;
@@ -371,4 +373,30 @@ test('an update without a version replaces what is there, but not of every kind'
   );
   // What does not exist is created: there is no version to tell.
   await api.client.update(Lease, { ...lease, metadata: { ...lease.metadata, name: 'other' } });
+});
+
+test('what an older version took stays writable, but gets no worse', async () => {
+  await using store = memoryStore();
+  {
+    await using api = await testApi({ store });
+    await api.client.create(Service, {
+      metadata: { name: 'old', ...inDefault },
+      spec: { ports: [{ port: 80 }], externalIPs: ['203.0.113.7'] },
+    } as never);
+  }
+  const key = '/registry/services/specs/default/old';
+  const entry = await store.get(key);
+  assert.ok(entry);
+  await store.txn([
+    { op: 'put', key, value: Buffer.from(entry.value.toString().replace('203.0.113.7', '203.0.113.007')) },
+  ]);
+  await using api = await testApi({ store });
+  const change = (body: object) => api.client.patch(Service, 'old', { type: 'merge', body }, inDefault);
+  const labelled = await change({ metadata: { labels: { a: 'b' } } });
+  assert.deepEqual(labelled.spec.externalIPs, ['203.0.113.007']);
+  assert.match(
+    (await refusal(change({ spec: { externalIPs: ['203.0.113.008'] } }))).message,
+    /spec\.externalIPs\[0\]: Invalid value: "203\.0\.113\.008": must not have leading 0s/,
+  );
+  assert.deepEqual((await change({ spec: { externalIPs: ['203.0.113.8'] } })).spec.externalIPs, ['203.0.113.8']);
 });
