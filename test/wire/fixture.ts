@@ -15,6 +15,7 @@ import { writeKubeconfig } from '#cluster/kubeconfig.ts';
 import { startControllers } from '#controllers/all.ts';
 import { openAuthority, openTokenKey, type Authority } from '#cluster/pki.ts';
 import { memoryStore } from '#store/memory.ts';
+import type { Store } from '#store/store.ts';
 import { openSqliteStore } from '#store/sqlite/sqlite-store.ts';
 import { nodeWorld } from '#world/node/world.ts';
 import type { RunResult, World } from '#world/world.ts';
@@ -33,6 +34,7 @@ export const version = {
 
 export interface WireCluster extends AsyncDisposable {
   readonly world: World;
+  /** The first one, as `client`: after a restart both are of the past. */
   readonly server: ApiServer;
   /** A client in this process with all rights. */
   readonly client: Client;
@@ -40,6 +42,8 @@ export interface WireCluster extends AsyncDisposable {
   readonly kubeconfig: string;
   readonly url: string;
   readonly authority: Authority;
+  /** Ends the API server, lets `meanwhile` happen to its store, and starts another one in its place: same store, same port. */
+  restart(meanwhile?: (store: Store) => Promise<void>): Promise<void>;
   kubectl(args: string | readonly string[], options?: RunOptions): Promise<RunResult>;
   helm(args: string | readonly string[], options?: RunOptions): Promise<RunResult>;
   /** kubectl that must succeed; answers what it printed. */
@@ -87,25 +91,33 @@ export async function wireCluster(
   const store = stack.use(
     options.store === 'sqlite' ? await openSqliteStore(world, { path: join(directory, 'state.db') }) : memoryStore(),
   );
-  const server = stack.use(
-    await startApiServer(world, {
+  let server: ApiServer | undefined;
+  stack.defer(() => server?.[Symbol.asyncDispose]());
+  const start = async (wanted: number): Promise<{ readonly running: ApiServer; readonly port: number }> => {
+    const running = await startApiServer(world, {
       kinds: allKinds,
       store,
       ranges: { clusterIps: '10.96.0.0/16', nodePorts: [30000, 32767] },
       tokenKey: { ...key, issuer: 'https://kubernetes.default.svc.cluster.local' },
       version,
-    }),
-  );
-  const http = await server.serve({ host: '127.0.0.1', port: 0 }, { ...identity, clientCa: authority.cert });
-  const url = `https://127.0.0.1:${http.port}`;
-  await server.publish({ clusterIp: '10.96.0.1', endpoints: [{ ip: '192.0.2.1', port: http.port }] });
+    });
+    server = running;
+    const { port } = await running.serve(
+      { host: '127.0.0.1', port: wanted },
+      { ...identity, clientCa: authority.cert },
+    );
+    return { running, port };
+  };
+  const { running: first, port } = await start(0);
+  const url = `https://127.0.0.1:${port}`;
+  await first.publish({ clusterIp: '10.96.0.1', endpoints: [{ ip: '192.0.2.1', port }] });
   const kubeconfig = join(directory, 'kubeconfig');
   await writeKubeconfig(world, kubeconfig, { name: 'wire', server: url, ca: authority.cert, identity: admin });
-  const client = server.client(loopback, 'wire-test');
+  const client = first.client(loopback, 'wire-test');
   if (options.controllers) {
     const as = (identity: string): Client =>
-      server.client(serviceAccountUser('kube-system', identity), `kube-controller-manager`);
-    const read = server.client(userOf('system:kube-controller-manager'), 'kube-controller-manager');
+      first.client(serviceAccountUser('kube-system', identity), `kube-controller-manager`);
+    const read = first.client(userOf('system:kube-controller-manager'), 'kube-controller-manager');
     stack.use(startControllers(world, { read, as }, { kinds: allKinds, rootCa: authority.cert }));
     await accountOf(world, client);
   } else await client.create(ServiceAccount, { metadata: { name: 'default', namespace: 'default' } });
@@ -132,12 +144,17 @@ export async function wireCluster(
   const owned = stack.move();
   return {
     world,
-    server,
+    server: first,
     client,
     directory,
     kubeconfig,
     url,
     authority,
+    async restart(meanwhile) {
+      await server?.[Symbol.asyncDispose]();
+      await meanwhile?.(store);
+      await start(port);
+    },
     kubectl: (args, runOptions) => run(tools.kubectl, args, runOptions),
     helm: (args, runOptions) => run(tools.helm, args, runOptions),
     async ok(args, stdin) {

@@ -53,11 +53,18 @@ async function python(name: string, input = ''): Promise<string> {
   return stdout;
 }
 
-test('Python: typed calls in many groups', { skip }, () => python('typed'));
 test('Python: an object of every kind fits its type', { skip }, async () => {
   assert.match(await python('every', everyManifest), new RegExp(`^created ${everyKind.length}$`, 'm'));
 });
-test('Python: a watch', { skip }, () => python('watch'));
-test('Python: patches of every type, and apply', { skip }, () => python('patches'));
-test('Python: a list in pages', { skip }, () => python('pages'));
-test('Python: the dynamic client', { skip }, () => python('dynamic'));
+
+const checks: readonly (readonly [string, string])[] = [
+  ['typed calls in many groups', 'typed'],
+  ['a watch', 'watch'],
+  ['patches of every type, and apply', 'patches'],
+  ['a list in pages', 'pages'],
+  ['the dynamic client', 'dynamic'],
+];
+for (const [what, name] of checks)
+  test(`Python: ${what}`, { skip }, async () => {
+    await python(name);
+  });
