@@ -11,7 +11,7 @@ import { Node } from '#api/core/node.ts';
 import { Eviction } from '#api/policy/eviction.ts';
 import { TokenRequest } from '#api/authentication/tokenrequest.ts';
 import type { Verb } from '#schema/kind.ts';
-import type { Store } from '#store/store.ts';
+import { StoreFull, type Store } from '#store/store.ts';
 import type { World } from '#world/world.ts';
 import type { Admission } from './admission/admission.ts';
 import type { Attributes } from './attributes.ts';
@@ -162,6 +162,15 @@ export class Api {
 
   /** Carries out any verb but watch. The caller has authorized it. Throws ApiError. */
   async call(call: ApiCall, context: CallContext): Promise<Answer> {
+    try {
+      return await this.#call(call, context);
+    } catch (error) {
+      if (error instanceof StoreFull) throw new ApiError('ServiceUnavailable', error.message, { cause: error });
+      throw error;
+    }
+  }
+
+  async #call(call: ApiCall, context: CallContext): Promise<Answer> {
     const { kind, namespace, name, subresource, body } = call;
     const asker: Asker = { ...context, dryRun: call.options.dryRun ?? false };
     if (!isStored(kind)) return this.#ask(call, context);

@@ -2,7 +2,7 @@
  * History is kept for five to ten minutes (upstream's --etcd-compaction-interval): every interval the store forgets what was older than the last one began. Without it the
  * data file would hold every state that every object ever had.
  */
-import type { Revision, Store } from '#store/store.ts';
+import { StoreFull, type Revision, type Store } from '#store/store.ts';
 import { type Millis, type World } from '#world/world.ts';
 
 /** Upstream's default. */
@@ -15,7 +15,13 @@ export function startCompaction(world: World, store: Store): AsyncDisposable {
     let then: Revision = store.compactRevision();
     while (!stop.signal.aborted) {
       const now = store.revision();
-      if (then > store.compactRevision()) await store.compact(then);
+      try {
+        if (then > store.compactRevision()) await store.compact(then);
+      } catch (error) {
+        // Tried again at the next turn, from where it stopped.
+        if (!(error instanceof StoreFull)) throw error;
+        world.log.warn('history is not compacted', { error: error.message });
+      }
       then = now;
       try {
         await world.clock.sleep(intervalMs, { signal: stop.signal });

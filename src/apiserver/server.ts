@@ -142,15 +142,17 @@ export async function startApiServer(world: World, options: ApiServerOptions): P
   const ping = { name: 'ping', check: () => undefined };
   const etcd = { name: 'etcd', check: () => storeError?.message };
   const poststart = { name: 'poststarthook/rbac/bootstrap-roles', check: () => undefined };
+  const own = Object.entries(options.store.checks ?? {}).map(([name, check]) => ({ name, check }));
   const checks = {
-    livez: [ping, etcd, poststart],
-    readyz: [ping, etcd, { name: 'informer-sync', check: () => undefined }, poststart],
+    livez: [ping, etcd, ...own, poststart],
+    readyz: [ping, etcd, ...own, { name: 'informer-sync', check: () => undefined }, poststart],
   };
   const health = healthOf(checks);
   const counted = api.kinds.filter((kind) => isStored(kind) && !kind.storedAs);
   const metrics = metricsOf(world, {
     objects: () => counted.map((kind) => ({ group: kind.group, plural: kind.plural, count: api.cache(kind).size })),
     storeBytes: () => options.store.sizeBytes(),
+    storeGauges: options.store.gauges ?? {},
     version: options.version,
     checks,
   });

@@ -54,7 +54,7 @@ export interface RangeResult {
 
 /**
  * All methods may reject with StoreFailed after an I/O error; the store is then closed for good and `failed` resolves: the
- * process must stop rather than lie.
+ * process must stop rather than lie. `txn` and `compact` may reject with StoreFull.
  */
 export interface Store extends AsyncDisposable {
   get(key: string, options?: { revision?: Revision }): Promise<Entry | undefined>;
@@ -76,6 +76,10 @@ export interface Store extends AsyncDisposable {
   compactRevision(): Revision;
   sizeBytes(): Promise<number>;
   readonly failed: Promise<Error>;
+  /** What else is to be known about its health: by name, undefined or what is wrong. Absent where there is nothing. */
+  readonly checks?: Readonly<Record<string, () => string | undefined>>;
+  /** Numbers for whoever watches it, by the name of the metric. */
+  readonly gauges?: Readonly<Record<string, { readonly help: string; readonly value: () => number }>>;
 }
 
 export class Compacted extends Error {
@@ -91,6 +95,17 @@ export class FutureRevision extends Error {
   constructor(asked: Revision, current: Revision) {
     super(`revision ${asked} is in the future; the store is at ${current}`);
     this.name = 'FutureRevision';
+  }
+}
+
+/**
+ * There is no room: the transaction wrote nothing. Reads and transactions that only delete go on; the store tries again by
+ * itself and takes everything once there is room.
+ */
+export class StoreFull extends Error {
+  constructor(message = 'the store is full: only reads and deletions are possible until there is room again') {
+    super(message);
+    this.name = 'StoreFull';
   }
 }
 

@@ -2,6 +2,7 @@
  * The API server's metrics (`/metrics`) and its health as metrics (`/metrics/slis`, https://kubernetes.io/docs/reference/instrumentation/slis/), under upstream's names.
  */
 import { Gauge, Registry } from 'prom-client';
+import type { Store } from '#store/store.ts';
 import type { World } from '#world/world.ts';
 import type { Check } from '../health.ts';
 import { Count, countFamily } from './family.ts';
@@ -24,11 +25,12 @@ export interface Sources {
   /** How many objects each resource has. */
   readonly objects: () => Iterable<{ readonly group: string; readonly plural: string; readonly count: number }>;
   readonly storeBytes: () => Promise<number>;
+  readonly storeGauges: NonNullable<Store['gauges']>;
   readonly version: { readonly gitVersion: string; readonly major: string; readonly minor: string };
   readonly checks: { readonly [type in 'livez' | 'readyz']: readonly Check[] };
 }
 
-export function metricsOf(world: World, { objects, storeBytes, version, checks }: Sources): Metrics {
+export function metricsOf(world: World, { objects, storeBytes, storeGauges, version, checks }: Sources): Metrics {
   const { clock, processes } = world;
   const registry = new Registry();
   const registers = [registry];
@@ -62,6 +64,7 @@ export function metricsOf(world: World, { objects, storeBytes, version, checks }
     });
   };
   gauge('apiserver_storage_size_bytes', 'Size of the storage database.', storeBytes);
+  for (const [name, { help, value }] of Object.entries(storeGauges)) gauge(name, help, value);
   gauge('process_resident_memory_bytes', 'Resident memory of this process.', () => processes.usage().residentBytes);
   const startedAt = clock.now();
   gauge('process_start_time_seconds', 'When this process started, since the epoch.', () => startedAt / 1000);

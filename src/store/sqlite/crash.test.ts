@@ -125,7 +125,7 @@ test('foreign files are refused and not touched', async () => {
   const future = new DatabaseSync(path);
   future.exec('PRAGMA user_version = 7');
   future.close();
-  await assert.rejects(openAt('future.db'), /format 7, this program knows format 1/);
+  await assert.rejects(openAt('future.db'), /format 7, this program knows format 2/);
 });
 
 test('damage anywhere in the file is found, or does no harm', async () => {

@@ -1,54 +1,40 @@
 /**
  * The data file: one table that is a log of everything that happened to every key since the compaction. Synchronous, used
  * by the worker only. It trusts nothing that it finds: a file that is foreign, damaged or in use is refused by name, and
- * every row carries a checksum. After any error of a write the caller must stop: SQLite's own state is then unknown.
+ * every row carries a checksum. After any error but DiskFull the caller must stop: SQLite's own state is then unknown.
  */
-import { DatabaseSync, type StatementSync } from 'node:sqlite';
-import { crc32 } from 'node:zlib';
+import { backup, DatabaseSync, type StatementSync } from 'node:sqlite';
 import type { Revision } from '../store.ts';
+import {
+  checkpointPagesDefault,
+  checksum,
+  markChecksum,
+  pragma,
+  prepare,
+  reasonOf,
+  type StoredRow,
+  type Tuning,
+} from './data-file.ts';
 import { revisionOf, rowId, type Row } from './rows.ts';
 
-/** "k8ts" in ASCII; SQLite writes it into the file's header. */
-const applicationId = 0x6b_38_74_73;
-const schemaVersion = 1;
-/** Pages of write-ahead log before a checkpoint (80 MB): each costs a pause, so there should be few. */
-const checkpointPages = 20_000;
-/** After a checkpoint the log is written over from its start, which is faster than growing it anew; this much of it stays. */
-const logBytesKept = 100_000_000;
 /** A successor waits this long for its predecessor to let go of the file. */
 const lockWaitMs = 2_000;
-/** Rows looked at in one step of compaction; writers wait for a step at most. */
-const compactStepRows = 500;
-const vacuumStepPages = 500;
+/** What one step of compaction looks at and one of vacuum moves: writers wait for a step at most, and no step may hold them for 10 ms. */
+const compactStepRows = 100;
+const vacuumStepPages = 64;
+/** One step of the scrub ends at the first of these. */
+const scrubStepRows = 100;
+const scrubStepBytes = 512 * 1024;
+/** Pages a backup copies at once; the writer waits for them. */
+const backupStepPages = 64;
+/** SQLite's primary result code of a write for which there is no room. */
+const sqliteFull = 13;
 /** Share of empty pages that stay in the file for the next writes. */
 const freePagesKept = 0.2;
 /** Above every key with the prefix: no key holds this code point at the end of a prefix. */
 const last = '\u{10FFFF}';
 
 const columns = 'id, key, create_revision, version, value, crc';
-const schema = `
-  CREATE TABLE log (
-    id INTEGER PRIMARY KEY,
-    key TEXT NOT NULL,
-    create_revision INTEGER NOT NULL,
-    version INTEGER NOT NULL,
-    value BLOB,
-    crc INTEGER NOT NULL
-  ) STRICT;
-  CREATE INDEX log_key ON log (key, id);
-  CREATE TABLE mark (name TEXT PRIMARY KEY, revision INTEGER NOT NULL) STRICT, WITHOUT ROWID;
-  INSERT INTO mark VALUES ('compacted', 0), ('scrubbed', 0);
-`;
-
-interface StoredRow {
-  id: number;
-  key: string;
-  create_revision: number;
-  version: number;
-  value: Uint8Array | null;
-  crc: number;
-}
-
 export interface RangeQuestion {
   readonly revision: Revision;
   /** The asker's current revision. */
@@ -57,19 +43,29 @@ export interface RangeQuestion {
   readonly limit: number | undefined;
 }
 
+/** There was no room for a write: it was undone as a whole, and everything else stands. */
+export class DiskFull extends Error {
+  constructor(path: string, options: { cause: unknown }) {
+    super(`${path}: the disk is full`, options);
+    this.name = 'DiskFull';
+  }
+}
+
 export class Database {
   readonly path: string;
   readonly #db: DatabaseSync;
+  readonly #checkpointPages: number;
   readonly #statements = new Map<string, StatementSync>();
   #loading: IterableIterator<StoredRow> | undefined;
 
   /** Opens or creates the file; throws an Error that names it and says what is wrong. */
-  constructor(path: string) {
+  constructor(path: string, tuning: Tuning = {}) {
     this.path = path;
+    this.#checkpointPages = tuning.checkpointPages ?? checkpointPagesDefault;
     let db: DatabaseSync | undefined;
     try {
       db = new DatabaseSync(path, { timeout: lockWaitMs });
-      prepare(db);
+      prepare(db, tuning);
     } catch (error) {
       if (db?.isOpen) db.close();
       throw new Error(`${path}: ${reasonOf(error)}`, { cause: error });
@@ -102,12 +98,29 @@ export class Database {
   /** All rows in one durable commit. */
   write(rows: Iterable<Row>): void {
     const insert = this.#sql('INSERT INTO log VALUES (?, ?, ?, ?, ?, ?)');
-    this.#db.exec('BEGIN IMMEDIATE');
-    for (const { id, key, createRevision, version, value } of rows) {
-      const stored = version > 0 ? (value ?? new Uint8Array(0)) : null;
-      insert.run(id, key, createRevision, version, stored, checksum(key, version, stored));
-    }
-    this.#db.exec('COMMIT');
+    this.#commit(() => {
+      for (const { id, key, createRevision, version, value } of rows) {
+        const stored = version > 0 ? (value ?? new Uint8Array(0)) : null;
+        const crc = checksum({ id, key, create_revision: createRevision, version, value: stored });
+        insert.run(id, key, createRevision, version, stored, crc);
+      }
+    });
+  }
+
+  /** Folds the write-ahead log into the file when it has grown long; done by us, because SQLite keeps its errors to itself. */
+  checkpointIfLong(): void {
+    if (this.#checkpoint('NOOP').log >= this.#checkpointPages) this.checkpoint();
+  }
+
+  /** Throws DiskFull when the file cannot grow: the log then simply stays. */
+  checkpoint(): void {
+    this.#filling(() => this.#checkpoint('PASSIVE'));
+  }
+
+  /** Writes what changes nothing, to see whether there is room again. */
+  probe(): void {
+    this.#commit(() => this.#setMark('compacted', this.#mark('compacted')));
+    this.checkpoint();
   }
 
   get(key: string, revision: Revision): Row | undefined {
@@ -172,13 +185,13 @@ export class Database {
 
   /** Refuses reads before `revision` from now on; the rows go step by step. */
   beginCompaction(revision: Revision): void {
-    this.#sql(`UPDATE mark SET revision = ? WHERE name = 'compacted'`).run(revision);
+    if (revision > this.#mark('compacted')) this.#commit(() => this.#setMark('compacted', revision));
   }
 
   /** Forgets some superseded rows; true when none is left. May be interrupted at any step, also by the end of the process. */
   compactStep(): boolean {
     const end = rowId(this.#mark('compacted') + 1, 0);
-    const start = this.#mark('scrubbed');
+    const start = this.#mark('swept');
     const rows = this.#sql('SELECT id, key, version FROM log WHERE id > ? AND id < ? ORDER BY id LIMIT ?').all(
       start,
       end,
@@ -190,14 +203,14 @@ export class Database {
     }[];
     const older = this.#sql('DELETE FROM log WHERE key = ? AND id < ?');
     const self = this.#sql('DELETE FROM log WHERE id = ?');
-    this.#db.exec('BEGIN IMMEDIATE');
-    for (const { id, key, version } of rows) {
-      older.run(key, id);
-      if (version === 0) self.run(id);
-    }
     const done = rows.length < compactStepRows;
-    this.#sql(`UPDATE mark SET revision = ? WHERE name = 'scrubbed'`).run(done ? end - 1 : (rows.at(-1)?.id ?? start));
-    this.#db.exec('COMMIT');
+    this.#commit(() => {
+      for (const { id, key, version } of rows) {
+        older.run(key, id);
+        if (version === 0) self.run(id);
+      }
+      this.#setMark('swept', done ? end - 1 : (rows.at(-1)?.id ?? start));
+    });
     return done;
   }
 
@@ -205,8 +218,47 @@ export class Database {
   vacuumStep(): boolean {
     const excess = this.#pragma('freelist_count') - Math.floor(this.#pragma('page_count') * freePagesKept);
     if (excess <= 0) return true;
-    this.#db.exec(`PRAGMA incremental_vacuum(${Math.min(excess, vacuumStepPages)})`);
+    this.#filling(() => this.#db.exec(`PRAGMA incremental_vacuum(${Math.min(excess, vacuumStepPages)})`));
     return excess <= vacuumStepPages;
+  }
+
+  /**
+   * Verifies the next rows after `after`: their checksums, and that the index leads to them. `next` is where to go on,
+   * undefined at the end. Throws what it finds.
+   */
+  scrubStep(after: number): { next: number | undefined; rows: number } {
+    const indexed = this.#sql('SELECT id FROM log INDEXED BY log_key WHERE key = ? AND id = ?');
+    let at = after;
+    let bytes = 0;
+    let rows = 0;
+    const found = this.#sql(`SELECT ${columns} FROM log WHERE id > ? ORDER BY id`).iterate(after);
+    for (const stored of found as unknown as IterableIterator<StoredRow>) {
+      const { id, key } = this.#checked(stored);
+      if (!indexed.get(key, id)) throw this.#damaged(id, key, 'is missing from the index');
+      at = id;
+      bytes += stored.value?.length ?? 0;
+      if (++rows >= scrubStepRows || bytes >= scrubStepBytes) return { next: at, rows };
+    }
+    return { next: undefined, rows };
+  }
+
+  /** Verifies everything that can be read. For backups and tests: it takes as long as it takes. */
+  verify(): { revision: Revision; entries: number } {
+    let entries = 0;
+    for (let rows = this.load(scrubStepBytes); rows.length > 0; rows = this.load(scrubStepBytes))
+      entries += rows.length;
+    for (let next: number | undefined = 0; next !== undefined;) ({ next } = this.scrubStep(next));
+    return { revision: this.revisions().revision, entries };
+  }
+
+  /** Copies the file as it is at one commit to `path`, piece by piece, while writes go on. Not yet synced to the disk by name. */
+  async copyTo(path: string): Promise<void> {
+    await backup(this.#db, path, { rate: backupStepPages });
+  }
+
+  /** Every revision up to this one counts as given out and forgotten: a watch from before it learns that it is too old. */
+  jumpTo(revision: Revision): void {
+    if (revision > this.revisions().revision) this.beginCompaction(revision);
   }
 
   sizeBytes(): number {
@@ -232,7 +284,39 @@ export class Database {
   }
 
   #mark(name: string): number {
-    return (this.#sql('SELECT revision FROM mark WHERE name = ?').get(name) as { revision: number }).revision;
+    const found = this.#sql('SELECT revision, crc FROM mark WHERE name = ?').get(name);
+    const { revision, crc } = (found ?? {}) as { revision?: number; crc?: number };
+    if (revision === undefined || crc !== markChecksum(name, revision))
+      throw new Error(`${this.path}: the data file is damaged: the mark ${JSON.stringify(name)} has a wrong checksum`);
+    return revision;
+  }
+
+  #setMark(name: string, revision: number): void {
+    const crc = markChecksum(name, revision);
+    this.#sql('UPDATE mark SET revision = ?, crc = ? WHERE name = ?').run(revision, crc, name);
+  }
+
+  #commit(change: () => void): void {
+    this.#filling(() => {
+      this.#db.exec('BEGIN IMMEDIATE');
+      change();
+      this.#db.exec('COMMIT');
+    });
+  }
+
+  /** Turns "no room" into DiskFull with nothing of the change left; SQLite may have undone it by itself already. */
+  #filling<T>(work: () => T): T {
+    try {
+      return work();
+    } catch (error) {
+      if (((error as { errcode?: number }).errcode ?? 0) % 256 !== sqliteFull) throw error;
+      if (this.#db.isTransaction) this.#db.exec('ROLLBACK');
+      throw new DiskFull(this.path, { cause: error });
+    }
+  }
+
+  #checkpoint(mode: 'NOOP' | 'PASSIVE'): { log: number } {
+    return this.#sql(`PRAGMA wal_checkpoint(${mode})`).get() as { log: number };
   }
 
   #pragma(name: string): number {
@@ -246,11 +330,7 @@ export class Database {
   }
 
   #checked(row: StoredRow): Row {
-    if (checksum(row.key, row.version, row.value) !== row.crc) {
-      throw new Error(
-        `${this.path}: the data file is damaged: revision ${revisionOf(row.id)} of key ${JSON.stringify(row.key)} has a wrong checksum`,
-      );
-    }
+    if (checksum(row) !== row.crc) throw this.#damaged(row.id, row.key, 'has a wrong checksum');
     return {
       id: row.id,
       key: row.key,
@@ -259,66 +339,16 @@ export class Database {
       value: row.value ?? undefined,
     };
   }
-}
 
-/** Takes the file for ourselves, checks that it is ours and whole, and creates what a new one needs. */
-function prepare(db: DatabaseSync): void {
-  // Exclusive before the first access: no second process, and no shared-memory file.
-  db.exec('PRAGMA locking_mode = EXCLUSIVE');
-  const isNew = pragma(db, 'page_count') === 0;
-  if (!isNew) {
-    const id = pragma(db, 'application_id');
-    if (id !== applicationId) throw new Error('this is a SQLite database, but not a k8ts data file');
-    const version = pragma(db, 'user_version');
-    if (version !== schemaVersion)
-      throw new Error(`the data file has format ${version}, this program knows format ${schemaVersion}`);
-  }
-  if (isNew) db.exec('PRAGMA page_size = 4096; PRAGMA auto_vacuum = INCREMENTAL');
-  db.exec(`
-    PRAGMA journal_mode = WAL;
-    PRAGMA synchronous = FULL;
-    PRAGMA wal_autocheckpoint = ${checkpointPages};
-    PRAGMA journal_size_limit = ${logBytesKept};
-    PRAGMA cache_size = -8000;
-    PRAGMA temp_store = MEMORY;
-  `);
-  if (isNew) {
-    db.exec(
-      `BEGIN EXCLUSIVE; ${schema} PRAGMA application_id = ${applicationId}; PRAGMA user_version = ${schemaVersion}; COMMIT`,
+  #damaged(id: number, key: string, how: string): Error {
+    return new Error(
+      `${this.path}: the data file is damaged: revision ${revisionOf(id)} of key ${JSON.stringify(key)} ${how}`,
     );
-    return;
   }
-  // Takes the write lock, which then stays ours.
-  db.exec('BEGIN EXCLUSIVE; COMMIT');
-  const problems = db.prepare('PRAGMA quick_check(3)').all() as { quick_check: string }[];
-  const found = problems.map(({ quick_check }) => quick_check).filter((text) => text !== 'ok');
-  if (found.length > 0) throw new Error(`the data file is damaged: ${found.join('; ')}`);
-}
 
-function pragma(db: DatabaseSync, name: string): number {
-  return Number(Object.values(db.prepare(`PRAGMA ${name}`).get() as object)[0]);
-}
-
-function checksum(key: string, version: number, value: Uint8Array | null): number {
-  return crc32(value ?? '', crc32(`${version} ${key}`));
-}
-
-/** SQLite's primary result codes in words for the person who has to act. */
-function reasonOf(error: unknown): string {
-  const { errcode, message } = error as Error & { errcode?: number };
-  switch (errcode === undefined ? -1 : errcode & 0xff) {
-    case 5:
-    case 6:
-      return 'the data file is in use by another process';
-    case 8:
-      return `the data file cannot be written (${message})`;
-    case 11:
-      return `the data file is damaged (${message})`;
-    case 14:
-      return `the data file cannot be opened (${message})`;
-    case 26:
-      return 'this is not a k8ts data file, or its header is damaged';
-    default:
-      return message;
+  /** An error as it is told: it names the file and says what is wrong. */
+  explain(error: unknown): string {
+    const { message } = error as Error;
+    return message.startsWith(this.path) ? message : `${this.path}: ${reasonOf(error)}`;
   }
 }

@@ -2,7 +2,7 @@
  * The embedded durable store. Current state is served from memory on the main thread; the log, its history and all writing
  * belong to a worker thread. Transactions that arrive while one commit runs share the next one (group commit): each is
  * decided at once against the state that the waiting ones will leave, and shown, to readers, watchers and its writer, only
- * after the disk has it. Any I/O error ends the store for good.
+ * after the disk has it. Any I/O error ends the store for good; a full disk only ends puts, until there is room again.
  */
 import { dirname } from 'node:path';
 import { SortedMap } from '#base/sorted-map.ts';
@@ -11,6 +11,7 @@ import {
   Compacted,
   FutureRevision,
   StoreFailed,
+  StoreFull,
   type Entry,
   type Operation,
   type RangeOptions,
@@ -22,7 +23,11 @@ import {
 } from '../store.ts';
 import { decide } from '../transaction.ts';
 import { Watchers, type Change, type OnEvents } from '../watchers.ts';
+import type { Tuning } from './data-file.ts';
+import type { Answer, Question } from './protocol.ts';
 import { entryOf, pack, revisionOf, rowId, unpack, type PackedRows, type Row } from './rows.ts';
+import { startScrub } from './scrub.ts';
+import { startSpace, type Space } from './space.ts';
 import { Writer } from './writer.ts';
 
 /** One commit: what it holds delays the answer of its first writer. */
@@ -38,17 +43,24 @@ const historyPage = 500;
 export interface SqliteStoreOptions {
   /** The data file; its directory is made. SQLite keeps `<path>-wal` beside it. */
   readonly path: string;
+  readonly tuning?: Tuning;
+}
+
+/** A store whose data is one file. */
+export interface SqliteStore extends Store {
+  /** Copies the data file as it is at one commit, while everything goes on. Rejects when the copy cannot be written. */
+  backup(path: string): Promise<void>;
 }
 
 /**
  * Opens or creates the data file. Rejects with StoreFailed, naming the file, when it is in use, damaged or not ours.
  */
-export async function openSqliteStore(world: World, options: SqliteStoreOptions): Promise<Store> {
-  const { path } = options;
+export async function openSqliteStore(world: World, options: SqliteStoreOptions): Promise<SqliteStore> {
+  const { path, tuning = {} } = options;
   await world.disk.makeDirectory(dirname(path), { mode: 0o700 });
   // Secrets are in it: created by us, so that no umask can open it to others.
   if (!(await world.disk.stat(path))) await world.disk.write(path, '', { mode: 0o600 });
-  const writer = new Writer(path);
+  const writer = new Writer({ path, tuning });
   const { revision, compacted } = await writer.opened();
   const current = new SortedMap<Entry>();
   for (;;) {
@@ -57,7 +69,7 @@ export async function openSqliteStore(world: World, options: SqliteStoreOptions)
     for (const row of unpack(rows as PackedRows)) current.set(row.key, entryOf(row));
     if (current.size === before) break;
   }
-  return new SqliteStore(writer, current, { revision, compacted });
+  return new LogStore(world, writer, { path, current, revision, compacted });
 }
 
 interface Waiting {
@@ -66,7 +78,18 @@ interface Waiting {
   readonly reject: (error: unknown) => void;
 }
 
-class SqliteStore implements Store {
+interface State {
+  readonly path: string;
+  readonly current: SortedMap<Entry>;
+  readonly revision: Revision;
+  readonly compacted: Revision;
+}
+
+class LogStore implements SqliteStore {
+  readonly checks: NonNullable<Store['checks']>;
+  readonly gauges: NonNullable<Store['gauges']>;
+  readonly #space: Space;
+  readonly #scrub: AsyncDisposable;
   readonly #writer: Writer;
   readonly #current: SortedMap<Entry>;
   readonly #watchers = new Watchers();
@@ -84,12 +107,23 @@ class SqliteStore implements Store {
   #closing: Promise<void> | undefined;
   #onIdle: (() => void) | undefined;
 
-  constructor(writer: Writer, current: SortedMap<Entry>, state: { revision: Revision; compacted: Revision }) {
+  constructor(world: World, writer: Writer, { path, current, revision, compacted }: State) {
     this.#writer = writer;
     this.#current = current;
-    this.#revision = this.#head = state.revision;
-    this.#compacted = state.compacted;
+    this.#revision = this.#head = revision;
+    this.#compacted = compacted;
     void writer.failed.then((error) => this.#onFailed(error));
+    this.#space = startSpace(world, path, async () => !(await writer.ask({ ask: 'probe' })).full);
+    const scrub = startScrub(world, (after) => writer.ask({ ask: 'scrub-step', after }));
+    this.#scrub = scrub;
+    this.checks = { 'store-scrub': () => writer.failure?.message };
+    this.gauges = {
+      k8ts_store_full: {
+        help: 'Whether the store refuses writes until its disk has room again.',
+        value: () => Number(this.#space.full),
+      },
+      ...scrub.gauges,
+    };
   }
 
   get failed(): Promise<Error> {
@@ -130,6 +164,7 @@ class SqliteStore implements Store {
     this.#requireOpen();
     if (this.#waiting.length >= waitingMax)
       throw new RangeError(`${waitingMax} transactions are waiting for the disk already`);
+    if (this.#space.full && operations.some(({ op }) => op === 'put')) throw new StoreFull();
     const decision = decide(operations, (key) => this.#expected(key), this.#head + 1);
     if ('conflict' in decision) {
       const { conflict } = decision;
@@ -176,10 +211,21 @@ class SqliteStore implements Store {
     this.#requireOpen();
     if (revision > this.#revision) throw new FutureRevision(revision, this.#revision);
     if (revision <= this.#compacted) return;
-    this.#compacted = revision;
-    await this.#writer.ask({ ask: 'compact', revision });
-    while (!(await this.#writer.ask({ ask: 'compact-step' })).done);
-    while (!(await this.#writer.ask({ ask: 'vacuum-step' })).done);
+    await this.#askRoom({ ask: 'compact', revision });
+    this.#compacted = Math.max(this.#compacted, revision);
+    while (!(await this.#askRoom({ ask: 'compact-step' })).done);
+    while (!(await this.#askRoom({ ask: 'vacuum-step' })).done);
+  }
+
+  async backup(path: string): Promise<void> {
+    this.#requireOpen();
+    await this.#writer.copy(path);
+  }
+
+  async #askRoom(question: Question): Promise<Answer> {
+    const answer = await this.#writer.ask(question);
+    if (answer.full) throw new StoreFull();
+    return answer;
   }
 
   async sizeBytes(): Promise<number> {
@@ -199,6 +245,7 @@ class SqliteStore implements Store {
       });
     }
     this.#watchers.clear();
+    await Promise.all([this.#space[Symbol.asyncDispose](), this.#scrub[Symbol.asyncDispose]()]);
     await this.#writer.end();
   }
 
@@ -234,7 +281,7 @@ class SqliteStore implements Store {
       const batch = this.#waiting.splice(0, taken);
       this.#inFlight++;
       this.#writer.ask({ ask: 'write', rows: pack(rows) }).then(
-        () => this.#onCommitted(batch),
+        ({ full }) => (full ? this.#onFull(batch) : this.#onCommitted(batch)),
         (error: unknown) => {
           for (const { reject } of batch) reject(error);
         },
@@ -260,6 +307,19 @@ class SqliteStore implements Store {
     while (this.#answers.length > 0 && (this.#answers[0] as { after: Revision }).after <= this.#revision)
       this.#answers.shift()?.answer();
     if (this.#inFlight === 0 && this.#waiting.length === 0) this.#onIdle?.();
+  }
+
+  /** Nothing of the batch was written, so what was decided after it rests on nothing: all of it is refused. */
+  #onFull(batch: readonly Waiting[]): void {
+    this.#inFlight--;
+    this.#space.exhausted();
+    this.#pending.clear();
+    this.#head = this.#revision;
+    const error = new StoreFull();
+    for (const { reject } of batch) reject(error);
+    for (const { reject } of this.#waiting.splice(0)) reject(error);
+    for (const { reject } of this.#answers.splice(0)) reject(error);
+    this.#onIdle?.();
   }
 
   #onFailed(error: Error): void {

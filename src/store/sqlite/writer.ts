@@ -5,12 +5,13 @@
 import { Worker } from 'node:worker_threads';
 import { deferred, type Deferred } from '#base/deferred.ts';
 import { StoreFailed, type Revision } from '../store.ts';
-import type { Answer, Opened, Question } from './protocol.ts';
+import type { Answer, Copied, Opened, Question, Start } from './protocol.ts';
 import { transferOf } from './rows.ts';
 
 export class Writer {
   readonly #worker: Worker;
   readonly #open: Deferred<Answer>[] = [];
+  readonly #copies = new Map<string, Deferred<void>>();
   #first = 0;
   readonly #opened = deferred<Opened>();
   readonly #failed = deferred<Error>();
@@ -18,11 +19,14 @@ export class Writer {
   #failure: StoreFailed | undefined;
   #ending = false;
 
-  constructor(path: string) {
-    this.#worker = new Worker(new URL('./worker.ts', import.meta.url), { workerData: { path }, name: 'k8ts-store' });
+  constructor(start: Start) {
+    this.#worker = new Worker(new URL('./worker.ts', import.meta.url), { workerData: start, name: 'k8ts-store' });
     this.#worker.once('message', (opened: Opened) => {
       this.#opened.resolve(opened);
-      this.#worker.on('message', (answer: Answer) => this.#onAnswer(answer));
+      this.#worker.on('message', (message: Answer | Copied) => {
+        if ('copied' in message) this.#onCopied(message);
+        else this.#onAnswer(message);
+      });
     });
     this.#worker.on('error', (error) => this.fail(error.message, error));
     this.#worker.on('exit', (code) => {
@@ -56,9 +60,18 @@ export class Writer {
     return answer.promise;
   }
 
+  /** Copies the data file while other questions are answered; rejects when the copy fails, which is not the store's end. */
+  async copy(path: string): Promise<void> {
+    const copied = deferred();
+    this.#copies.set(path, copied);
+    await this.ask({ ask: 'copy', path });
+    await copied.promise;
+  }
+
   /** Lets the worker finish and close the file. */
   async end(): Promise<void> {
     this.#ending = true;
+    await Promise.allSettled([...this.#copies.values()].map(({ promise }) => promise));
     if (!this.#failure) await this.ask({ ask: 'close' });
     await this.#exited.promise;
   }
@@ -69,6 +82,7 @@ export class Writer {
     this.#failure = failure;
     for (const answer of this.#open.splice(this.#first)) answer.reject(failure);
     this.#first = 0;
+    for (const copied of this.#copies.values()) copied.reject(failure);
     this.#failed.resolve(failure);
     void this.#worker.terminate();
   }
@@ -85,5 +99,12 @@ export class Writer {
       this.#first = 0;
     }
     waiting?.resolve(answer);
+  }
+
+  #onCopied({ copied, problem }: Copied): void {
+    const waiting = this.#copies.get(copied);
+    this.#copies.delete(copied);
+    if (problem === undefined) waiting?.resolve();
+    else waiting?.reject(new Error(`${copied}: ${problem}`));
   }
 }
