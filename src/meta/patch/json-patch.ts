@@ -84,10 +84,10 @@ function applyOne(document: unknown, { op, path, from, value }: JsonPatchOperati
       return change(document, path, replaceWords, { value: value ?? null });
     case 'move': {
       if (from === undefined) throw refused('move operation failed to decode from: missing value');
+      const moved = at(document, from, moveWords);
       if (path === from) return document;
       if (path.startsWith(`${from}/`))
         throw refused(`error in move for path: '${path}': a value cannot be moved into itself`);
-      const moved = at(document, from, moveWords);
       return change(change(document, from, moveWords, { remove: true }), path, moveWords, { add: true, value: moved });
     }
     case 'copy': {
