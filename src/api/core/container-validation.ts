@@ -168,7 +168,7 @@ function* common(path: string, container: AnyContainer, around: Around): Causes 
   yield* deviceCauses(`${path}.volumeDevices`, container, around.volumes);
   yield* resourceCauses(`${path}.resources`, container.resources, { level: 'container', claims: around.claims });
   yield* resizeCauses(`${path}.resizePolicy`, container.resizePolicy, around.spec.restartPolicy);
-  yield* containerSecurityCauses(`${path}.securityContext`, container.securityContext);
+  yield* containerSecurityCauses(`${path}.securityContext`, container.securityContext, around.spec);
   if (around.spec.os?.name === 'linux' && container.securityContext?.windowsOptions !== undefined) {
     yield forbiddenField(`${path}.securityContext.windowsOptions`, 'windows options cannot be set for a linux pod');
   }

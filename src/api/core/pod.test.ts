@@ -425,3 +425,77 @@ test('a pod is warned about what it hides', () => {
     'spec.containers[0].env[1]: hides previous definition of "A", which may be dropped when using apply',
   ]);
 });
+
+test('a pod for Windows has nothing of Linux, and an unmasked /proc needs a user namespace', () => {
+  const no = 'Forbidden: cannot be set for a windows pod';
+  assert.deepEqual(
+    createCauses(
+      Pod,
+      pod({
+        os: { name: 'windows' },
+        hostPID: true,
+        securityContext: { runAsUser: 1, fsGroup: 1 },
+        containers: [{ ...container, securityContext: { privileged: true, windowsOptions: { runAsUserName: 'x' } } }],
+      }),
+    ),
+    [
+      at('securityContext.privileged', no),
+      `spec.securityContext.fsGroup: ${no}`,
+      `spec.securityContext.runAsUser: ${no}`,
+      `spec.hostPID: ${no}`,
+    ],
+  );
+  const unmasked = { ...container, securityContext: { procMount: 'Unmasked' } };
+  assert.deepEqual(createCauses(Pod, pod({ containers: [unmasked] })), [
+    at('securityContext.procMount', 'Invalid value: "Unmasked": `hostUsers` must be false to use `Unmasked`'),
+  ]);
+  assert.deepEqual(createCauses(Pod, pod({ hostUsers: false, containers: [unmasked] })), []);
+});
+
+test('times of a probe are not negative, and a header may be empty', () => {
+  const httpGet = { port: 80, httpHeaders: [{ name: 'Accept', value: '' }] };
+  assert.deepEqual(createCauses(Pod, one({ livenessProbe: { httpGet, timeoutSeconds: -1 } })), [
+    at('livenessProbe.timeoutSeconds', 'Invalid value: -1: must be greater than or equal to 0'),
+  ]);
+  assert.deepEqual(createCauses(Pod, one({ livenessProbe: { httpGet, timeoutSeconds: 0 } })), []);
+});
+
+test('resizing changes cpu and memory, and takes nothing away', () => {
+  const resources = { requests: { cpu: '1', memory: '1Gi', 'ephemeral-storage': '1Gi' }, limits: { cpu: '2' } };
+  const old = written(
+    Pod,
+    pod({
+      containers: [
+        { ...container, resources },
+        { ...container, name: 'b' },
+      ],
+    }),
+  );
+  const [web, b] = old.spec.containers;
+  const resized = (containers: readonly unknown[], more: object = {}): string[] =>
+    (
+      Pod.hooks.validateSubresource?.(
+        { ...old, spec: { ...old.spec, containers } } as never,
+        { ...old, ...more } as never,
+        'resize',
+      ) ?? []
+    ).map(({ field, message }) => `${field}: ${message}`);
+  const other = (change: object) => ({ ...web, resources: { ...web?.resources, ...change } });
+  assert.deepEqual(resized([other({ requests: { ...resources.requests, cpu: '2', memory: '512Mi' } }), b]), []);
+  assert.deepEqual(resized([other({ limits: undefined }), b]), [
+    'spec.containers[0].resources.limits: Forbidden: resource limits cannot be removed',
+  ]);
+  assert.deepEqual(resized([other({ requests: { ...resources.requests, 'ephemeral-storage': '2Gi' } }), b]), [
+    'spec: Forbidden: only cpu and memory resources are mutable',
+  ]);
+  assert.deepEqual(resized([b, web]), [
+    'spec.containers[0].name: Forbidden: containers may not be renamed or reordered on resize',
+    'spec.containers[1].name: Forbidden: containers may not be renamed or reordered on resize',
+  ]);
+  assert.deepEqual(resized([web]), ['spec: Forbidden: containers may not be added or removed on resize']);
+  const silent = { status: { phase: 'Running', qosClass: 'Burstable', containerStatuses: [{ name: 'web' }] } };
+  assert.deepEqual(resized([web, b], silent), ['spec: Forbidden: Pod running on node without support for resize']);
+  assert.deepEqual(resized([web, b], { metadata: { annotations: { 'kubernetes.io/config.mirror': 'x' } } }), [
+    ': Forbidden: static pods cannot be resized',
+  ]);
+});

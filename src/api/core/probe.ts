@@ -16,7 +16,7 @@ export const httpHeader = struct(
   'core.v1.HTTPHeader',
   {
     name: s.string(1).doc('Name of the header.'),
-    value: s.string(2).doc('Value of the header.'),
+    value: s.string(2).default('').doc('Value of the header.'),
   },
   { doc: "One header of a probe's request." },
 );
@@ -74,14 +74,13 @@ export const probe = struct(
   {
     ...inline(1, probeHandler),
     initialDelaySeconds: s.int32(2).optional().doc("Seconds after the container's start before the first check."),
-    timeoutSeconds: s.int32(3).min(1).default(1).doc('Seconds after which a check counts as failed.'),
-    periodSeconds: s.int32(4).min(1).default(10).doc('Seconds between checks.'),
+    timeoutSeconds: s.int32(3).default(1).doc('Seconds after which a check counts as failed.'),
+    periodSeconds: s.int32(4).default(10).doc('Seconds between checks.'),
     successThreshold: s
       .int32(5)
-      .min(1)
       .default(1)
       .doc('Successes in a row after a failure to count as passing; 1 for liveness and startup.'),
-    failureThreshold: s.int32(6).min(1).default(3).doc('Failures in a row after a success to count as failing.'),
+    failureThreshold: s.int32(6).default(3).doc('Failures in a row after a success to count as failing.'),
     terminationGracePeriodSeconds: s
       .int64(7)
       .keepsZero()

@@ -89,7 +89,7 @@ export const sysctl = struct(
   'core.v1.Sysctl',
   {
     name: s.string(1).doc('Name of the parameter.'),
-    value: s.string(2).doc('Value of the parameter.'),
+    value: s.string(2).default('').doc('Value of the parameter.'),
   },
   { doc: 'One kernel parameter.' },
 );

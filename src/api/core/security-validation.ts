@@ -99,13 +99,58 @@ export function* podSecurityCauses(specPath: string, spec: PodSpec): Causes {
     if (spec.hostPID) yield forbiddenField(`${specPath}.hostPID`, detail);
     if (spec.hostIPC) yield forbiddenField(`${specPath}.hostIPC`, detail);
   }
+  if (spec.os?.name === 'windows') yield* windowsPodCauses(specPath, spec);
   if (spec.os?.name === 'linux' && context?.windowsOptions !== undefined) {
     yield forbiddenField(`${path}.windowsOptions`, 'windows options cannot be set for a linux pod');
   }
 }
 
-export function* containerSecurityCauses(path: string, context: SecurityContext | undefined): Causes {
+const notForWindows = 'cannot be set for a windows pod';
+
+/** What Linux has and Windows has not, for the pod; containers are asked one by one. */
+function* windowsPodCauses(specPath: string, spec: PodSpec): Causes {
+  const context = spec.securityContext;
+  const path = `${specPath}.securityContext`;
+  const ofContext = [
+    'appArmorProfile',
+    'seLinuxOptions',
+    'seccompProfile',
+    'fsGroup',
+    'fsGroupChangePolicy',
+    'sysctls',
+    'runAsUser',
+    'runAsGroup',
+    'supplementalGroups',
+    'supplementalGroupsPolicy',
+  ] as const;
+  for (const key of ofContext) if (context?.[key] !== undefined) yield forbiddenField(`${path}.${key}`, notForWindows);
+  for (const key of ['hostPID', 'hostIPC', 'shareProcessNamespace'] as const)
+    if (spec[key]) yield forbiddenField(`${specPath}.${key}`, notForWindows);
+  if (spec.hostUsers !== undefined) yield forbiddenField(`${specPath}.hostUsers`, notForWindows);
+}
+
+const windowsHasNot = [
+  'appArmorProfile',
+  'seLinuxOptions',
+  'seccompProfile',
+  'capabilities',
+  'readOnlyRootFilesystem',
+  'privileged',
+  'allowPrivilegeEscalation',
+  'procMount',
+  'runAsUser',
+  'runAsGroup',
+] as const;
+
+/** A container's security context; `spec` is that of its pod. */
+export function* containerSecurityCauses(path: string, context: SecurityContext | undefined, spec: PodSpec): Causes {
   if (context === undefined) return;
+  if (context.procMount === 'Unmasked' && spec.hostUsers !== false)
+    yield invalidValue(`${path}.procMount`, context.procMount, '`hostUsers` must be false to use `Unmasked`');
+  if (spec.os?.name === 'windows') {
+    for (const key of windowsHasNot)
+      if (context[key] !== undefined) yield forbiddenField(`${path}.${key}`, notForWindows);
+  }
   yield* id(`${path}.runAsUser`, context.runAsUser);
   yield* id(`${path}.runAsGroup`, context.runAsGroup);
   yield* seccomp(`${path}.seccompProfile`, context.seccompProfile);
