@@ -120,7 +120,7 @@ test('the status shows what a container has, what it was promised and how a chan
   );
   assert.ok(!done.conditions?.some(({ type }) => type.startsWith('PodResize')));
   assert.deepEqual(
-    (patchOf(changing, done)?.['conditions'] as readonly { type: string; $patch?: string }[]).filter(
+    (patchOf(changing, done)?.['conditions'] as readonly { type: string; $patch?: string }[] | undefined)?.filter(
       (one) => one.$patch,
     ),
     [
