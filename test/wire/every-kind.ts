@@ -63,5 +63,8 @@ const covered = new Set(everyKind.map(({ kind }) => kind));
 for (const kind of allKinds)
   assert.ok(covered.has(kind) || !kind.verbs.includes('update'), `no manifest of ${apiVersionOf(kind)} ${kind.kind}`);
 
-/** All of them, one document each. */
-export const everyManifest = `${everyKind.map(({ yaml }) => yaml).join('\n---\n')}\n`;
+/** They in one file, a document each. */
+export const manifestOf = (samples: readonly Sample[]): string =>
+  `${samples.map(({ yaml }) => yaml).join('\n---\n')}\n`;
+
+export const everyManifest = manifestOf(everyKind);

@@ -3,8 +3,12 @@ import assert from 'node:assert/strict';
 import { allKinds } from '#api/kinds.ts';
 import { pem, ed25519Request } from '#api/certificates/test-certificates.ts';
 import { apiVersionOf } from '#schema/kind.ts';
-import type { Step } from './every-kind-script.ts';
-import { webManifest } from './fixture.ts';
+import { webManifest, type WireCluster } from './fixture.ts';
+
+interface Step {
+  readonly name: string;
+  run(cluster: WireCluster): Promise<void>;
+}
 
 const groups = [...new Set(allKinds.map(apiVersionOf))].toSorted();
 

@@ -3,7 +3,7 @@ import assert from 'node:assert/strict';
 import { mkdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import { test } from 'node:test';
-import { everyKind, type Sample } from './every-kind.ts';
+import { everyKind, manifestOf, type Sample } from './every-kind.ts';
 import { wireCluster, type WireCluster } from './fixture.ts';
 import { oldTools } from './old-tools.ts';
 
@@ -11,7 +11,7 @@ import { oldTools } from './old-tools.ts';
 const outside = ['Event', 'Node'];
 const charted = everyKind.filter(({ kind }) => !outside.includes(kind.kind));
 
-const manifests = charted.map(({ yaml }) => yaml).join('\n---\n');
+const manifests = manifestOf(charted);
 
 /** A chart with a template for each object, whose note is a value. */
 async function chartOf(cluster: WireCluster, samples: readonly Sample[]): Promise<string> {

@@ -1,6 +1,6 @@
 /** kubectl does everything to an object of every kind. */
 import { after, before, test } from 'node:test';
-import { everyKindScript } from './every-kind-script.ts';
+import { everyKindScript, stageOf } from './every-kind-script.ts';
 import { wireCluster, type WireCluster } from './fixture.ts';
 
 let cluster: WireCluster;
@@ -9,4 +9,4 @@ before(async () => {
 });
 after(() => cluster[Symbol.asyncDispose]());
 
-for (const { name, run } of everyKindScript) test(`every kind: ${name}`, () => run(cluster));
+for (const { name, run } of everyKindScript) test(`every kind: ${name}`, () => run(stageOf(cluster)));
