@@ -127,4 +127,6 @@ test('a container keeps counting its restarts when the runtime has forgotten its
     next.map((action) => (action.do === 'start' ? action.attempt : action.do)),
     [4],
   );
+  const again = statusOf({ pod: podOf({}, { status: empty }), containers: [runOf('main', { attempt: 4 })] });
+  assert.deepEqual(again.containerStatuses?.[0]?.lastState, status?.lastState);
 });

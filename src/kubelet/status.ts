@@ -191,7 +191,12 @@ function statusOf(
   const waiting = state.waiting !== undefined;
   const lastEnded = waiting && run?.state === 'exited' ? run : previous;
   const lastState: ContainerState =
-    lastEnded?.state === 'exited' ? { terminated: terminatedOf(lastEnded, context) } : run ? {} : lostState(before);
+    lastEnded?.state === 'exited'
+      ? { terminated: terminatedOf(lastEnded, context) }
+      : run
+        ? // The end of a run that the runtime has forgotten is still the last one.
+          ((run.attempt > 0 ? before?.lastState : undefined) ?? {})
+        : lostState(before);
   const running = run?.state === 'running';
   const started = running && hasStarted(picture, spec, run);
   const readiness = run && picture.probes.get(run.id)?.readiness;
