@@ -1,9 +1,8 @@
 /** LIST of 1,000 and 10,000 pods in every form that clients ask for, whole and in pages. */
-import { Pod } from '#api/core/pod.ts';
-import { count, podOf, startBench, wanted } from './api-server.ts';
+import { count, create, podOf, startBench, wanted } from './api-server.ts';
 
 await using bench = await startBench();
-const { server, client, measure } = bench;
+const { prepare, measure } = bench;
 const path = '/api/v1/namespaces/lists/pods';
 const forms = {
   JSON: 'application/json',
@@ -12,11 +11,10 @@ const forms = {
   metadata: 'application/json;as=PartialObjectMetadataList;v=v1;g=meta.k8s.io',
 };
 
+let present = 0;
 for (const size of [1_000, 10_000]) {
-  for (let present = server.api.cache(Pod).size; present < size; present += 100)
-    await Promise.all(
-      Array.from({ length: 100 }, (_, at) => client.create(Pod, podOf(`l-${present + at}`, 'lists') as never)),
-    );
+  await prepare({ ...create, path, body: JSON.stringify(podOf('l-%', 'lists')), inFlight: 50, count: size - present });
+  present = size;
   for (const [name, accept] of Object.entries(forms)) {
     if (!wanted(name)) continue;
     await measure(`LIST of ${size} pods, ${name}`, {
