@@ -1,13 +1,13 @@
 /**
  * What the store tests write: transactions that follow from their number alone, so that whoever knows a revision knows the whole state
  * at it. As a program it writes them into the data file named on its command line and tells each acknowledged revision in the file `acks`
- * beside it.
+ * beside it. A full disk it waits out; any other failure ends it.
  */
 import { openSync, writeSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import type { Tuning } from '#store/sqlite/data-file.ts';
 import { openSqliteStore } from '#store/sqlite/sqlite-store.ts';
-import type { Operation } from '#store/store.ts';
+import { StoreFull, type Operation, type Store } from '#store/store.ts';
 import { nodeWorld } from '#world/node/world.ts';
 
 const keys = 24;
@@ -77,19 +77,42 @@ async function run({ path, tuning, transactions, openings }: LoadOptions): Promi
     while (written < end) {
       // A group commit of some transactions, then the next.
       const group = random() < 0.5 ? 1 : 1 + Math.floor(random() * 6);
-      await Promise.all(
-        Array.from({ length: group }, async () => {
-          const { revision, operations } = load.next().value;
-          const result = await store.txn(operations);
-          if (!result.ok || result.revision !== revision)
-            throw new Error(`revision ${result.revision}, not ${revision}`);
-          writeSync(acks, `${revision}\n`);
-        }),
-      );
+      let waiting = Array.from({ length: group }, () => load.next().value);
+      while (waiting.length > 0) {
+        const results = await Promise.allSettled(
+          waiting.map(async ({ revision, operations }) => {
+            const result = await store.txn(operations);
+            if (!result.ok || result.revision !== revision)
+              throw new Error(`revision ${result.revision}, not ${revision}`);
+            writeSync(acks, `${revision}\n`);
+          }),
+        );
+        waiting = waiting.filter((_, i) => results[i]?.status === 'rejected');
+        const [failure] = results.filter((result) => result.status === 'rejected').map(({ reason }) => reason as Error);
+        if (!failure) continue;
+        if (!(failure instanceof StoreFull)) throw failure;
+        // What was refused has left no trace: the same transactions get the same revisions.
+        process.stdout.write(`full ${failure.message}\n`);
+        await world.clock.sleep(100);
+      }
       written += group;
-      if (random() < 0.02) await store.compact(Math.max(1, store.revision() - 10));
+      if (random() < 0.1) await compact(store);
     }
   }
 }
 
-if (process.argv[1] === import.meta.filename) await run(JSON.parse(process.argv[2] as string) as LoadOptions);
+async function compact(store: Store): Promise<void> {
+  try {
+    await store.compact(Math.max(1, store.revision() - 10));
+  } catch (error) {
+    if (!(error instanceof StoreFull)) throw error;
+    process.stdout.write(`full ${error.message}\n`);
+  }
+}
+
+if (process.argv[1] === import.meta.filename) {
+  await run(JSON.parse(process.argv[2] as string) as LoadOptions).catch((error: Error) => {
+    process.stdout.write(`failed ${error.name}: ${error.message}\n`);
+    process.exitCode = 3;
+  });
+}

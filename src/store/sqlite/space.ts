@@ -14,6 +14,8 @@ const retryMs: Millis = 1_000;
 export interface Space extends AsyncDisposable {
   /** True while puts are refused. */
   readonly full: boolean;
+  /** While full: the reserve has been given up, so deletions have what room there is. */
+  readonly released: Promise<void>;
   /** A write found no room. */
   exhausted(): void;
 }
@@ -25,6 +27,7 @@ export function startSpace(world: World, path: string, probe: () => Promise<bool
   const { signal } = stop;
   let full = false;
   let healing: Promise<void> | undefined;
+  let released = Promise.resolve();
   const laying = layReserve().then(undefined, (error: unknown) => {
     world.log.debug('there is no room for a reserve', { error: String(error) });
   });
@@ -41,23 +44,36 @@ export function startSpace(world: World, path: string, probe: () => Promise<bool
     await world.disk.write(reserve, bytes, { mode: 0o600 });
   }
 
-  async function heal(): Promise<void> {
+  /** Never rejects: a reserve that cannot be removed is only room that is missing. */
+  async function release(): Promise<void> {
     await laying;
-    world.log.warn('the disk of the store is full: only reads and deletions are possible', { path });
-    await world.disk.remove(reserve);
-    for (;;) {
-      await world.clock.sleep(retryMs, { signal });
-      // The room that the reserve left does not count: it is for deletions.
-      if ((await world.disk.space(dirname(path))).freeBytes < 2 * reserveBytes) continue;
-      try {
-        await layReserve();
-      } catch (error) {
-        world.log.debug('there is no room yet', { error: String(error) });
-        continue;
-      }
-      if (await probe()) break;
+    try {
       await world.disk.remove(reserve);
+    } catch (error) {
+      world.log.error('the reserve of the store cannot be given up', { error: String(error) });
     }
+  }
+
+  /** True when everything is as before. */
+  async function healed(): Promise<boolean> {
+    try {
+      // The room that the reserve left does not count: it is for deletions.
+      if ((await world.disk.space(dirname(path))).freeBytes < 2 * reserveBytes) return false;
+      await layReserve();
+      if (await probe()) return true;
+    } catch (error) {
+      world.log.debug('there is no room yet', { error: String(error) });
+      return false;
+    }
+    await release();
+    return false;
+  }
+
+  async function heal(): Promise<void> {
+    world.log.warn('the disk of the store is full: only reads and deletions are possible', { path });
+    await released;
+    do await world.clock.sleep(retryMs, { signal });
+    while (!(await healed()));
     full = false;
     healing = undefined;
     world.log.info('the disk of the store has room again', { path });
@@ -67,12 +83,15 @@ export function startSpace(world: World, path: string, probe: () => Promise<bool
     get full() {
       return full;
     },
+    get released() {
+      return released;
+    },
     exhausted() {
       full = true;
-      healing ??= heal().catch((error: unknown) => {
-        // The end of the store, by itself or asked for. Anything else (the reserve cannot be removed) is tried at the next write.
-        healing = undefined;
-        if (!signal.aborted) world.log.error('the store cannot wait for room', { error: String(error) });
+      if (healing) return;
+      released = release();
+      healing = heal().catch((error: unknown) => {
+        if (!signal.aborted) throw error;
       });
     },
     async [Symbol.asyncDispose]() {

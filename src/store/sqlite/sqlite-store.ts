@@ -164,7 +164,11 @@ class LogStore implements SqliteStore {
     this.#requireOpen();
     if (this.#waiting.length >= waitingMax)
       throw new RangeError(`${waitingMax} transactions are waiting for the disk already`);
-    if (this.#space.full && operations.some(({ op }) => op === 'put')) throw new StoreFull();
+    if (this.#space.full) {
+      if (operations.some(({ op }) => op === 'put')) throw new StoreFull();
+      await this.#space.released;
+      this.#requireOpen();
+    }
     const decision = decide(operations, (key) => this.#expected(key), this.#head + 1);
     if ('conflict' in decision) {
       const { conflict } = decision;
