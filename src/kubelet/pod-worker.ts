@@ -15,29 +15,20 @@ import type { Millis, Timer, World } from '#world/world.ts';
 import type { Allocations } from './allocations.ts';
 import { containerConfig } from './container-config.ts';
 import { ContainerEnds } from './container-ends.ts';
-import { RuntimeError, type Container, type ContainerRuntime, type Sandbox } from './container-runtime.ts';
-import { ConfigError } from './environment.ts';
+import { RuntimeError, type ContainerRuntime, type Sandbox } from './container-runtime.ts';
 import { environmentSources } from './environment-sources.ts';
 import { runHandler } from './handlers.ts';
 import type { ImagePulls } from './image-pulls.ts';
 import type { NodeFacts } from './node-facts.ts';
-import { hasExitedForGood, nextBackoff, planPod, type PodAction } from './plan.ts';
-import { hostnameOf, writePodFiles } from './pod-files.ts';
-import {
-  annotations,
-  hashOf,
-  labels,
-  readySandbox,
-  type Backoff,
-  type Ending,
-  type PodPicture,
-  type StartFailure,
-} from './pod-state.ts';
+import { planPod, type PodAction } from './plan.ts';
+import { writePodFiles } from './pod-files.ts';
+import { PodLimits } from './pod-limits.ts';
+import { labels, readySandbox, type Ending, type PodPicture } from './pod-state.ts';
 import type { ProbeLoops } from './probe-loops.ts';
-import { containerResources, podCgroup } from './resources.ts';
+import { Restarts } from './restarts.ts';
+import { sandboxConfig } from './sandbox-config.ts';
 import { podStatusOf } from './status.ts';
 import { StatusWriter } from './status-writer.ts';
-import { terminationMessage } from './termination-message.ts';
 import type { Sources } from './volumes/sources.ts';
 import { isLive, MountError, prepareVolumes, removeVolumes, type HostPaths } from './volumes/volumes.ts';
 
@@ -69,20 +60,12 @@ export class PodWorker {
   #ending: Ending | undefined;
   /** The API has no such pod any more. */
   #orphaned = false;
-  readonly #backoffs = new Map<string, Backoff>();
-  readonly #failures = new Map<string, StartFailure>();
+  readonly #restarts: Restarts;
   readonly #hooking = new Set<string>();
-  readonly #messages = new Map<string, string>();
   readonly #ends: ContainerEnds;
-  readonly #counted = new Set<string>();
   /** The pod as the node runs it: with the resources it was promised. */
   #allocated: Pod;
-  readonly #resizeErrors = new Map<string, string>();
-  readonly #restarting = new Set<string>();
-  /** The last limits that this agent gave the pod as a whole. */
-  #podLimits: string | undefined;
-  /** It has more now, until its containers have what they are to have. */
-  #podGrown = false;
+  readonly #limits: PodLimits;
   readonly #stop = new AbortController();
   #woken = true;
   #wake: (() => void) | undefined;
@@ -105,6 +88,10 @@ export class PodWorker {
     this.#pod = pod;
     this.#allocated = pod;
     this.uid = pod.metadata.uid;
+    this.#limits = new PodLimits(parts.runtime, parts.node);
+    this.#restarts = new Restarts(parts.world, (type, reason, message, container) =>
+      this.#event(type, reason, message, container),
+    );
     this.#writer = new StatusWriter(parts.world, parts.client, {
       pod: () => this.#pod,
       written: (written) => this.#see(written),
@@ -144,10 +131,7 @@ export class PodWorker {
   /** An object that the pod's volumes or environment are made of has changed, or exists now. */
   sourceChanged(): void {
     this.#refreshAt = 0;
-    for (const [name, { reason }] of this.#failures) {
-      if (reason === 'CreateContainerConfigError' || reason === 'ContainerCreating')
-        this.#backoffs.set(name, { failures: this.#backoffs.get(name)?.failures ?? 0, until: 0 });
-    }
+    this.#restarts.sourceChanged();
     this.wake();
   }
 
@@ -220,7 +204,7 @@ export class PodWorker {
     this.#decideEnding();
     const picture = await this.#look();
     this.#startProbes(picture);
-    await this.#countFailures(picture);
+    await this.#restarts.count(picture, (name) => this.#specOf(name));
     this.#report(picture);
     let next = Infinity;
     for (const action of planPod(picture)) {
@@ -230,7 +214,7 @@ export class PodWorker {
     }
     if (this.#done) return;
     const sandbox = readySandbox(picture);
-    if (this.#podGrown && sandbox && !picture.ending) await this.#limitPod(sandbox, false);
+    if (sandbox && !picture.ending) await this.#limits.settle(sandbox, this.#allocated);
     next = Math.min(next, await this.#refresh(picture));
     const deadline = this.#deadline();
     if (deadline !== undefined) next = Math.min(next, deadline - picture.now);
@@ -272,16 +256,16 @@ export class PodWorker {
     return {
       pod,
       pendingResize: pending,
-      resizeErrors: this.#resizeErrors,
-      restarting: this.#restarting,
+      resizeErrors: this.#limits.errors,
+      restarting: this.#restarts.restarting,
       sandboxes: mine,
       containers: containers
         .filter((container) => container.labels[labels.podUid] === this.uid)
         .toSorted((a, b) => b.attempt - a.attempt || b.createdAt - a.createdAt),
       probes: probes.results,
       hooking: this.#hooking,
-      backoffs: this.#backoffs,
-      failures: this.#failures,
+      backoffs: this.#restarts.backoffs,
+      failures: this.#restarts.failures,
       ending: this.#ending,
       now: world.clock.now(),
     };
@@ -316,42 +300,6 @@ export class PodWorker {
     ].find((container) => container.name === name);
   }
 
-  /** Every new death of a container is counted once, for its back-off, and its last words are read. */
-  async #countFailures(picture: PodPicture): Promise<void> {
-    const { containers, now } = picture;
-    for (const run of containers) {
-      if (run.state !== 'exited' || this.#counted.has(run.id)) continue;
-      this.#counted.add(run.id);
-      const message = await terminationMessage(this.#parts.world, run);
-      if (message) this.#messages.set(run.id, message);
-      if (containers.find(({ name }) => name === run.name) !== run) continue;
-      const finishedAt = run.finishedAt ?? now;
-      const ranMs = run.startedAt === undefined ? 0 : finishedAt - run.startedAt;
-      // The first restart is at once: only a container that failed again waits.
-      const before = this.#backoffs.get(run.name) ?? restored(run);
-      const spec = this.#specOf(run.name);
-      const changed =
-        this.#restarting.has(run.id) || (spec !== undefined && run.annotations[annotations.hash] !== hashOf(spec));
-      if (changed || (before === undefined && run.attempt === 0))
-        this.#backoffs.set(run.name, { failures: 0, until: finishedAt });
-      else {
-        const { failures, delayMs } = nextBackoff(before, ranMs);
-        this.#backoffs.set(run.name, { failures, until: finishedAt + delayMs });
-        // A run that never began has said why; from here on it is the waiting that is to be seen.
-        if (this.#failures.get(run.name)?.reason === 'RunContainerError') this.#failures.delete(run.name);
-        if (spec && !this.#ending && finishedAt + delayMs > now && !hasExitedForGood(picture, spec, run)) {
-          const { name, namespace, uid } = this.#pod.metadata;
-          this.#event(
-            'Warning',
-            'BackOff',
-            `Back-off restarting failed container ${run.name} in pod ${name}_${namespace}(${uid})`,
-            run.name,
-          );
-        }
-      }
-    }
-  }
-
   #event(type: 'Normal' | 'Warning', reason: string, message: string, container?: string): void {
     const { name, namespace = '', uid, resourceVersion } = this.#pod.metadata;
     const section = (this.#pod.spec.initContainers ?? []).some((each) => each.name === container)
@@ -378,7 +326,7 @@ export class PodWorker {
     this.#status = podStatusOf(picture, {
       runtimeName: this.#parts.runtime.info.name,
       hostIp: this.#parts.node.address,
-      messages: this.#messages,
+      messages: this.#restarts.messages,
     });
     this.#writer.show(this.#status);
   }
@@ -400,10 +348,12 @@ export class PodWorker {
         await this.#start(action, picture);
         return true;
       case 'resize':
-        await this.#resize(action);
-        return true;
+        await this.#limits.resize(action, this.#allocated);
+        if (this.#limits.errors.size === 0) return true;
+        this.#report(await this.#look());
+        throw new StepDelayed(resizeRetryMs);
       case 'kill':
-        if (action.restarts) this.#restarting.add(action.container.id);
+        if (action.restarts) this.#restarts.restarting.add(action.container.id);
         this.#ends.end(action.container, {
           why: action.why,
           graceMs: action.graceMs ?? (this.#pod.spec.terminationGracePeriodSeconds ?? 30) * 1000,
@@ -424,81 +374,13 @@ export class PodWorker {
     }
   }
 
-  /** The pod's limits grow before those of its containers, and shrink after them: none may have more than the pod. */
-  async #resize({ sandbox, containers }: Extract<PodAction, { do: 'resize' }>): Promise<void> {
-    const { runtime, node } = this.#parts;
-    const stats = await runtime.stats();
-    await this.#limitPod(sandbox, true);
-    for (const { run, container } of containers) {
-      const { oomScoreAdjust: _set, ...wanted } = containerResources(container, this.#allocated, node.memoryBytes);
-      const used = stats.find(({ containerId }) => containerId === run.id)?.memoryWorkingSetBytes ?? 0;
-      if (wanted.memoryLimitBytes !== undefined && wanted.memoryLimitBytes < used) {
-        this.#resizeErrors.set(
-          container.name,
-          `attempting to set container "${container.name}" memory limit (${wanted.memoryLimitBytes}) below current usage (${used})`,
-        );
-        continue;
-      }
-      await runtime.updateResources(run.id, wanted);
-      this.#resizeErrors.delete(container.name);
-    }
-    if (this.#resizeErrors.size === 0) return;
-    this.#report(await this.#look());
-    throw new StepDelayed(resizeRetryMs);
-  }
-
-  async #limitPod({ id }: Sandbox, growing: boolean): Promise<void> {
-    const { resources } = podCgroup(this.#allocated);
-    const text = JSON.stringify(resources);
-    if (this.#podLimits === text && !this.#podGrown) return;
-    const before = this.#podLimits === undefined ? {} : (JSON.parse(this.#podLimits) as typeof resources);
-    const larger = (a: number | undefined, b: number | undefined): number =>
-      a === undefined || b === undefined ? -1 : Math.max(a, b);
-    await this.#parts.runtime.updateSandboxResources(
-      id,
-      growing
-        ? {
-            ...resources,
-            cpuQuotaMicros: larger(resources.cpuQuotaMicros, before.cpuQuotaMicros),
-            memoryLimitBytes: larger(resources.memoryLimitBytes, before.memoryLimitBytes),
-          }
-        : resources,
-    );
-    this.#podGrown = growing;
-    if (!growing) this.#podLimits = text;
-  }
-
   async #makeSandbox(attempt: number): Promise<void> {
     const { runtime, node, world } = this.#parts;
-    const pod = this.#pod;
-    const { name, namespace = '', uid } = pod.metadata;
-    const sysctls = Object.fromEntries((pod.spec.securityContext.sysctls ?? []).map((each) => [each.name, each.value]));
-    const cgroup = podCgroup(this.#allocated);
-    this.#podLimits = JSON.stringify(cgroup.resources);
+    const config = sandboxConfig(this.#pod, this.#allocated, attempt);
+    this.#limits.made(config.cgroup.resources);
     try {
       await this.#mount();
-      await runtime.runSandbox({
-        pod: { uid, name, namespace, attempt },
-        hostname: hostnameOf(pod),
-        hostNetwork: pod.spec.hostNetwork ?? false,
-        hostPid: pod.spec.hostPID ?? false,
-        hostIpc: pod.spec.hostIPC ?? false,
-        shareProcessNamespace: pod.spec.shareProcessNamespace ?? false,
-        sysctls,
-        portMappings: pod.spec.containers.flatMap((container) =>
-          (container.ports ?? [])
-            .filter(({ hostPort }) => hostPort && !pod.spec.hostNetwork)
-            .map((port) => ({
-              hostPort: port.hostPort ?? 0,
-              containerPort: port.containerPort,
-              protocol: port.protocol,
-              hostIp: port.hostIP ?? '',
-            })),
-        ),
-        cgroup,
-        labels: { [labels.podName]: name, [labels.podNamespace]: namespace, [labels.podUid]: uid },
-        annotations: pod.metadata.annotations ?? {},
-      });
+      await runtime.runSandbox(config);
     } catch (error) {
       if (error instanceof MountError) this.#event('Warning', 'FailedMount', error.message);
       else
@@ -550,7 +432,7 @@ export class PodWorker {
     ]);
     if (!image) return;
     if (!image.ok) {
-      this.#fail(container.name, image.failure, image.retryAt);
+      this.#restarts.fail(container.name, image.failure, image.retryAt);
       return;
     }
     try {
@@ -575,47 +457,17 @@ export class PodWorker {
         memoryCapacity: node.memoryBytes,
         nodeName: node.name,
       });
-      await this.#limitPod(sandbox, true);
+      await this.#limits.grow(sandbox, this.#allocated);
       const id = await runtime.createContainer(sandbox.id, config);
       report('Normal', 'Created', `Container created`);
       if (role !== 'init' && container.lifecycle?.postStart) this.#hooking.add(id);
       await runtime.startContainer(id);
       report('Normal', 'Started', `Container started`);
-      this.#failures.delete(container.name);
+      this.#restarts.failures.delete(container.name);
       if (this.#hooking.has(id)) this.#postStart(container, id);
     } catch (error) {
-      this.#startFailed(container, error, report);
+      this.#restarts.startFailed(container.name, error);
     }
-  }
-
-  #startFailed(
-    container: ContainerSpec,
-    error: unknown,
-    report: (type: 'Warning', reason: string, message: string) => void,
-  ): void {
-    const now = this.#parts.world.clock.now();
-    const message = (error as Error).message;
-    if (error instanceof ConfigError) {
-      report('Warning', 'Failed', `Error: ${message}`);
-      this.#fail(container.name, { reason: 'CreateContainerConfigError', message }, now + 10_000);
-    } else if (error instanceof MountError) {
-      this.#event('Warning', 'FailedMount', message);
-      this.#fail(container.name, { reason: 'ContainerCreating' }, now + 2_000);
-    } else if (error instanceof RuntimeError) {
-      report('Warning', 'Failed', `Error: ${message}`);
-      this.#failures.set(container.name, { reason: error.reason, message });
-      // A container that was made and could not run is counted as every dead one is; where none was made, this is all there is.
-      if (error.reason !== 'RunContainerError') {
-        const backoff = nextBackoff(this.#backoffs.get(container.name), undefined);
-        this.#backoffs.set(container.name, { failures: backoff.failures, until: now + backoff.delayMs });
-      }
-    } else throw error;
-  }
-
-  /** The container waits for this reason until then. */
-  #fail(name: string, failure: StartFailure, retryAt: Millis): void {
-    this.#failures.set(name, failure);
-    this.#backoffs.set(name, { failures: this.#backoffs.get(name)?.failures ?? 0, until: retryAt });
   }
 
   #postStart(container: ContainerSpec, id: string): void {
@@ -703,10 +555,6 @@ class StepDelayed extends Error {
     this.delayMs = delayMs;
   }
 }
-
-/** A container found with restarts behind it had failures before this agent's time. */
-const restored = (run: Container): { failures: number } | undefined =>
-  run.attempt > 0 ? { failures: Math.min(run.attempt - 1, 5) } : undefined;
 
 /** Conditions that are the kubelet's; all others are taken over from the API. */
 const ownConditions = new Set([
