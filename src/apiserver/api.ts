@@ -14,6 +14,7 @@ import type { Verb } from '#schema/kind.ts';
 import { StoreFull, type Store } from '#store/store.ts';
 import type { World } from '#world/world.ts';
 import type { Admission } from './admission/admission.ts';
+import type { Quotas } from './admission/resource-quota.ts';
 import type { Attributes } from './attributes.ts';
 import type { ServiceAccountTokens, TokenRequestBody } from './authn/service-account-tokens.ts';
 import type { Authorizer } from './authz/authorize.ts';
@@ -49,6 +50,7 @@ export interface ApiPolicy {
   readonly rbac: Rbac;
   readonly tokens: ServiceAccountTokens;
   readonly admission: Admission;
+  readonly quotas: Quotas;
   readonly allocators: Readonly<Record<string, Allocator>>;
 }
 
@@ -118,6 +120,7 @@ export class Api {
         storedKind: stored,
         cache,
         admission: policy.admission,
+        quotas: policy.quotas,
         ...(allocate ? { allocate } : {}),
       });
     }
@@ -293,7 +296,7 @@ export class Api {
   }
 
   /** A POST to a subresource goes past the plugins that may refuse it. */
-  #admit({ kind, subresource, namespace, name }: ApiCall, { user, dryRun }: Asker, object: AnyObject): void {
+  #admit({ kind, subresource, namespace, name }: ApiCall, { user, dryRun, warnings }: Asker, object: AnyObject): void {
     this.policy.admission.validate({
       operation: 'CREATE',
       kind,
@@ -304,6 +307,7 @@ export class Api {
       old: undefined,
       user,
       dryRun,
+      warn: (warning) => void warnings.push(warning),
     });
   }
 

@@ -7,9 +7,11 @@ import { clientOf } from '#client/client-of.ts';
 import type { Client } from '#client/client.ts';
 import { subresourceKinds } from '#api/kinds.ts';
 import { Endpoints } from '#api/core/endpoints.ts';
+import { LimitRange } from '#api/core/limitrange.ts';
 import { Namespace } from '#api/core/namespace.ts';
 import { Node } from '#api/core/node.ts';
 import { Pod } from '#api/core/pod.ts';
+import { ResourceQuota } from '#api/core/resourcequota.ts';
 import { Secret } from '#api/core/secret.ts';
 import { Service } from '#api/core/service.ts';
 import { ServiceAccount } from '#api/core/serviceaccount.ts';
@@ -30,12 +32,16 @@ import { admissionOf } from './admission/admission.ts';
 import { certificateAdmission } from './admission/certificates.ts';
 import { defaultIngressClassAdmission, defaultStorageClassAdmission } from './admission/default-classes.ts';
 import { escalationCheck } from './admission/escalation.ts';
+import { limitRangerAdmission } from './admission/limit-ranger.ts';
 import { namespaceLifecycle } from './admission/namespace-lifecycle.ts';
 import { nodeRestriction } from './admission/node-restriction.ts';
 import { defaultTolerationSeconds, taintNodesByCondition } from './admission/pod-defaults.ts';
+import { podTopologyLabels } from './admission/pod-topology-labels.ts';
 import { priorityAdmission } from './admission/priority.ts';
+import { quotasOf } from './admission/resource-quota.ts';
 import { runtimeClassAdmission } from './admission/runtime-class.ts';
 import { serviceAccountAdmission } from './admission/service-account.ts';
+import { persistentVolumeClaimResize, storageObjectInUseProtection } from './admission/storage-objects.ts';
 import { Api, idOf, isStored } from './api.ts';
 import { serviceAccountTokens, type TokenKey } from './authn/service-account-tokens.ts';
 import { authorizer } from './authz/authorize.ts';
@@ -112,17 +118,22 @@ export async function startApiServer(world: World, options: ApiServerOptions): P
     tokens,
     admission: admissionOf([
       namespaceLifecycle(api.cache(Namespace)),
+      limitRangerAdmission(api.cache(LimitRange)),
       nodeRestriction({ pods: api.cache(Pod), nodes: api.cache(Node) }),
       serviceAccountAdmission(api.cache(ServiceAccount), world.random),
       defaultTolerationSeconds,
       priorityAdmission(api.cache(PriorityClass)),
       taintNodesByCondition,
+      podTopologyLabels(api.cache(Node)),
       defaultStorageClassAdmission(api.cache(StorageClass)),
+      storageObjectInUseProtection,
+      persistentVolumeClaimResize(api.cache(StorageClass)),
       runtimeClassAdmission(api.cache(RuntimeClass)),
       certificateAdmission(world.clock, authorization),
       defaultIngressClassAdmission(api.cache(IngressClass)),
       escalationCheck(rbac, authorization),
     ]),
+    quotas: quotasOf(world, api.cache(ResourceQuota)),
     allocators: {
       [idOf(Service)]: serviceAllocator(
         world,

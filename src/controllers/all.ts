@@ -19,8 +19,10 @@ import { nodeLifecycle } from './node/lifecycle.ts';
 import { taintEviction } from './node/taint-eviction.ts';
 import { podGc } from './pod-gc/plan.ts';
 import { replicaSets } from './replicaset/plan.ts';
+import { resourceQuotas } from './resource-quota/plan.ts';
 import { serviceCidrs } from './service-cidrs/plan.ts';
 import { rootCaPublisher, serviceAccounts } from './serviceaccount/default-accounts.ts';
+import { attributesClassProtection, claimProtection, volumeProtection } from './storage-protection/plan.ts';
 import { ttlAfterFinished } from './ttl-after-finished/plan.ts';
 
 export interface ControllersOptions {
@@ -67,6 +69,10 @@ const declared = (options: ControllersOptions): readonly Controller[] =>
     jobs(),
     ttlAfterFinished,
     serviceCidrs,
+    resourceQuotas(options.kinds),
+    claimProtection,
+    volumeProtection,
+    attributesClassProtection,
     nodeLifecycle(options.nodeMonitorGraceMs),
     taintEviction,
     podGc(options.finishedPodsMax),

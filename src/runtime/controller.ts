@@ -29,7 +29,7 @@ export interface Watch {
 
 /** The views a plan may read. */
 export interface Reader {
-  of<K extends AnyKind>(kind: K): Pick<View<ObjectOf<K>>, 'get' | 'all' | 'by' | 'size'>;
+  of<K extends AnyKind>(kind: K): Pick<View<ObjectOf<K>>, 'get' | 'all' | 'by' | 'size' | 'revision'>;
 }
 
 export interface Picture extends Reader {

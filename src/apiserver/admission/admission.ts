@@ -19,6 +19,8 @@ export interface AdmissionRequest {
   readonly user: User;
   readonly dryRun: boolean;
   readonly options?: DeleteOptions;
+  /** Tells the client something; absent for a delete. */
+  readonly warn?: (warning: string) => void;
 }
 
 export interface AdmissionPlugin {

@@ -407,11 +407,22 @@ const controllers: Readonly<Record<string, readonly Rule[]>> = {
     rule(['get', 'list', 'watch'], '', 'nodes'),
     rule(['patch'], '', 'pods/status'),
   ],
+  'pv-protection-controller': [rule(['get', 'list', 'update', 'watch'], '', 'persistentvolumes'), ...events],
+  'pvc-protection-controller': [
+    rule(['get', 'list', 'update', 'watch'], '', 'persistentvolumeclaims'),
+    rule(['get', 'list', 'watch'], '', 'pods'),
+    ...events,
+  ],
   'replicaset-controller': [
     rule(['get', 'list', 'update', 'watch'], apps, 'replicasets'),
     rule(['update'], apps, 'replicasets/status'),
     rule(['update'], apps, 'replicasets/finalizers'),
     rule(['create', 'delete', 'get', 'list', 'patch', 'watch'], '', 'pods'),
+    ...events,
+  ],
+  'resourcequota-controller': [
+    rule(['list', 'watch'], '*', '*'),
+    rule(['update'], '', 'resourcequotas/status'),
     ...events,
   ],
   'root-ca-cert-publisher': [rule(['create', 'update'], '', 'configmaps'), ...events],
@@ -423,6 +434,12 @@ const controllers: Readonly<Record<string, readonly Rule[]>> = {
     ...events,
   ],
   'ttl-after-finished-controller': [rule(['delete', 'get', 'list', 'watch'], 'batch', 'jobs'), ...events],
+  'volumeattributesclass-protection-controller': [
+    rule(['get', 'list', 'watch'], '', 'persistentvolumeclaims'),
+    rule(['get', 'list', 'watch'], '', 'persistentvolumes'),
+    rule(['get', 'list', 'update', 'watch'], 'storage.k8s.io', 'volumeattributesclasses'),
+    ...events,
+  ],
 };
 
 /** A controller's own identity: the short name under `system:controller:`. */

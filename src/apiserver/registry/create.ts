@@ -72,6 +72,7 @@ async function createOnce(
     old: undefined,
     user: asker.user,
     dryRun: asker.dryRun,
+    warn: (warning: string) => void asker.warnings.push(warning),
   };
   // What the server itself adds from here on belongs to nobody.
   if (!managed) {
@@ -102,6 +103,7 @@ async function createOnce(
 /** Undefined: another server took what was allocated here. */
 async function writeNew(resource: Resource, asker: Asker, checked: AnyObject): Promise<Written | undefined> {
   const { kind } = resource;
+  using charge = await resource.quotas?.charge({ kind, object: checked, old: undefined, subresource: undefined });
   const allocation = resource.allocate?.allocate(checked, undefined);
   const object = allocation?.object ?? checked;
   try {
@@ -112,7 +114,11 @@ async function writeNew(resource: Resource, asker: Asker, checked: AnyObject): P
     }
     const value = encode(resource.storedKind, stored(resource, object));
     checkSize(value.length);
-    const result = await resource.store.txn([{ op: 'put', key, value, expect: 0 }, ...(allocation?.operations ?? [])]);
+    const result = await resource.store.txn([
+      { op: 'put', key, value, expect: 0 },
+      ...(allocation?.operations ?? []),
+      ...(charge?.operations ?? []),
+    ]);
     if (!result.ok && result.conflict.key !== key) return undefined;
     if (!result.ok) throw alreadyExists(nameOf(kind), object.metadata.name);
     const entry = resource.cache.written(key, result.revision);

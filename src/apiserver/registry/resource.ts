@@ -9,6 +9,7 @@ import type { Kind } from '#schema/kind.ts';
 import type { Operation, Store } from '#store/store.ts';
 import type { World } from '#world/world.ts';
 import type { Admission } from '../admission/admission.ts';
+import type { Quotas } from '../admission/resource-quota.ts';
 import type { User } from '../user.ts';
 import type { Entry } from '../watch/entry.ts';
 import type { WatchCache } from '../watch/cache.ts';
@@ -23,6 +24,8 @@ export interface Resource {
   readonly admission: Admission;
   /** Takes what is unique in the cluster (addresses, ports) before a write. */
   readonly allocate?: Allocator;
+  /** Counts what is written in the quotas of its namespace, in the same transaction. */
+  readonly quotas?: Quotas;
   /** Checks that need the caches of other kinds, before a create (old absent) or update; throws ApiError. */
   readonly guard?: (asker: Asker, object: AnyObject, old: AnyObject | undefined) => void;
 }

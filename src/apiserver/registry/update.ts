@@ -268,6 +268,7 @@ async function attempt(
     old,
     user: asker.user,
     dryRun: asker.dryRun,
+    warn: (warning: string) => void (asker.warnings.includes(warning) || asker.warnings.push(warning)),
   };
   object = admission.mutate({ ...admit, object });
   if (!subresource) object = (kind.hooks.prepareUpdate?.(object, old) ?? object) as AnyObject;
@@ -281,6 +282,7 @@ async function attempt(
   asker.warnings.push(
     ...(kind.hooks.warnings?.(object, old) ?? []).filter((warning) => !asker.warnings.includes(warning)),
   );
+  using charge = await resource.quotas?.charge({ kind, object, old, subresource });
   const allocation = subresource ? undefined : resource.allocate?.allocate(object, old);
   if (allocation) object = allocation.object;
   try {
@@ -296,6 +298,7 @@ async function attempt(
         ? { op: 'delete', key: entry.key, expect: entry.revision }
         : { op: 'put', key: entry.key, value, expect: entry.revision },
       ...(gone ? (resource.allocate?.released(old) ?? []) : (allocation?.operations ?? [])),
+      ...(charge?.operations ?? []),
     ]);
     if (!result.ok) return undefined;
     if (gone)

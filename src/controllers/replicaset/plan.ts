@@ -82,13 +82,27 @@ function* statusOf(rs: ReplicaSet, pods: readonly Pod[], { now, failure }: Pictu
     observedGeneration: rs.metadata.generation,
   };
   const conditions = failure
-    ? withCondition(rs.status?.conditions, {
-        type: 'ReplicaFailure',
-        status: 'True',
-        reason: failure.during === 'create' ? 'FailedCreate' : 'FailedDelete',
-        message: failure.message,
-        lastTransitionTime: formatTime(now),
-      })
+    ? withFailure(rs.status?.conditions, failure, now)
     : withoutCondition(rs.status?.conditions, 'ReplicaFailure');
   yield status(ReplicaSet, rs, { ...counts, ...(conditions.length > 0 ? { conditions } : {}) });
+}
+
+type Conditions = NonNullable<NonNullable<ReplicaSet['status']>['conditions']>;
+
+/** The first message of a failure stays, as with upstream: each try names another pod, and a status that changed with every try would wake the next one. */
+function withFailure(
+  conditions: Conditions | undefined,
+  { during, message }: NonNullable<Picture['failure']>,
+  now: number,
+): readonly Conditions[number][] {
+  const reason = during === 'create' ? 'FailedCreate' : 'FailedDelete';
+  const known = conditions?.find(({ type }) => type === 'ReplicaFailure');
+  if (conditions && known?.status === 'True' && known.reason === reason) return conditions;
+  return withCondition(conditions, {
+    type: 'ReplicaFailure',
+    status: 'True',
+    reason,
+    message,
+    lastTransitionTime: formatTime(now),
+  });
 }
