@@ -119,7 +119,8 @@ function sources(): Source[] {
       const isTest = /\.test\.ts$|^test-|^suite\.ts$/.test(entry.name) || path === 'images/testing.ts';
       return { path, floor: path.split('/')[0] as string, text, code: blank(text), isTest };
     })
-    .filter(({ path }) => path !== 'tidy.test.ts');
+    // What a generator wrote follows the generator's habits.
+    .filter(({ path }) => path !== 'tidy.test.ts' && !path.includes('/gen/'));
 }
 
 /** Module specifiers of static, re-exporting, dynamic and type imports. */

@@ -79,7 +79,13 @@ function withPods(world: World, peers: ReadonlyMap<string, SimPeer>): World {
         if (!peer) return network.request(request);
         const answer = peer.connect(Number(port)) ? peer.get(Number(port), pathname + search) : undefined;
         if (!answer) throw refused(hostname, Number(port));
-        return { status: answer.status, headers: {}, body: Readable.from([]), bytes: async () => Buffer.alloc(0) };
+        return {
+          status: answer.status,
+          headers: {},
+          body: Readable.from([]),
+          bytes: async () => Buffer.alloc(0),
+          trailers: async () => ({}),
+        };
       },
       dialTcp: async (address, options) => {
         const peer = 'port' in address ? peers.get(address.host) : undefined;

@@ -1,6 +1,6 @@
 /**
  * The revisioned key-value log under the API server: keys, bytes and revisions, as etcd v3 defines them. It must never know
- * what Kubernetes is. `memory.ts` and `sqlite/` implement it and pass one suite (`suite.ts`).
+ * what Kubernetes is. `memory.ts`, `sqlite/` and `etcd/` implement it and pass one suite (`suite.ts`).
  */
 
 /** One number for the whole store, 1 when empty, raised by one by every transaction that writes. Safe integers only. */
@@ -54,7 +54,8 @@ export interface RangeResult {
 
 /**
  * All methods may reject with StoreFailed after an I/O error; the store is then closed for good and `failed` resolves: the
- * process must stop rather than lie. `txn` and `compact` may reject with StoreFull.
+ * process must stop rather than lie. `txn` and `compact` may reject with StoreFull, every
+ * method of a store on other machines with StoreUnavailable.
  */
 export interface Store extends AsyncDisposable {
   get(key: string, options?: { revision?: Revision }): Promise<Entry | undefined>;
@@ -106,6 +107,17 @@ export class StoreFull extends Error {
   constructor(message = 'the store is full: only reads and deletions are possible until there is room again') {
     super(message);
     this.name = 'StoreFull';
+  }
+}
+
+/**
+ * A store on other machines cannot be reached now; it tries on by itself. A transaction that ends so may yet have been
+ * written: who needs to know reads again.
+ */
+export class StoreUnavailable extends Error {
+  constructor(message: string, options?: { cause?: unknown }) {
+    super(message, options);
+    this.name = 'StoreUnavailable';
   }
 }
 

@@ -47,7 +47,8 @@ export function decide(
   return { events };
 }
 
-function validate(operations: readonly Operation[]): void {
+/** Throws RangeError for what no state could make valid. */
+export function validate(operations: readonly Operation[]): void {
   if (operations.length > operationsMax) {
     throw new RangeError(`a transaction has at most ${operationsMax} operations, this one ${operations.length}`);
   }

@@ -210,7 +210,7 @@ export interface HttpClientRequest {
   readonly socketPath?: string;
   /** Connections to the URL's host are made by the caller, e.g. through another machine; HTTP/1.1 only, TLS inside when the URL says so. */
   readonly via?: HttpVia;
-  /** HTTP/2 by ALPN (the default for https), or force HTTP/1.1. */
+  /** HTTP/2 by ALPN (the default for https), or force one: 'h2' with http:// is HTTP/2 in the clear, without negotiation. */
   readonly protocol?: 'h2' | 'http/1.1';
   /** Until the response's headers have come. */
   readonly timeoutMs?: Millis;
@@ -230,6 +230,8 @@ export interface HttpClientResponse {
   readonly body: Readable;
   /** Reads the whole body; throws RangeError past `limitBytes`. */
   bytes(limitBytes?: number): Promise<Buffer>;
+  /** What the peer sent after the body; empty when nothing. To be asked for once the body has been read. */
+  trailers(): Promise<HttpHeaders>;
 }
 
 /** The peer could not be reached or the connection broke; `code` is the system's (ECONNREFUSED, ETIMEDOUT …). */

@@ -59,7 +59,13 @@ export function simNetwork(sleep: (ms: Millis, signal?: AbortSignal) => Promise<
         throw new NetworkError('ETIMEDOUT', `no answer from ${hostname}:${port} in ${timeoutMs} ms`);
       }
       await sleep(wait, signal);
-      return { status: answer.status, headers: {}, body: Readable.from([]), bytes: async () => Buffer.alloc(0) };
+      return {
+        status: answer.status,
+        headers: {},
+        body: Readable.from([]),
+        bytes: async () => Buffer.alloc(0),
+        trailers: async () => ({}),
+      };
     },
     async dialTcp(address, options) {
       if (!('port' in address)) return unsupported('unix sockets');

@@ -217,8 +217,12 @@ function overHttp2(session: Lease, target: Target, request: HttpClientRequest): 
     stream.once('response', (headers) => {
       settle();
       const status = headers[':status'] as number;
-      resolve(responseOf(status, headers, stream, request));
+      resolve(
+        responseOf(status, headers, { body: stream, trailers: () => trailersOf(stream, () => trailers), request }),
+      );
     });
+    let trailers: HttpHeaders | undefined;
+    stream.once('trailers', (received) => (trailers = received));
     if (bytes instanceof Readable) {
       pipeline(bytes, stream, (error) => {
         if (error && !answered) stream.destroy(error);
@@ -313,19 +317,40 @@ function watchOver(
 function http1Response(message: IncomingMessage, request: HttpClientRequest): HttpClientResponse {
   message.on('error', () => {});
   if (request.signal) abortWith(request.signal, message);
-  return responseOf(message.statusCode as number, message.headers, message, request);
+  const trailers = (): Promise<HttpHeaders> =>
+    trailersOf(message, () => (message.complete ? message.trailers : undefined));
+  return responseOf(message.statusCode as number, message.headers, { body: message, trailers, request });
+}
+
+/** Trailers that have come, or will until the stream closes. */
+function trailersOf(stream: Readable, received: () => HttpHeaders | undefined): Promise<HttpHeaders> {
+  const now = received();
+  if (now !== undefined || stream.closed) return Promise.resolve(now ?? {});
+  return new Promise((resolve) => {
+    const done = (): void => {
+      stream.off('trailers', done).off('close', done);
+      resolve(received() ?? {});
+    };
+    stream.once('trailers', done);
+    stream.once('close', done);
+  });
 }
 
 function responseOf(
   status: number,
   headers: HttpHeaders,
-  body: Readable,
-  request: HttpClientRequest,
+  rest: {
+    readonly body: Readable;
+    readonly trailers: () => Promise<HttpHeaders>;
+    readonly request: HttpClientRequest;
+  },
 ): HttpClientResponse {
+  const { body, trailers, request } = rest;
   return {
     status,
     headers,
     body,
+    trailers,
     async bytes(limitBytes = bodyBytesDefaultMax) {
       try {
         const declared = request.method === 'HEAD' ? undefined : headers['content-length'];

@@ -1,0 +1,108 @@
+/** Real etcd members on loopback, for tests: a process each, with data in a temporary folder. Only what was started here is ever ended. */
+import { execFileSync, spawn, type ChildProcess } from 'node:child_process';
+import { once } from 'node:events';
+import { existsSync } from 'node:fs';
+import { mkdtemp, rm } from 'node:fs/promises';
+import { createServer, type AddressInfo } from 'node:net';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
+
+/** Undefined when etcd is here; otherwise what to tell about the tests that are skipped. */
+export const etcdMissing: string | undefined = (() => {
+  try {
+    execFileSync('etcd', ['--version'], { stdio: 'ignore' });
+    return undefined;
+  } catch (error) {
+    return `etcd is not installed (${(error as Error).message}): apt-get install etcd-server`;
+  }
+})();
+
+interface Member {
+  readonly name: string;
+  readonly client: string;
+  readonly peer: string;
+  child: ChildProcess | undefined;
+}
+
+export interface TestEtcd extends AsyncDisposable {
+  readonly servers: readonly string[];
+  /** The index of the member that leads. */
+  leader(): Promise<number>;
+  kill(index: number): Promise<void>;
+  start(index: number): Promise<void>;
+}
+
+export async function startEtcd(
+  options: { readonly members?: number; readonly flags?: readonly string[]; readonly scheme?: 'http' | 'https' } = {},
+): Promise<TestEtcd> {
+  const { scheme = 'http', flags = [] } = options;
+  // Memory where there is some: etcd syncs each write.
+  const folder = await mkdtemp(join(existsSync('/dev/shm') ? '/dev/shm' : tmpdir(), 'k8ts-etcd-'));
+  const ports = await freePorts(2 * (options.members ?? 1));
+  const members = Array.from({ length: options.members ?? 1 }, (_, index): Member => ({
+    name: `m${index}`,
+    client: `${scheme}://127.0.0.1:${ports[2 * index]}`,
+    peer: `http://127.0.0.1:${ports[2 * index + 1]}`,
+    child: undefined,
+  }));
+  const cluster = members.map(({ name, peer }) => `${name}=${peer}`).join(',');
+  const start = async (index: number): Promise<void> => {
+    const member = members[index]!;
+    const child = spawn(
+      'etcd',
+      [
+        ...['--name', member.name, '--data-dir', join(folder, member.name), '--logger', 'zap'],
+        ...['--listen-client-urls', member.client, '--advertise-client-urls', member.client],
+        ...['--listen-peer-urls', member.peer, '--initial-advertise-peer-urls', member.peer],
+        ...['--initial-cluster', cluster, '--heartbeat-interval', '20', '--election-timeout', '200'],
+        ...['--log-level', 'error', '--max-txn-ops', '4096'],
+        // Sizes are those of the last commit: they should not lag far behind.
+        ...['--backend-batch-interval', '10ms', ...flags],
+      ],
+      { stdio: 'ignore' },
+    );
+    member.child = child;
+    await once(child, 'spawn');
+  };
+  const kill = async (index: number): Promise<void> => {
+    const { child } = members[index]!;
+    if (!child || child.exitCode !== null || child.signalCode !== null) return;
+    const exited = once(child, 'exit');
+    child.kill('SIGKILL');
+    await exited;
+  };
+  for (const index of members.keys()) await start(index);
+  return {
+    servers: members.map(({ client }) => client),
+    async leader() {
+      for (;;) {
+        for (const [index, { client, child }] of members.entries()) {
+          if (child?.exitCode !== null || child.signalCode !== null) continue;
+          try {
+            const response = await fetch(`${client}/v3/maintenance/status`, { method: 'POST', body: '{}' });
+            const { header, leader } = (await response.json()) as { header: { member_id: string }; leader?: string };
+            if (leader !== undefined && header.member_id === leader) return index;
+          } catch (error) {
+            if (!(error instanceof TypeError)) throw error; // Refused: it is starting or stopping.
+          }
+        }
+        await sleep(20);
+      }
+    },
+    start,
+    kill,
+    async [Symbol.asyncDispose]() {
+      await Promise.all(members.keys().map(kill));
+      await rm(folder, { recursive: true, force: true });
+    },
+  };
+}
+
+async function freePorts(count: number): Promise<number[]> {
+  const servers = Array.from({ length: count }, () => createServer().listen(0, '127.0.0.1'));
+  await Promise.all(servers.map((server) => once(server, 'listening')));
+  const ports = servers.map((server) => (server.address() as AddressInfo).port);
+  await Promise.all(servers.map((server) => once(server.close(), 'close')));
+  return ports;
+}
