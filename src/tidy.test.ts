@@ -110,17 +110,19 @@ interface Source {
 }
 
 function sources(): Source[] {
-  return readdirSync(root, { recursive: true, withFileTypes: true })
-    .filter((entry) => entry.isFile() && /\.[cm]?[jt]sx?$/.test(entry.name))
-    .map((entry) => {
-      const path = relative(root, join(entry.parentPath, entry.name));
-      const text = readFileSync(join(root, path), 'utf8');
-      // Fixtures and programs for tests are called test-…, shared suites suite.ts.
-      const isTest = /\.test\.ts$|^test-|^suite\.ts$/.test(entry.name) || path === 'images/testing.ts';
-      return { path, floor: path.split('/')[0] as string, text, code: blank(text), isTest };
-    })
-    // What a generator wrote follows the generator's habits.
-    .filter(({ path }) => path !== 'tidy.test.ts' && !path.includes('/gen/'));
+  return (
+    readdirSync(root, { recursive: true, withFileTypes: true })
+      .filter((entry) => entry.isFile() && /\.[cm]?[jt]sx?$/.test(entry.name))
+      .map((entry) => {
+        const path = relative(root, join(entry.parentPath, entry.name));
+        const text = readFileSync(join(root, path), 'utf8');
+        // Fixtures and programs for tests are called test-…, shared suites suite.ts.
+        const isTest = /\.test\.ts$|^test-|^suite\.ts$/.test(entry.name) || path === 'images/testing.ts';
+        return { path, floor: path.split('/')[0] as string, text, code: blank(text), isTest };
+      })
+      // What a generator wrote follows the generator's habits.
+      .filter(({ path }) => path !== 'tidy.test.ts' && !path.includes('/gen/'))
+  );
 }
 
 /** Module specifiers of static, re-exporting, dynamic and type imports. */

@@ -97,7 +97,9 @@ test('unknown fields are dropped and told; strict refuses them', () => {
       duplicates: ['duplicate field "spec.replicas"'],
     },
   );
-  assert.deepEqual(read(spec({}), { duplicates: ['duplicate field "spec.replicas"'] }).warnings, ['duplicate field "spec.replicas"']);
+  assert.deepEqual(read(spec({}), { duplicates: ['duplicate field "spec.replicas"'] }).warnings, [
+    'duplicate field "spec.replicas"',
+  ]);
   assert.throws(() => read(raw, { strict: 'Strict', bare: true }), { message: /^strict decoding error: / });
 });
 
