@@ -37,7 +37,7 @@ import {
   type RangeResponse,
   type ResponseHeader,
 } from './gen/etcd_pb.ts';
-import { Members, peersOf, type EtcdAccess } from './members.ts';
+import { Members, peersOf, writeAttemptMs, type EtcdAccess } from './members.ts';
 import {
   conflictOf,
   entryOf,
@@ -191,7 +191,7 @@ class EtcdStore implements Store {
     let inDoubt = false;
     for (;;) {
       try {
-        const response = await this.#members.attempt(txnMethod, request);
+        const response = await this.#members.attempt(txnMethod, request, writeAttemptMs);
         const revision = this.#members.check(response.header, before);
         if (response.succeeded) {
           await this.#reached(revision);

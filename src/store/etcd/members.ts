@@ -10,10 +10,12 @@ import { StoreFailed, StoreUnavailable, type Revision } from '../store.ts';
 import type { ResponseHeader } from './gen/etcd_pb.ts';
 import { decode, encode, isPassing, type Method } from './messages.ts';
 
-/** One attempt. Etcd itself gives a request 5 s and two election time-outs (1 s each) more. */
+/** One attempt. Etcd itself gives a request 5 s and two election time-outs (1 s each) more; lists are long. */
 const attemptMs: Millis = 7_000;
+/** A write is small, and one in doubt is looked up: a member that hangs should not hold it for long. */
+export const writeAttemptMs: Millis = 3_000;
 /** Reads and writes that are safe to repeat are repeated so long: an election takes 1 to 2 s, a member's restart a little more. */
-export const patienceMs: Millis = 20_000;
+const patienceMs: Millis = 20_000;
 const backoffMs: Millis = 20;
 const backoffMsMax: Millis = 500;
 
@@ -73,13 +75,14 @@ export class Members {
   async attempt<I extends DescMessage, O extends DescMessage>(
     method: Method<I, O>,
     message: MessageShape<I>,
+    timeoutMs: Millis = attemptMs,
   ): Promise<MessageShape<O>> {
     const { peer } = this;
     try {
       const bytes = await grpcCall(this.#world, peer, {
         method: method.path,
         message: encode(method.input, message),
-        timeoutMs: attemptMs,
+        timeoutMs,
         signal: this.#signal,
       });
       return decode(method.output, bytes);

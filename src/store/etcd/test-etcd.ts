@@ -30,7 +30,8 @@ export interface TestEtcd extends AsyncDisposable {
   /** The index of the member that leads. */
   leader(): Promise<number>;
   kill(index: number): Promise<void>;
-  start(index: number): Promise<void>;
+  /** `anew`: without what it had, as another cluster. */
+  start(index: number, options?: { anew?: boolean }): Promise<void>;
 }
 
 export async function startEtcd(
@@ -47,8 +48,9 @@ export async function startEtcd(
     child: undefined,
   }));
   const cluster = members.map(({ name, peer }) => `${name}=${peer}`).join(',');
-  const start = async (index: number): Promise<void> => {
+  const start: TestEtcd['start'] = async (index, { anew = false } = {}) => {
     const member = members[index]!;
+    if (anew) await rm(join(folder, member.name), { recursive: true });
     const child = spawn(
       'etcd',
       [
@@ -56,6 +58,7 @@ export async function startEtcd(
         ...['--listen-client-urls', member.client, '--advertise-client-urls', member.client],
         ...['--listen-peer-urls', member.peer, '--initial-advertise-peer-urls', member.peer],
         ...['--initial-cluster', cluster, '--heartbeat-interval', '20', '--election-timeout', '200'],
+        ...(anew ? ['--initial-cluster-token', 'anew'] : []),
         ...['--log-level', 'error', '--max-txn-ops', '4096'],
         // Sizes are those of the last commit: they should not lag far behind.
         ...['--backend-batch-interval', '10ms', ...flags],
