@@ -11,6 +11,8 @@ const commands: Readonly<Record<string, () => Promise<Command>>> = {
   up: async () => (await import('./up.ts')).up,
   down: async () => (await import('./down.ts')).down,
   status: async () => (await import('./status.ts')).status,
+  backup: async () => (await import('./backup.ts')).backup,
+  restore: async () => (await import('./restore.ts')).restore,
   kubectl: async () => (await import('./kubectl.ts')).kubectl,
   image: async () => (await import('./image.ts')).image,
   version: async () => (await import('./version.ts')).version,

@@ -9,6 +9,11 @@ export interface Layout {
   readonly kubeconfig: string;
   readonly pki: string;
   readonly database: string;
+  /** Backups of the database, and what is said about them. */
+  readonly backups: string;
+  readonly backupSettings: string;
+  /** Where the server is asked for one. */
+  readonly backupSocket: string;
   /** The API server's unix socket, through which every node reaches it. */
   readonly apiSocket: string;
   readonly serverLog: string;
@@ -34,6 +39,9 @@ export function layoutOf(root: string): Layout {
     kubeconfig: join(root, 'kubeconfig'),
     pki: join(root, 'pki'),
     database: join(root, 'store', 'state.db'),
+    backups: join(root, 'backups'),
+    backupSettings: join(root, 'backup.json'),
+    backupSocket: join(root, 'store', 'backup.sock'),
     apiSocket: join(root, 'run', 'api.sock'),
     serverLog: join(root, 'log', 'server.log'),
     serverState: join(root, 'run', 'server.json'),

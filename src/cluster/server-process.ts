@@ -11,6 +11,8 @@ import { startHostPorts } from '#network/host-ports.ts';
 import { startScheduler } from '#scheduler/run.ts';
 import { openSqliteStore } from '#store/sqlite/sqlite-store.ts';
 import type { World } from '#world/world.ts';
+import { serveBackups } from './backup/backup-socket.ts';
+import { startBackups } from './backup/backups.ts';
 import { apiServiceIp, defaults, type Configuration } from './configuration.ts';
 import { openIdentities } from './identities.ts';
 import { startIdleMemory } from './idle-memory.ts';
@@ -38,6 +40,8 @@ export async function startServerProcess(
     await world.disk.makeDirectory(dirname(layout.database), { mode: 0o700 });
     const identities = await openIdentities(world, layout, configuration);
     const store = stack.use(await openSqliteStore(world, { path: layout.database }));
+    stack.use(startBackups(world, layout, store));
+    stack.use(await serveBackups(world, layout, store));
     await state.stage('store');
 
     const server = stack.use(
