@@ -36,6 +36,7 @@ import { limitRangerAdmission } from './admission/limit-ranger.ts';
 import { namespaceLifecycle } from './admission/namespace-lifecycle.ts';
 import { nodeRestriction } from './admission/node-restriction.ts';
 import { defaultTolerationSeconds, taintNodesByCondition } from './admission/pod-defaults.ts';
+import { podSecurityAdmission } from './admission/pod-security.ts';
 import { podTopologyLabels } from './admission/pod-topology-labels.ts';
 import { priorityAdmission } from './admission/priority.ts';
 import { quotasOf } from './admission/resource-quota.ts';
@@ -122,6 +123,7 @@ export async function startApiServer(world: World, options: ApiServerOptions): P
       nodeRestriction({ pods: api.cache(Pod), nodes: api.cache(Node) }),
       serviceAccountAdmission(api.cache(ServiceAccount), world.random),
       defaultTolerationSeconds,
+      podSecurityAdmission(api.cache(Namespace), api.cache(Pod)),
       priorityAdmission(api.cache(PriorityClass)),
       taintNodesByCondition,
       podTopologyLabels(api.cache(Node)),
