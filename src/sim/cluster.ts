@@ -16,11 +16,15 @@ import { apiVersionOf } from '#schema/kind.ts';
 import { tableOf } from '#schema/table.ts';
 import { startScheduler, type Scheduler } from '#scheduler/run.ts';
 import { memoryStore } from '#store/memory.ts';
-import type { Millis } from '#world/world.ts';
+import type { Store } from '#store/store.ts';
+import type { Millis, World } from '#world/world.ts';
 import { faultyClient, type Faults, type Hooks, type Life } from './faults.ts';
 import { invariantsOf, type Invariants } from './invariants.ts';
 import { startSimNode, type SimNode, type SimNodeOptions } from './node.ts';
+import { observed } from './observe.ts';
+import { planByChance, planOfNames, type FaultPlan } from './plan.ts';
 import { historyOf, type History } from './trace.ts';
+import { seededRandom } from './world/random.ts';
 import { simUniverse, type SimUniverse } from './world/world.ts';
 
 export interface SimClusterOptions {
@@ -36,6 +40,19 @@ export interface SimClusterOptions {
   readonly nodeMonitorGraceMs?: Millis;
   /** Kills a component at one of its writes: `life.name` is a controller, 'scheduler' or a node; writes are counted from its start. */
   readonly dies?: NonNullable<Hooks['dies']>;
+  /** The faults that strike, by name, instead of by chance: what `struck` of another run told. */
+  readonly plan?: readonly string[];
+  /** Wrappers that put a defect into a part, to prove that it would be found. */
+  readonly defect?: Defect;
+}
+
+/** A part that is wrong on purpose. */
+export interface Defect {
+  readonly store?: (store: Store) => Store;
+  /** The server, as this component finds it. */
+  readonly server?: (client: Client, name: string, world: World) => Client;
+  /** The component, as the network finds it. */
+  readonly component?: (client: Client, name: string, world: World) => Client;
 }
 
 export interface SimCluster extends AsyncDisposable {
@@ -47,6 +64,8 @@ export interface SimCluster extends AsyncDisposable {
   readonly nodes: readonly SimNode[];
   readonly invariants: Invariants;
   readonly history: History;
+  /** The faults that have struck, by name. */
+  readonly struck: readonly string[];
   node(name: string): SimNode;
   /** Server-side apply of every document; answers the objects. */
   apply(yaml: string): Promise<readonly AnyObject[]>;
@@ -72,9 +91,9 @@ export async function startSimCluster(options: SimClusterOptions = {}): Promise<
   const universe = simUniverse(seed, options.clock);
   const { time } = universe;
   const world = universe.machine('server');
-  const store = stack.use(memoryStore());
+  const store = stack.use(options.defect?.store?.(memoryStore()) ?? memoryStore());
   const history = stack.use(await historyOf(store, () => time.elapsed));
-  const invariants = invariantsOf(history);
+  const invariants = invariantsOf(history, () => time.elapsed);
   const server = stack.use(
     await time.host(() =>
       startApiServer(world, {
@@ -87,7 +106,16 @@ export async function startSimCluster(options: SimClusterOptions = {}): Promise<
     ),
   );
 
-  const parts: Parts = { universe, server, invariants, faults: options.faults ?? {}, hooks: {} };
+  const plan = options.plan ? planOfNames(options.plan) : planByChance(seededRandom(`${seed}/faults`));
+  const parts: Parts = {
+    universe,
+    server,
+    invariants,
+    faults: options.faults ?? {},
+    plan,
+    defect: options.defect ?? {},
+    hooks: {},
+  };
   const running: { scheduler?: Scheduler } = {};
   const schedulerOf = async (): Promise<void> => {
     const life = newLife('scheduler');
@@ -104,10 +132,7 @@ export async function startSimCluster(options: SimClusterOptions = {}): Promise<
       if (life.name === 'scheduler') void schedulerOf();
       else if (controllers.names.includes(life.name)) controllers.crash(life.name);
     },
-    wrote: (life, what, result) => {
-      if (!(result instanceof Error)) invariants.acknowledged(`${life.name}: ${what}`, result);
-    },
-    saw: (stream, kind, event, from) => invariants.saw(stream, kind, event, from),
+    past: () => past(history, time.elapsed),
     host: (work) => time.host(work),
   };
   const controllers = startControllers(
@@ -129,7 +154,7 @@ export async function startSimCluster(options: SimClusterOptions = {}): Promise<
     nodes.push(await time.drive(startSimNode(universe, node, (life) => connect(parts, user, life, 'kubelet'))));
   }
   const owned = stack.move();
-  const client = server.client(loopback, 'test');
+  const client = observed(serverFor(parts, loopback, 'test', 'test'), 'test', invariants.observer);
   const cluster: SimCluster = {
     seed,
     universe,
@@ -138,6 +163,7 @@ export async function startSimCluster(options: SimClusterOptions = {}): Promise<
     nodes,
     invariants,
     history,
+    struck: plan.struck,
     node(name) {
       const found = nodes.find((node) => node.name === name);
       if (!found) throw new Error(`there is no node ${name}`);
@@ -188,7 +214,20 @@ interface Parts {
   readonly server: ApiServer;
   readonly invariants: Invariants;
   readonly faults: Faults;
+  readonly plan: FaultPlan;
+  readonly defect: Defect;
   hooks: Hooks;
+}
+
+/** Stale lists are this old. */
+const staleMs: Millis = 2_000;
+const past = (history: History, now: Millis): number | undefined =>
+  history.changes.findLast(({ at }) => at <= now - staleMs)?.revision;
+
+/** The server as `name` finds it. */
+function serverFor({ server, defect, universe }: Parts, user: User, name: string, fieldManager: string): Client {
+  const client = server.client(user, fieldManager);
+  return defect.server?.(client, name, universe.machine(name)) ?? client;
 }
 
 const newLife = (name: string): Life => ({ name, alive: true, cut: false, writes: 0 });
@@ -199,15 +238,13 @@ function connect(parts: Parts, user: User, life: Life, fieldManager = life.name)
   const hooks: Hooks = {
     dies: (each, what) => parts.hooks.dies?.(each, what),
     died: (each) => parts.hooks.died?.(each),
-    wrote: (each, what, result) => parts.hooks.wrote?.(each, what, result),
-    saw: (stream, kind, event, from) => parts.hooks.saw?.(stream, kind, event, from),
+    past: () => parts.hooks.past?.(),
     host: (work) => parts.universe.time.host(work),
   };
-  return faultyClient(parts.universe.machine(life.name), parts.server.client(user, fieldManager), {
-    life,
-    faults: parts.faults,
-    hooks,
-  });
+  const world = parts.universe.machine(life.name);
+  const server = observed(serverFor(parts, user, life.name, fieldManager), life.name, parts.invariants.observer);
+  const client = faultyClient(world, server, { life, faults: parts.faults, hooks, plan: parts.plan });
+  return parts.defect.component?.(client, life.name, world) ?? client;
 }
 
 function nodeOptions({ nodes = 1, images }: SimClusterOptions): readonly SimNodeOptions[] {

@@ -1,18 +1,30 @@
 /**
- * A client through a bad network: every call takes a while, some requests are lost on the way there, some answers on the way back, and a whole component can be cut off
- * or die at one of its writes, before or after the server has carried it out.
+ * A client through a bad network: every call takes a while, some requests are lost on the way there, some answers on the way back, some arrive twice; a watch breaks,
+ * stalls, goes silent or is sent back to the list; and a whole component can be cut off or die at one of its writes, before or after the server has carried it out.
  */
 import type { WatchEvent } from '#meta/watch-event.ts';
 import type { AnyObject } from '#meta/object-meta.ts';
-import type { AnyKind, Client, WatchOptions } from '#client/client.ts';
+import { ApiError } from '#meta/status.ts';
+import type { AnyKind, Client, ListOptions, WatchOptions } from '#client/client.ts';
 import { NetworkError, type Millis, type World } from '#world/world.ts';
+import { planByChance, type FaultPlan } from './plan.ts';
 
 export interface Faults {
   /** Chances of one call, 0 to 1. */
   readonly loseRequest?: number;
   readonly loseReply?: number;
+  /** A write arrives twice; the second answer goes nowhere. */
+  readonly duplicate?: number;
   /** A watch breaks off at an event. */
   readonly breakWatch?: number;
+  /** A watch is told that its place is forgotten: what happened meanwhile is only seen as its outcome. */
+  readonly expireWatch?: number;
+  /** A watch stalls for a while before an event. */
+  readonly stallWatch?: number;
+  /** A watch falls silent without a word, until somebody notices that the connection is dead. */
+  readonly halfOpen?: number;
+  /** The first list of a component shows what was true a moment ago, as another API server's cache may. */
+  readonly staleList?: number;
   /** The longest way there or back. */
   readonly delayMsMax?: Millis;
 }
@@ -21,8 +33,8 @@ export interface Faults {
 export interface Life {
   readonly name: string;
   alive: boolean;
-  /** No packet gets through, for now. */
-  cut: boolean;
+  /** No packet gets through, for now; 'replies': requests do. */
+  cut: boolean | 'replies';
   writes: number;
 }
 
@@ -31,36 +43,48 @@ export interface Hooks {
   readonly dies?: (life: Life, what: string) => 'before' | 'after' | undefined;
   /** The life ended at a write. */
   readonly died?: (life: Life) => void;
-  readonly wrote?: (life: Life, what: string, result: unknown) => void;
-  /** An event of a watch over everything of a kind, in the order of its delivery. */
-  readonly saw?: (stream: object, kind: AnyKind, event: WatchEvent<AnyObject>, from: string | undefined) => void;
+  /** A revision of a moment ago, for stale lists. */
+  readonly past?: () => number | undefined;
   /** Calls whose answer the host works out on its own time. */
   readonly host?: <T>(work: () => Promise<T>) => Promise<T>;
 }
 
 const never = <T>(): Promise<T> => new Promise(() => {});
 const delayMsDefault: Millis = 3;
+const stallMs: Millis = 5_000;
+/** Go's HTTP/2 client gives a silent connection 30 s and its ping 15 s. */
+const halfOpenMs: Millis = 45_000;
 
 /** `client` as `life` reaches it. */
 export function faultyClient(
   world: World,
   client: Client,
-  { life, faults, hooks }: { life: Life; faults: Faults; hooks: Hooks },
+  {
+    life,
+    faults,
+    hooks,
+    plan = planByChance(world.random),
+  }: { life: Life; faults: Faults; hooks: Hooks; plan?: FaultPlan },
 ): Client {
   const { random, clock } = world;
   const pause = (): Promise<void> => clock.sleep(random.fraction() * (faults.delayMsMax ?? delayMsDefault));
-  const chance = (of: number | undefined): boolean => of !== undefined && of > 0 && random.fraction() < of;
+  const strikes = (fault: keyof Faults): boolean => plan.strikes(life.name, fault, faults[fault]);
+  /** Whether the caller dies at this write, by the plan or by the test. */
+  const death = (what: string): 'before' | 'after' | undefined => {
+    const planned = (['before', 'after'] as const).filter((when) => plan.strikes(life.name, `die-${when}`, undefined));
+    return hooks.dies?.(life, what) ?? planned[0];
+  };
   const gone = (way: string): NetworkError => new NetworkError('ECONNRESET', `the ${way} was lost`);
 
   async function call<T>(what: string, isWrite: boolean, send: () => Promise<T>): Promise<T> {
     if (!life.alive) return never();
     await pause();
     if (!life.alive) return never();
-    if (life.cut || chance(faults.loseRequest)) throw gone('request');
+    if (life.cut === true || strikes('loseRequest')) throw gone('request');
     let dies: 'before' | 'after' | undefined;
     if (isWrite) {
       life.writes++;
-      dies = hooks.dies?.(life, what);
+      dies = death(what);
     }
     if (dies === 'before') {
       hooks.died?.(life);
@@ -69,18 +93,18 @@ export function faultyClient(
     let outcome: { readonly ok: true; readonly value: T } | { readonly ok: false; readonly error: unknown };
     try {
       outcome = { ok: true, value: await send() };
-      if (isWrite) hooks.wrote?.(life, what, outcome.value);
     } catch (error) {
       outcome = { ok: false, error };
-      if (isWrite) hooks.wrote?.(life, what, error);
     }
+    // Whatever comes of it, the first answer is the one that counts.
+    if (isWrite && strikes('duplicate')) await send().catch(() => undefined);
     if (dies === 'after') {
       hooks.died?.(life);
       return never();
     }
     await pause();
     if (!life.alive) return never();
-    if (life.cut || chance(faults.loseReply)) throw gone('reply');
+    if (life.cut || strikes('loseReply')) throw gone('reply');
     if (!outcome.ok) throw outcome.error;
     return outcome.value;
   }
@@ -88,17 +112,29 @@ export function faultyClient(
   async function* watch(kind: AnyKind, options: WatchOptions): AsyncGenerator<WatchEvent<AnyObject>> {
     if (!life.alive) await never();
     await pause();
-    if (life.cut || chance(faults.loseRequest)) throw gone('request');
-    const stream = {};
-    const whole =
-      options.fieldSelector === undefined && options.labelSelector === undefined && options.namespace === undefined;
+    if (life.cut || strikes('loseRequest')) throw gone('request');
     for await (const event of client.watch(kind, options) as AsyncIterable<WatchEvent<AnyObject>>) {
       await pause();
       if (!life.alive) await never();
-      if (life.cut || chance(faults.breakWatch)) throw gone('stream');
-      if (whole) hooks.saw?.(stream, kind, event, options.resourceVersion);
+      if (life.cut || strikes('breakWatch')) throw gone('stream');
+      if (strikes('expireWatch')) throw new ApiError('Expired', 'the requested history is forgotten');
+      if (strikes('stallWatch')) await clock.sleep(stallMs);
+      if (strikes('halfOpen')) {
+        await clock.sleep(halfOpenMs);
+        throw gone('stream');
+      }
+      if (!life.alive) await never();
       yield event;
     }
+  }
+
+  const listed = new Set<AnyKind>();
+  function list<K extends AnyKind>(kind: K, options: ListOptions = {}): ReturnType<typeof client.list<K>> {
+    const isFirst = !listed.has(kind) && options.continue === undefined && options.resourceVersion === undefined;
+    listed.add(kind);
+    const past = isFirst && strikes('staleList') ? hooks.past?.() : undefined;
+    const stale = past === undefined ? {} : { resourceVersion: String(past), resourceVersionMatch: 'Exact' as const };
+    return client.list(kind, { ...options, ...stale });
   }
 
   const what = (
@@ -117,7 +153,7 @@ export function faultyClient(
 
   return {
     get: (kind, name, options) => call(what('get', kind, name, options), false, () => client.get(kind, name, options)),
-    list: (kind, options) => call(what('list', kind, undefined, options), false, () => client.list(kind, options)),
+    list: (kind, options) => call(what('list', kind, undefined, options), false, () => list(kind, options)),
     watch: (kind, options) => watch(kind, options) as never,
     create: (kind, object, options) =>
       call(

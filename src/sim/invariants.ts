@@ -3,20 +3,24 @@
  */
 import type { AnyObject } from '#meta/object-meta.ts';
 import { controllerOf } from '#meta/object-meta.ts';
-import type { WatchEvent } from '#meta/watch-event.ts';
 import type { Deployment } from '#api/apps/deployment.ts';
 import type { ReplicaSet } from '#api/apps/replicaset.ts';
 import type { Pod } from '#api/core/pod.ts';
 import type { Service } from '#api/core/service.ts';
-import type { AnyKind } from '#client/client.ts';
 import type { Millis } from '#world/world.ts';
+import { lifeCycles } from './checkers/life-cycle.ts';
+import { linearObjects } from './checkers/linear.ts';
+import { versionsOf } from './checkers/versions.ts';
+import { watchGuarantees } from './checkers/watches.ts';
+import type { Observer } from './observe.ts';
 import type { History, Written } from './trace.ts';
 
 export interface Invariants {
   readonly breaches: readonly string[];
-  /** An answer that the server gave to a write. */
-  acknowledged(what: string, result: unknown): void;
-  saw(stream: object, kind: AnyKind, event: WatchEvent<AnyObject>, from: string | undefined): void;
+  /** Hears of every call and every watch. */
+  readonly observer: Observer;
+  /** Something that must never happen did. */
+  breach(text: string): void;
   /** Throws when anything was breached. */
   check(): void;
 }
@@ -29,17 +33,18 @@ interface Moment {
   readonly value: number;
 }
 
-export function invariantsOf(history: History): Invariants {
+export function invariantsOf(history: History, elapsed: () => Millis): Invariants {
   const breaches: string[] = [];
-  const revisions = new Map<string, number[]>();
   const objects = new Map<string, AnyObject>();
-  const written = new Set<number>();
-  const streams = new WeakMap<object, { last: number; next: number }>();
   const surges = new Map<string, Moment[]>();
   const floors = new Map<string, Moment[]>();
   const availability = new Map<string, Moment[]>();
   let lastRevision = 0;
   const breach = (text: string): void => void breaches.push(text);
+  const versions = versionsOf(history);
+  const linear = linearObjects(versions, breach);
+  const watches = watchGuarantees(versions, elapsed, breach);
+  const lives = lifeCycles(breach);
 
   const remember = (log: Map<string, Moment[]>, key: string, at: Millis, value: number): void => {
     const moments = (log.get(key) ?? []).filter(
@@ -121,11 +126,7 @@ export function invariantsOf(history: History): Invariants {
     const { key, after, revision, at } = change;
     if (revision < lastRevision) breach(`${at} revision ${revision} came after ${lastRevision}`);
     lastRevision = revision;
-    written.add(revision);
-    const resource = key.split('/').slice(0, 3).join('/');
-    const log = revisions.get(resource);
-    if (log) log.push(revision);
-    else revisions.set(resource, [revision]);
+    lives(change);
     if (key.startsWith('/registry/replicasets/')) replicaSetChanged(change);
     if (after) {
       objects.set(key, after);
@@ -137,34 +138,15 @@ export function invariantsOf(history: History): Invariants {
 
   return {
     breaches,
-    acknowledged(what, result) {
-      const revision = Number((result as Partial<AnyObject> | undefined)?.metadata?.resourceVersion);
-      // A write that changed nothing answers with the revision it found, which may be older than this history.
-      if (
-        revision > (revisions.size > 0 ? Math.min(...[...revisions.values()].map(([first = 0]) => first)) : Infinity) &&
-        !written.has(revision)
-      ) {
-        breach(`${what} was acknowledged at revision ${revision}, which the store has never seen`);
-      }
+    observer: {
+      revision: () => versions.revision,
+      called: linear,
+      opened: (stream) => watches.opened(stream),
+      saw: (stream, event) => watches.saw(stream, event),
     },
-    saw(stream, kind, event, from) {
-      if (event.type === 'ERROR' || event.type === 'BOOKMARK') return;
-      const revision = Number(event.object.metadata.resourceVersion);
-      const log = revisions.get(`/registry/${kind.storagePrefix.split('/')[0]}`) ?? [];
-      const before = streams.get(stream) ?? {
-        last: Number(from ?? 0),
-        next: log.findIndex((each) => each > Number(from ?? 0)),
-      };
-      if (revision <= before.last) breach(`a watch of ${kind.plural} went back from ${before.last} to ${revision}`);
-      let next = Math.max(before.next, 0);
-      // Kinds that share a prefix (services and their endpoints) see only their own.
-      if (!kind.storagePrefix.includes('/') && log[next] !== undefined && log[next] !== revision) {
-        breach(`a watch of ${kind.plural} was given ${revision} after ${before.last}, and ${log[next]} was left out`);
-      }
-      while (log[next] !== undefined && (log[next] as number) <= revision) next++;
-      streams.set(stream, { last: revision, next });
-    },
+    breach,
     check() {
+      watches.check();
       if (breaches.length > 0) throw new Error(`the cluster broke its promises:\n${breaches.slice(0, 20).join('\n')}`);
     },
   };

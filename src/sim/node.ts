@@ -31,8 +31,8 @@ export interface SimNode {
   powerOff(): void;
   /** It comes back, empty. */
   powerOn(): Promise<void>;
-  /** Nothing gets in or out, though everything runs on. */
-  isolate(cut: boolean): void;
+  /** Nothing gets in or out, though everything runs on; 'replies': requests still get out. */
+  isolate(cut: boolean | 'replies'): void;
   [Symbol.asyncDispose](): Promise<void>;
 }
 

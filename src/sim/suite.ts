@@ -1,14 +1,16 @@
 /**
- * A story: a test that reads like one, told with many seeds. A failing one prints its seed and the command that replays it, with the last things that happened.
+ * A story: a test that reads like one, told with many seeds. A failing one prints the command that replays it, the fewest faults with which it still fails, and the last
+ * things that happened.
  */
 import { test } from 'node:test';
 import { nodeProcesses } from '#world/node/processes.ts';
 import { startSimCluster, type SimCluster, type SimClusterOptions } from './cluster.ts';
+import { smallestPlan } from './plan.ts';
 
 export interface StoryOptions extends Omit<SimClusterOptions, 'seed'> {
   /** How many seeds it is told with, unless the environment says otherwise. */
   readonly seeds?: number;
-  /** The test file, for the replay command: `import.meta.filename`. */
+  /** The test file: `import.meta.filename`. */
   readonly file: string;
 }
 
@@ -17,6 +19,8 @@ export interface Told {
 }
 
 const linesShown = 40;
+/** A smaller plan is looked for this often: each try tells the whole story. */
+const triesMax = 40;
 
 /** Seeds from K8TS_SEED (one, to replay) or K8TS_SEEDS (how many). */
 function seedsOf(env: Readonly<Record<string, string | undefined>>, count: number): readonly string[] {
@@ -24,41 +28,84 @@ function seedsOf(env: Readonly<Record<string, string | undefined>>, count: numbe
   return Array.from({ length: Number(env['K8TS_SEEDS'] ?? count) }, (_, index) => String(index + 1));
 }
 
+/** The faults that a replay names; undefined when chance decides. */
+const namedFaults = (): readonly string[] | undefined => nodeProcesses().env['K8TS_FAULTS']?.split(',').filter(Boolean);
+
 /** Declares a story. */
 export function story(name: string, options: StoryOptions, tell: (told: Told) => Promise<void>): void {
-  const { seeds = 5, file, ...rest } = options;
-  void test(name, async () => {
-    for (const seed of seedsOf(nodeProcesses().env, seeds)) await tellOnce({ name, file, seed }, rest, tell);
+  const { seeds = 5, file: _file, ...rest } = options;
+  void test(name, async (context) => {
+    const plan = namedFaults();
+    for (const seed of seedsOf(nodeProcesses().env, seeds)) {
+      const told = await tellOnce({ name, seed }, plan ? { ...rest, plan } : rest, tell);
+      if (nodeProcesses().env['K8TS_SEED'] !== undefined) context.diagnostic(told);
+    }
   });
 }
 
-/** What a story is told with, and how it is seen again. */
+/** What a story is told with. */
 interface Telling {
   readonly name: string;
-  readonly file: string;
   readonly seed: string;
 }
 
-/** Tells a story with one seed; what goes wrong says how to see it again. */
+/** Tells a story with one seed; answers its trace in a word. What goes wrong says how to see it again, and with how little. */
 export async function tellOnce(
-  { name, file, seed }: Telling,
+  { name, seed }: Telling,
   options: Omit<SimClusterOptions, 'seed'>,
   tell: (told: Told) => Promise<void>,
-): Promise<void> {
-  const cluster = await startSimCluster({ ...options, seed });
+): Promise<string> {
+  const told = await attempt({ ...options, seed }, tell);
+  if (told.error === undefined)
+    return `seed ${seed}: trace ${told.hash}, ${told.trace.length} writes, ${told.struck.length} faults`;
+  const replay = `npm run sim -- --seed ${seed} --story ${quoted(name)}`;
+  const smallest = await smallestPlan(
+    told.struck,
+    async (plan) => (await attempt({ ...options, seed, plan }, tell)).error !== undefined,
+    triesMax,
+  );
+  const lines = [
+    `seed ${seed}: ${told.error instanceof Error ? told.error.message : String(told.error)}`,
+    `trace ${told.hash}`,
+    `see it again: ${options.plan ? `${replay} --faults ${quoted(told.struck.join())}` : replay}`,
+    ...(told.struck.length > 0
+      ? [`of ${told.struck.length} faults these are enough: ${replay} --faults ${quoted(smallest.join())}`]
+      : []),
+    `\nwritten last:\n${told.trace.slice(-linesShown).join('\n')}`,
+    `\nlogged last:\n${told.logged.join('\n')}`,
+  ];
+  throw new Error(lines.join('\n'), { cause: told.error });
+}
+
+const quoted = (text: string): string => `'${text.replaceAll("'", `'\\''`)}'`;
+
+interface Attempt {
+  readonly error: unknown;
+  readonly hash: string;
+  readonly struck: readonly string[];
+  readonly trace: readonly string[];
+  readonly logged: readonly string[];
+}
+
+async function attempt(options: SimClusterOptions, tell: (told: Told) => Promise<void>): Promise<Attempt> {
+  const cluster = await startSimCluster(options);
+  let error: unknown;
   try {
     await tell({ cluster });
     cluster.invariants.check();
-  } catch (error) {
-    const logged = cluster.universe.logged.filter((line) => !/^\d+ \S+ debug /.test(line)).slice(-linesShown);
-    const replay = `K8TS_SEED=${seed} node --test --test-name-pattern='${name.replaceAll("'", '.')}' ${file.slice(file.indexOf('src/'))}`;
-    throw new Error(
-      `seed ${seed}: ${(error as Error).message}\nsee it again: ${replay}\n\nwritten last:\n${cluster.trace().slice(-linesShown).join('\n')}\n\nlogged last:\n${logged.join('\n')}`,
-      { cause: error },
-    );
-  } finally {
-    await cluster[Symbol.asyncDispose]();
+  } catch (thrown) {
+    error = thrown ?? new Error('the story threw nothing');
   }
+  const logged = cluster.universe.logged.filter((line) => !/^\d+ \S+ debug /.test(line)).slice(-linesShown);
+  const told = {
+    error,
+    hash: cluster.history.hash(),
+    struck: [...cluster.struck],
+    trace: [...cluster.trace()],
+    logged,
+  };
+  await cluster[Symbol.asyncDispose]();
+  return told;
 }
 
 /** A life that every component may leave at any moment. */
@@ -71,24 +118,25 @@ export interface Deaths {
 }
 
 /** Tells a story once for every write of every component: it dies there, before the write is carried out and after, and starts anew. */
-export function storyOfDeaths(name: string, { file, options, components, tell }: Deaths): void {
+export function storyOfDeaths(name: string, { options, components, tell }: Deaths): void {
   void test(name, async (context) => {
+    const named = namedFaults();
+    if (named) {
+      context.diagnostic(
+        await tellOnce({ name, seed: '1' }, { ...options, plan: named }, ({ cluster }) => tell(cluster)),
+      );
+      return;
+    }
     for (const [component, writes] of await writesOf(options, tell)) {
       if (components ? !components.includes(component) : component.startsWith('node-')) continue;
       await context.test(`${component}, ${writes} writes`, async () => {
         for (let at = 1; at <= writes; at++) {
           // Every write is met every time; whether before or after takes turns, unless there is time for both.
           const both = nodeProcesses().env['K8TS_SEEDS'] !== undefined;
-          for (const when of both
-            ? (['before', 'after'] as const)
-            : at % 2
-              ? (['before'] as const)
-              : (['after'] as const)) {
-            let seen = 0;
-            const dies: NonNullable<SimClusterOptions['dies']> = (life) =>
-              life.name === component && ++seen === at ? when : undefined;
-            const told = `${name}: ${component} dies ${when} write ${at}`;
-            await tellOnce({ name: told, file, seed: '1' }, { ...options, dies }, ({ cluster }) => tell(cluster));
+          const ways = both ? ['before', 'after'] : [at % 2 ? 'before' : 'after'];
+          for (const when of ways) {
+            const plan = [`${component}/die-${when}/${at}`];
+            await tellOnce({ name, seed: '1' }, { ...options, plan }, ({ cluster }) => tell(cluster));
           }
         }
       });

@@ -1,6 +1,7 @@
 /**
  * The history of a simulated cluster, read from its store: every change in order, who asked for it, and when the last one happened that was more than a heartbeat.
  */
+import { createHash } from 'node:crypto';
 import type { AnyObject } from '#meta/object-meta.ts';
 import type { Store, StoreEvent } from '#store/store.ts';
 import type { Millis } from '#world/world.ts';
@@ -17,6 +18,9 @@ export interface Written {
 export interface History extends Disposable {
   /** `<ms> put|delete <key> @<revision>`. */
   readonly lines: readonly string[];
+  readonly changes: readonly { readonly at: Millis; readonly revision: number }[];
+  /** One word for the whole history: the same for the same seed. */
+  hash(): string;
   /** When something other than leases, events and heartbeats was written last. */
   readonly movedAt: Millis;
   /** What that was. */
@@ -29,12 +33,14 @@ const parse = (entry: { readonly value: Buffer } | undefined): AnyObject | undef
 
 export async function historyOf(store: Store, elapsed: () => Millis): Promise<History> {
   const lines: string[] = [];
+  const changes: { readonly at: Millis; readonly revision: number }[] = [];
   const listeners: ((written: Written) => void)[] = [];
   let movedAt = 0;
   let lastMove = '';
   const watch = await store.watch('/', store.revision(), (events, revision) => {
     for (const event of events) {
       const written = read(event, revision, elapsed());
+      changes.push({ at: written.at, revision });
       lines.push(`${written.at} ${event.type} ${written.key} @${revision}`);
       if (!isHeartbeat(written)) {
         movedAt = written.at;
@@ -45,6 +51,8 @@ export async function historyOf(store: Store, elapsed: () => Millis): Promise<Hi
   });
   return {
     lines,
+    changes,
+    hash: () => createHash('sha256').update(lines.join('\n')).digest('hex').slice(0, 16),
     get movedAt() {
       return movedAt;
     },

@@ -1,0 +1,113 @@
+/**
+ * Objects are linearizable: every answer is what was true at some moment between the question and the answer, and an acknowledged write is one that the store has, on top
+ * of what its writer knew.
+ */
+import type { AnyObject } from '#meta/object-meta.ts';
+import { isApiError } from '#meta/status.ts';
+import type { Call } from '../observe.ts';
+import type { Versions } from './versions.ts';
+
+export function linearObjects(versions: Versions, breach: (text: string) => void): (call: Call) => void {
+  const keyOf = ({ kind, options }: Call, name: string, namespace = options.namespace): string =>
+    `/registry/${kind.storagePrefix}/${kind.scope === 'Namespaced' ? `${namespace}/` : ''}${name}`;
+  const revisionOf = (value: unknown): number =>
+    Number((value as Partial<AnyObject> | undefined)?.metadata?.resourceVersion);
+
+  /** The version of this revision is, at some moment of the call, the one that stands. */
+  const stood = (key: string, revision: number, { since, until }: Call): boolean => {
+    const all = versions.of(key);
+    const index = all.findIndex((version) => version.revision === revision && version.object);
+    const next = all[index + 1];
+    return index >= 0 && revision <= until && (next === undefined || next.revision > since);
+  };
+  const tell = (call: Call, key: string): string =>
+    `${call.by}: ${call.verb}${call.options.subresource ? `/${call.options.subresource}` : ''} ${key} between ${call.since} and ${call.until}`;
+
+  function read(call: Call): void {
+    const { name = '', since, until, outcome } = call;
+    if (call.options.resourceVersion !== undefined) return;
+    const key = keyOf(call, name);
+    if (outcome.ok) {
+      const revision = revisionOf(outcome.value);
+      if (revision > 0 && !stood(key, revision, call))
+        breach(`${tell(call, key)} was answered with ${revision}, which did not stand then`);
+    } else if (isApiError(outcome.error, 'NotFound') && !call.options.subresource) {
+      const gone = versions.of(key).some(({ revision, object }) => !object && revision > since && revision <= until);
+      if (versions.at(key, since) && !gone) breach(`${tell(call, key)} found nothing, though it stood there`);
+    }
+  }
+
+  function list(call: Call): void {
+    const { kind, options, since, until, outcome } = call;
+    if (!outcome.ok || options.resourceVersion !== undefined || options.continue !== undefined) return;
+    const { metadata, items } = outcome.value as {
+      metadata: { resourceVersion?: string; continue?: string };
+      items: readonly AnyObject[];
+    };
+    const revision = Number(metadata.resourceVersion);
+    const prefix = `/registry/${kind.storagePrefix}/${options.namespace === undefined ? '' : `${options.namespace}/`}`;
+    if (!(revision > 0) || versions.changes(`/registry/${kind.storagePrefix}`).length === 0) return;
+    if (revision < since || revision > until)
+      breach(`${tell(call, prefix)} was answered with the state of ${revision}`);
+    if (metadata.continue || options.labelSelector !== undefined || options.fieldSelector !== undefined) return;
+    const stands = versions.keys(prefix).flatMap((key) => {
+      const object = versions.at(key, revision);
+      return object ? [`${key} ${versions.of(key).findLast((each) => each.revision <= revision)?.revision}`] : [];
+    });
+    const shown = items.map(
+      (item) => `${keyOf(call, item.metadata.name, item.metadata.namespace)} ${item.metadata.resourceVersion}`,
+    );
+    const missing = stands.find((each) => !shown.includes(each));
+    const strange = shown.find((each) => !stands.includes(each));
+    if (missing !== undefined || strange !== undefined)
+      breach(
+        `${tell(call, prefix)} at ${revision}: ${missing ?? 'nothing'} is missing, ${strange ?? 'nothing'} should not be there`,
+      );
+  }
+
+  function write(call: Call): void {
+    const { verb, options, since, outcome, body } = call;
+    if (!outcome.ok || options.dryRun) return;
+    const object = outcome.value as AnyObject;
+    const revision = revisionOf(object);
+    if (!(revision > 0)) return;
+    const key = keyOf(call, object.metadata.name, object.metadata.namespace);
+    const all = versions.of(key);
+    const index = all.findIndex((version) => version.revision === revision);
+    // A write that ended a deletion answers with what it would have written.
+    if (index < 0 && object.metadata.deletionTimestamp !== undefined) return;
+    if (index < 0) return breach(`${tell(call, key)} was acknowledged at ${revision}, which the store has never seen`);
+    if (revision <= since) {
+      if (!stood(key, revision, call))
+        breach(`${tell(call, key)} changed nothing, at ${revision}, which did not stand`);
+      return;
+    }
+    const before = all[index - 1];
+    if (verb === 'create' && !options.subresource && before?.object)
+      breach(`${tell(call, key)} was acknowledged though ${before.revision} stood there`);
+    const expected = verb === 'update' ? revisionOf(body) : Number.NaN;
+    if (expected > 0 && before && before.revision !== expected)
+      breach(`${tell(call, key)} rested on ${expected} and overwrote ${before.revision}`);
+    if (options.subresource === 'status' && before?.object && all[index]?.object) {
+      const [old, now] = [before.object, all[index]?.object] as unknown as { spec?: unknown }[];
+      if (JSON.stringify(old?.spec) !== JSON.stringify(now?.spec))
+        breach(`${tell(call, key)} changed the spec at ${revision}`);
+    }
+  }
+
+  function remove(call: Call): void {
+    const { name = '', outcome, options, since, until } = call;
+    if (!outcome.ok || options.dryRun || options.subresource) return;
+    const key = keyOf(call, name);
+    const [before, after] = [versions.at(key, since), versions.at(key, until)];
+    if (before && after?.metadata.uid === before.metadata.uid && after.metadata.deletionTimestamp === undefined)
+      breach(`${tell(call, key)} was acknowledged, and it stands as before`);
+  }
+
+  return (call) => {
+    if (call.verb === 'get') read(call);
+    else if (call.verb === 'list') list(call);
+    else if (call.verb === 'delete') remove(call);
+    else write(call);
+  };
+}
