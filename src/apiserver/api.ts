@@ -11,7 +11,7 @@ import { Node } from '#api/core/node.ts';
 import { Eviction } from '#api/policy/eviction.ts';
 import { TokenRequest } from '#api/authentication/tokenrequest.ts';
 import type { Verb } from '#schema/kind.ts';
-import { StoreFull, type Store } from '#store/store.ts';
+import { StoreFull, StoreUnavailable, type Store } from '#store/store.ts';
 import type { World } from '#world/world.ts';
 import type { Admission } from './admission/admission.ts';
 import type { Quotas } from './admission/resource-quota.ts';
@@ -168,7 +168,8 @@ export class Api {
     try {
       return await this.#call(call, context);
     } catch (error) {
-      if (error instanceof StoreFull) throw new ApiError('ServiceUnavailable', error.message, { cause: error });
+      if (error instanceof StoreFull || error instanceof StoreUnavailable)
+        throw new ApiError('ServiceUnavailable', error.message, { cause: error });
       throw error;
     }
   }

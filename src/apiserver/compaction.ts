@@ -2,7 +2,7 @@
  * History is kept for five to ten minutes (upstream's --etcd-compaction-interval): every interval the store forgets what was older than the last one began. Without it the
  * data file would hold every state that every object ever had.
  */
-import { StoreFull, type Revision, type Store } from '#store/store.ts';
+import { StoreFull, StoreUnavailable, type Revision, type Store } from '#store/store.ts';
 import { type Millis, type World } from '#world/world.ts';
 
 /** Upstream's default. */
@@ -19,7 +19,7 @@ export function startCompaction(world: World, store: Store): AsyncDisposable {
         if (then > store.compactRevision()) await store.compact(then);
       } catch (error) {
         // Tried again at the next turn, from where it stopped.
-        if (!(error instanceof StoreFull)) throw error;
+        if (!(error instanceof StoreFull || error instanceof StoreUnavailable)) throw error;
         world.log.warn('history is not compacted', { error: error.message });
       }
       then = now;

@@ -2,8 +2,10 @@
 import { Node } from '#api/core/node.ts';
 import { Pod } from '#api/core/pod.ts';
 import { readConfiguration } from '#cluster/configuration.ts';
+import { etcdBytes } from '#cluster/etcd.ts';
 import { openIdentities } from '#cluster/identities.ts';
 import { runningState, type ProcessState } from '#cluster/process-state.ts';
+import type { Layout } from '#cluster/layout.ts';
 import { kubernetesVersion, productVersion } from '#cluster/version.ts';
 import { formatAge } from '#meta/time.ts';
 import type { World } from '#world/world.ts';
@@ -43,8 +45,6 @@ export const status = command({
     const client = adminClient(world, configuration, await openIdentities(world, layout, configuration));
     const nodes = alive ? (await client.list(Node)).items : [];
     const pods = alive ? (await client.list(Pod)).items : [];
-    // What was written last stands in the log beside the database until it is folded in.
-    const files = await Promise.all([layout.database, `${layout.database}-wal`].map((path) => world.disk.stat(path)));
     const report = {
       version: { k8ts: productVersion, kubernetes: kubernetesVersion },
       directory: layout.root,
@@ -57,13 +57,20 @@ export const status = command({
         address: node.status?.addresses?.find(({ type }) => type === 'InternalIP')?.address ?? '',
         pods: pods.filter((pod) => pod.spec.nodeName === node.metadata.name).length,
       })),
-      dataBytes: files.reduce((sum, file) => sum + (file?.sizeBytes ?? 0), 0),
+      store: configuration.etcd ? `etcd ${configuration.etcd.servers.join(',')}` : layout.database,
+      dataBytes: configuration.etcd ? await etcdBytes(world, configuration.etcd) : await fileBytes(world, layout),
     };
     if (values.output === 'json') program.out(`${JSON.stringify(report, undefined, 2)}\n`);
     else program.out(text(report));
     return components.every(({ state }) => state === 'running') ? 0 : 1;
   },
 });
+
+/** What was written last stands in the log beside the database until it is folded in. */
+async function fileBytes(world: World, { database }: Layout): Promise<number> {
+  const files = await Promise.all([database, `${database}-wal`].map((path) => world.disk.stat(path)));
+  return files.reduce((sum, file) => sum + (file?.sizeBytes ?? 0), 0);
+}
 
 async function component(world: World, name: string, path: string): Promise<Component> {
   const state: ProcessState | undefined = await runningState(world, path);
@@ -87,7 +94,8 @@ function text(report: {
   readonly nodeKind: string;
   readonly components: readonly Component[];
   readonly nodes: readonly { name: string; ready: boolean; address: string; pods: number }[];
-  readonly dataBytes: number;
+  readonly store: string;
+  readonly dataBytes: number | undefined;
 }): string {
   const lines = [
     `k8ts ${report.version.k8ts} (Kubernetes ${report.version.kubernetes})   ${report.server}   ${report.directory}`,
@@ -109,6 +117,7 @@ function text(report: {
       lines.push(name.padEnd(24) + (ready ? 'Ready' : 'NotReady').padEnd(12) + address.padEnd(24) + pods);
     lines.push('');
   }
-  lines.push(`data: ${mebibytes(report.dataBytes)}`, '');
+  const data = report.dataBytes === undefined ? 'does not answer' : mebibytes(report.dataBytes);
+  lines.push(`data: ${data}   ${report.store}`, '');
   return lines.join('\n');
 }

@@ -1,7 +1,8 @@
 /**
  * `k8ts up`: starts the cluster, or what is missing of it, and shows each stage as it happens. It returns when the API answers and every node is Ready.
  */
-import { dirname } from 'node:path';
+import { dirname, resolve } from 'node:path';
+import { isDeepStrictEqual } from 'node:util';
 import { clientOf } from '#client/client-of.ts';
 import { httpTransport } from '#client/http/transport.ts';
 import type { Client } from '#client/client.ts';
@@ -14,6 +15,7 @@ import {
   writeConfiguration,
   type Configuration,
 } from '#cluster/configuration.ts';
+import { openEtcd, type EtcdConfiguration } from '#cluster/etcd.ts';
 import { openIdentities, type Identities } from '#cluster/identities.ts';
 import { mergeKubeconfig, userKubeconfig, writeKubeconfig } from '#cluster/kubeconfig.ts';
 import type { Layout } from '#cluster/layout.ts';
@@ -34,7 +36,7 @@ const nodesMax = 50;
 
 export const up = command({
   name: 'up',
-  usage: 'k8ts up [--nodes N] [--data-dir DIR] [--port P] [--foreground] [--no-merge]',
+  usage: 'k8ts up [--nodes N] [--data-dir DIR] [--port P] [--etcd-servers URLS] [--foreground] [--no-merge]',
   summary: 'Start the cluster, or resume it after a crash or `down`.',
   details:
     'As root on Linux every node is a machine of its own: a network namespace with real containers. Otherwise nodes are simulated, and `up` says so.\n' +
@@ -54,6 +56,14 @@ export const up = command({
       placeholder: 'P',
       doc: `the API's port on 127.0.0.1 (default ${defaults.port})`,
     },
+    'etcd-servers': {
+      type: 'string',
+      placeholder: 'URLS',
+      doc: 'keep the data of a new cluster in this etcd instead of a file: http(s)://host:port or unix:///path, separated by commas',
+    },
+    'etcd-cafile': { type: 'string', placeholder: 'FILE', doc: "who signed etcd's certificates" },
+    'etcd-certfile': { type: 'string', placeholder: 'FILE', doc: 'our certificate for etcd' },
+    'etcd-keyfile': { type: 'string', placeholder: 'FILE', doc: "our certificate's key" },
     foreground: { type: 'boolean', doc: 'stay until ^C, which stops the cluster' },
     'no-merge': { type: 'boolean', doc: "leave the user's kubeconfig alone" },
     'no-install': { type: 'boolean', doc: 'only print how to install missing programs (read by the launcher)' },
@@ -63,7 +73,8 @@ export const up = command({
     const layout = layoutFor(world, values['data-dir']);
     const began = world.clock.monotonic();
     const present = await readConfiguration(world, layout);
-    if (present) refuseChanges(present, { nodes: values.nodes, port: values.port, simulated: values.simulated });
+    const etcd = etcdFlags(values);
+    if (present) refuseChanges(present, { nodes: values.nodes, port: values.port, simulated: values.simulated, etcd });
     const running = await runningState(world, layout.serverState);
     const configuration =
       present ??
@@ -71,6 +82,7 @@ export const up = command({
         nodes: values.nodes ?? 1,
         port: values.port,
         simulated: values.simulated,
+        etcd,
       }));
     const missing = await missingAgents(world, layout, configuration);
     if (running?.ready && missing.length === 0) {
@@ -124,8 +136,18 @@ const show = (program: Program, stage: string, ms: Millis): void =>
 
 function refuseChanges(
   present: Configuration,
-  asked: { nodes: number | undefined; port: number | undefined; simulated: boolean },
+  asked: {
+    nodes: number | undefined;
+    port: number | undefined;
+    simulated: boolean;
+    etcd: EtcdConfiguration | undefined;
+  },
 ): void {
+  if (asked.etcd && !isDeepStrictEqual(asked.etcd, present.etcd)) {
+    throw new UsageError(
+      `this cluster keeps its data in ${present.etcd ? `etcd (${present.etcd.servers.join(', ')})` : 'a file of its own'}: to change that, make another one with --data-dir`,
+    );
+  }
   if (asked.nodes !== undefined && asked.nodes !== present.nodes.length) {
     throw new UsageError(
       `this cluster has ${plural(present.nodes.length, 'node')}: to change that, delete it with "k8ts down --delete", or make another one with --data-dir`,
@@ -144,7 +166,7 @@ async function newConfiguration(
   world: World,
   program: Program,
   layout: Layout,
-  asked: { nodes: number; port: number | undefined; simulated: boolean },
+  asked: { nodes: number; port: number | undefined; simulated: boolean; etcd: EtcdConfiguration | undefined },
 ): Promise<Configuration> {
   const { self } = world.processes;
   const possible = self.platform === 'linux' && self.uid === 0;
@@ -156,6 +178,7 @@ async function newConfiguration(
   }
   const port = asked.port ?? defaults.port;
   await refuseBusyPort(world, port);
+  if (asked.etcd) await refuseBadEtcd(world, asked.etcd);
   const nodeSubnet = nodeKind === 'containers' ? await chooseNodeSubnet(world) : '127.0.0.0/8';
   const nodes = nodesOf(asked.nodes, nodeSubnet).map((node) =>
     nodeKind === 'simulated' ? { ...node, address: '127.0.0.1' } : node,
@@ -170,6 +193,7 @@ async function newConfiguration(
     serviceSubnet: defaults.serviceSubnet,
     nodePorts: defaults.nodePorts,
     clusterDomain: defaults.clusterDomain,
+    ...(asked.etcd ? { etcd: asked.etcd } : {}),
     createdAt: formatTime(world.clock.now()),
   };
   await world.disk.makeDirectory(layout.root, { mode: 0o700 });
@@ -187,6 +211,34 @@ async function refuseBusyPort(world: World, port: number): Promise<void> {
     throw new UsageError(
       `port ${port} on 127.0.0.1 cannot be used (${(cause as Error).message}): choose another one with --port`,
     );
+  }
+}
+
+function etcdFlags(values: {
+  readonly [name in 'etcd-servers' | 'etcd-cafile' | 'etcd-certfile' | 'etcd-keyfile']: string | undefined;
+}): EtcdConfiguration | undefined {
+  const servers = values['etcd-servers'];
+  const [ca, cert, key] = [values['etcd-cafile'], values['etcd-certfile'], values['etcd-keyfile']];
+  if (servers === undefined) {
+    if (ca !== undefined || cert !== undefined || key !== undefined)
+      throw new UsageError('--etcd-cafile, --etcd-certfile and --etcd-keyfile belong to --etcd-servers');
+    return undefined;
+  }
+  if ((cert === undefined) !== (key === undefined))
+    throw new UsageError('--etcd-certfile and --etcd-keyfile belong together');
+  return {
+    servers: servers.split(',').map((server) => server.trim()),
+    ...(ca === undefined ? {} : { caFile: resolve(ca) }),
+    ...(cert === undefined || key === undefined ? {} : { certFile: resolve(cert), keyFile: resolve(key) }),
+  };
+}
+
+/** An etcd that does not answer, or that is not for us, is told before there is a cluster. */
+async function refuseBadEtcd(world: World, etcd: EtcdConfiguration): Promise<void> {
+  try {
+    await using _store = await openEtcd(world, etcd);
+  } catch (cause) {
+    throw new UsageError(`--etcd-servers ${etcd.servers.join(',')}: ${(cause as Error).message}`);
   }
 }
 

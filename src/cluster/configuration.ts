@@ -4,6 +4,7 @@
  */
 import { addressAt, formatIp, parseCidr } from '#base/cidr.ts';
 import type { World } from '#world/world.ts';
+import type { EtcdConfiguration } from './etcd.ts';
 import type { Layout } from './layout.ts';
 
 export interface Configuration {
@@ -20,6 +21,8 @@ export interface Configuration {
   readonly serviceSubnet: string;
   readonly nodePorts: readonly [number, number];
   readonly clusterDomain: string;
+  /** Where the data is, instead of a file of our own. */
+  readonly etcd?: EtcdConfiguration;
   readonly createdAt: string;
 }
 
@@ -88,7 +91,8 @@ export async function readConfiguration(world: World, layout: Layout): Promise<C
     typeof configuration.podSubnet === 'string' &&
     typeof configuration.serviceSubnet === 'string' &&
     Array.isArray(configuration.nodePorts) &&
-    typeof configuration.clusterDomain === 'string';
+    typeof configuration.clusterDomain === 'string' &&
+    (configuration.etcd === undefined || Array.isArray(configuration.etcd.servers));
   if (!complete) throw new Error(`${layout.configuration} is damaged: fields are missing`);
   return configuration as Configuration;
 }

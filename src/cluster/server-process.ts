@@ -10,10 +10,12 @@ import { startControllers } from '#controllers/all.ts';
 import { startHostPorts } from '#network/host-ports.ts';
 import { startScheduler } from '#scheduler/run.ts';
 import { openSqliteStore } from '#store/sqlite/sqlite-store.ts';
+import type { Store } from '#store/store.ts';
 import type { World } from '#world/world.ts';
 import { serveBackups } from './backup/backup-socket.ts';
 import { startBackups } from './backup/backups.ts';
 import { apiServiceIp, defaults, type Configuration } from './configuration.ts';
+import { openEtcd } from './etcd.ts';
 import { openIdentities } from './identities.ts';
 import { startIdleMemory } from './idle-memory.ts';
 import type { Layout } from './layout.ts';
@@ -39,9 +41,15 @@ export async function startServerProcess(
     stack.defer(() => state.clear());
     await world.disk.makeDirectory(dirname(layout.database), { mode: 0o700 });
     const identities = await openIdentities(world, layout, configuration);
-    const store = stack.use(await openSqliteStore(world, { path: layout.database }));
-    stack.use(startBackups(world, layout, store));
-    stack.use(await serveBackups(world, layout, store));
+    let store: Store;
+    if (configuration.etcd) {
+      store = stack.use(await openEtcd(world, configuration.etcd));
+    } else {
+      const file = stack.use(await openSqliteStore(world, { path: layout.database }));
+      stack.use(startBackups(world, layout, file));
+      stack.use(await serveBackups(world, layout, file));
+      store = file;
+    }
     await state.stage('store');
 
     const server = stack.use(

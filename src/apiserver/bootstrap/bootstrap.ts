@@ -41,7 +41,10 @@ interface Draft {
   };
 }
 
-/** Fills an empty store in one transaction; on a later start, reconciles the default roles and adds missing namespaces. */
+/** Writes in one transaction: fewer than the 128 that etcd takes by default. */
+const batchMax = 100;
+
+/** Fills an empty store; on a later start, adds what is missing (a start that was cut short, too) and reconciles the default roles. */
 export async function bootstrap(
   api: Api,
   { serviceRanges }: { readonly serviceRanges: readonly string[] },
@@ -80,8 +83,8 @@ export async function bootstrap(
       expect: 0,
     };
   });
-  if (operations.length > 0) {
-    const result = await api.store.txn(operations);
+  for (let from = 0; from < operations.length; from += batchMax) {
+    const result = await api.store.txn(operations.slice(from, from + batchMax));
     if (!result.ok) throw new Error(`the first objects could not be written: ${result.conflict.key} changed meanwhile`);
   }
   await reconcileRoles(api);

@@ -10,8 +10,8 @@ import type { Operation } from '#store/store.ts';
 import type { Api } from '../api.ts';
 import { claim, heldAddresses, isOf } from './service-addresses.ts';
 
-/** Writes in one transaction. */
-const batchMax = 500;
+/** Writes in one transaction: fewer than the 128 that etcd takes by default. */
+const batchMax = 100;
 
 /** Repairs what is there now. */
 export async function repairAddresses(api: Api): Promise<void> {
