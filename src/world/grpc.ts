@@ -125,7 +125,7 @@ async function* messagesOf(response: HttpClientResponse): AsyncGenerator<Buffer,
   let bytes = 0;
   /** Of the whole next frame, once its header is here. */
   let wanted = frameHeaderBytes;
-  for await (const chunk of response.body as AsyncIterable<Buffer>) {
+  for await (const chunk of chunksOf(response)) {
     chunks.push(chunk);
     bytes += chunk.length;
     if (bytes < wanted) continue;
@@ -145,6 +145,18 @@ async function* messagesOf(response: HttpClientResponse): AsyncGenerator<Buffer,
   }
   await requireOk(response);
   if (bytes > 0) throw new GrpcError(grpcCode.internal, 'the stream ended inside a message');
+}
+
+/** The body as it comes; what the stream says of its own death is told as what it is, a broken connection. */
+async function* chunksOf({ body }: HttpClientResponse): AsyncGenerator<Buffer, void, undefined> {
+  try {
+    yield* body as AsyncIterable<Buffer>;
+  } catch (error) {
+    const { code, message } = error as NodeJS.ErrnoException;
+    throw typeof code === 'string' && !(error instanceof NetworkError)
+      ? new NetworkError(code, message, { cause: error })
+      : error;
+  }
 }
 
 function requestOf(

@@ -12,7 +12,7 @@ import { WatchRequestSchema, WatchResponseSchema, type Event } from './gen/etcd_
 import { decode, encode, eventOf, interval } from './messages.ts';
 
 const method = '/etcdserverpb.Watch/Watch';
-const openMs: Millis = 5_000;
+const openMs: Millis = 2_500;
 /** Silence after which the member is asked for its progress, and after another such span taken for dead. */
 const quietMs: Millis = 2_500;
 /** As etcd's own client with WithRequireLeader: a member that was cut off ends the watch instead of keeping silent. */

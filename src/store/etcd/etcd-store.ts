@@ -356,8 +356,11 @@ class EtcdStore implements Store {
             }),
           );
         if (error instanceof StoreFailed) return this.#fail(error);
-        this.#cutOff = (error as Error).message;
-        this.#world.log.warn('the watch of etcd broke off', { server: peer.url, error: this.#cutOff });
+        const { message } = error as Error;
+        // Told once; that it is still so is for who looks closer.
+        const level = this.#cutOff === undefined ? 'warn' : 'debug';
+        this.#world.log[level]('the watch of etcd broke off', { server: peer.url, error: message });
+        this.#cutOff = message;
         this.#members.leave(peer);
         await this.#world.clock.sleep(pause, { signal }).catch(ignoreAbort);
         pause = Math.min(reconnectMsMax, pause * 2);

@@ -111,6 +111,37 @@ test(
 );
 
 test(
+  'etcd: a leader that hangs is left, and its writes are looked up',
+  { skip: etcdMissing ?? false, timeout: 120_000 },
+  async () => {
+    await using etcd = await startEtcd({ members: 3 });
+    const leader = await etcd.leader();
+    // The one that hangs comes first: it is the one in use.
+    const { servers } = etcd;
+    await using store = await openEtcdStore(world, {
+      servers: [...servers.slice(leader), ...servers.slice(0, leader)],
+    });
+    const seen: Revision[] = [];
+    using _watch = await store.watch('/', 1, (_, revision) => seen.push(revision));
+    assert.deepEqual(await store.txn([{ op: 'put', key: '/a', value: Buffer.from('1'), expect: 0 }]), {
+      ok: true,
+      revision: 2,
+    });
+    etcd.stop(leader);
+    assert.deepEqual(await store.txn([{ op: 'put', key: '/a', value: Buffer.from('2'), expect: 2 }]), {
+      ok: true,
+      revision: 3,
+    });
+    etcd.resume(leader);
+    assert.deepEqual(await store.txn([{ op: 'put', key: '/a', value: Buffer.from('3'), expect: 3 }]), {
+      ok: true,
+      revision: 4,
+    });
+    assert.deepEqual(seen, [2, 3, 4]);
+  },
+);
+
+test(
   'etcd: a member that begins anew with empty data ends the store',
   { skip: etcdMissing ?? false, timeout: 120_000 },
   async () => {

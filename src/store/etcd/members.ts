@@ -13,7 +13,7 @@ import { decode, encode, isPassing, type Method } from './messages.ts';
 /** One attempt. Etcd itself gives a request 5 s and two election time-outs (1 s each) more; lists are long. */
 const attemptMs: Millis = 7_000;
 /** A write is small, and one in doubt is looked up: a member that hangs should not hold it for long. */
-export const writeAttemptMs: Millis = 3_000;
+export const writeAttemptMs: Millis = 2_000;
 /** Reads and writes that are safe to repeat are repeated so long: an election takes 1 to 2 s, a member's restart a little more. */
 const patienceMs: Millis = 20_000;
 const backoffMs: Millis = 20;

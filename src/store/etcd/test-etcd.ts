@@ -30,6 +30,9 @@ export interface TestEtcd extends AsyncDisposable {
   /** The index of the member that leads. */
   leader(): Promise<number>;
   kill(index: number): Promise<void>;
+  /** Hangs: it keeps its connections and says nothing. */
+  stop(index: number): void;
+  resume(index: number): void;
   /** `anew`: without what it had, as another cluster. */
   start(index: number, options?: { anew?: boolean }): Promise<void>;
 }
@@ -95,6 +98,8 @@ export async function startEtcd(
     },
     start,
     kill,
+    stop: (index) => void members[index]?.child?.kill('SIGSTOP'),
+    resume: (index) => void members[index]?.child?.kill('SIGCONT'),
     async [Symbol.asyncDispose]() {
       await Promise.all(members.keys().map(kill));
       await rm(folder, { recursive: true, force: true });
