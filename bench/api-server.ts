@@ -90,6 +90,8 @@ export interface Bench extends AsyncDisposable {
   readonly server: ApiServer;
   readonly store: Store;
   readonly client: Client;
+  /** Where it is served, and as whom to ask. */
+  readonly target: Side['target'];
   /** Sends a task to the load generator, for k8ts; answers come in order. */
   tell(task: Task): void;
   answer(): Promise<LoadResult>;
@@ -161,6 +163,7 @@ export async function startBench(): Promise<Bench> {
     server,
     store,
     client,
+    target: own.target,
     tell,
     answer,
     async prepare(task) {
