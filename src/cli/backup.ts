@@ -8,6 +8,7 @@ import { runningState } from '#cluster/process-state.ts';
 import { onDataFile } from '#store/sqlite/file-task.ts';
 import { command } from './command.ts';
 import { dataDirectoryFlag, layoutFor } from './data-directory.ts';
+import { UsageError } from './flags.ts';
 
 export const backup = command({
   name: 'backup',
@@ -23,10 +24,13 @@ export const backup = command({
   },
   async run({ values }, { world, program }) {
     const layout = layoutFor(world, values['data-dir']);
-    if (!(await readConfiguration(world, layout))) {
+    const configuration = await readConfiguration(world, layout);
+    if (!configuration) {
       program.err(`There is no cluster in ${layout.root}: start one with "k8ts up".\n`);
       return 1;
     }
+    if (configuration.etcd)
+      throw new UsageError('this cluster keeps its data in an etcd: "etcdctl snapshot save" copies it');
     const output = values.output === undefined ? undefined : resolve(values.output);
     const made = (await runningState(world, layout.serverState))
       ? await askForBackup(world, layout, output === undefined ? {} : { output })

@@ -4,6 +4,7 @@ import { restoreBackup } from '#cluster/backup/restore.ts';
 import { readConfiguration } from '#cluster/configuration.ts';
 import { command } from './command.ts';
 import { dataDirectoryFlag, layoutFor } from './data-directory.ts';
+import { UsageError } from './flags.ts';
 
 export const restore = command({
   name: 'restore',
@@ -21,6 +22,8 @@ export const restore = command({
       );
       return 1;
     }
+    if (configuration.etcd)
+      throw new UsageError('this cluster keeps its data in an etcd: "etcdctl snapshot restore" restores it');
     const restored = await restoreBackup(world, layout, { file: resolve(file), configuration });
     program.out(
       `Restored ${restored.entries} objects of revision ${restored.backupRevision}; the store goes on at revision ${restored.revision}.\n` +
