@@ -91,8 +91,9 @@ export async function startSimCluster(options: SimClusterOptions = {}): Promise<
   const universe = simUniverse(seed, options.clock);
   const { time } = universe;
   const world = universe.machine('server');
-  const store = stack.use(options.defect?.store?.(memoryStore()) ?? memoryStore());
-  const history = stack.use(await historyOf(store, () => time.elapsed));
+  const sound = stack.use(memoryStore());
+  const store = options.defect?.store?.(sound) ?? sound;
+  const history = stack.use(await historyOf(sound, () => time.elapsed));
   const invariants = invariantsOf(history, () => time.elapsed);
   const server = stack.use(
     await time.host(() =>
@@ -205,7 +206,13 @@ export async function startSimCluster(options: SimClusterOptions = {}): Promise<
       await time.drive(end());
     },
   };
-  await time.drive(Promise.all(nodes.map((node) => untilReady(client, node.name, time.clock.sleep))));
+  try {
+    await time.drive(Promise.all(nodes.map((node) => untilReady(client, node.name, time.clock.sleep))));
+  } catch (error) {
+    // A broken promise is the better reason.
+    invariants.check();
+    throw error;
+  }
   return cluster;
 }
 

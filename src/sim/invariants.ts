@@ -8,6 +8,7 @@ import type { ReplicaSet } from '#api/apps/replicaset.ts';
 import type { Pod } from '#api/core/pod.ts';
 import type { Service } from '#api/core/service.ts';
 import type { Millis } from '#world/world.ts';
+import { countedAvailability } from './checkers/availability.ts';
 import { lifeCycles } from './checkers/life-cycle.ts';
 import { linearObjects } from './checkers/linear.ts';
 import { versionsOf } from './checkers/versions.ts';
@@ -45,6 +46,7 @@ export function invariantsOf(history: History, elapsed: () => Millis): Invariant
   const linear = linearObjects(versions, breach);
   const watches = watchGuarantees(versions, elapsed, breach);
   const lives = lifeCycles(breach);
+  const counted = countedAvailability(breach);
 
   const remember = (log: Map<string, Moment[]>, key: string, at: Millis, value: number): void => {
     const moments = (log.get(key) ?? []).filter(
@@ -127,6 +129,7 @@ export function invariantsOf(history: History, elapsed: () => Millis): Invariant
     if (revision < lastRevision) breach(`${at} revision ${revision} came after ${lastRevision}`);
     lastRevision = revision;
     lives(change);
+    counted(change);
     if (key.startsWith('/registry/replicasets/')) replicaSetChanged(change);
     if (after) {
       objects.set(key, after);

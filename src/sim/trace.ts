@@ -85,5 +85,6 @@ function stable(node: AnyObject): string {
     status?: { conditions?: readonly { lastHeartbeatTime?: string }[] };
   };
   const conditions = status?.conditions?.map(({ lastHeartbeatTime: _h, ...rest }) => rest);
-  return JSON.stringify([spec, { ...status, conditions }]);
+  const { labels, annotations } = node.metadata;
+  return JSON.stringify([labels, annotations, spec, { ...status, conditions }]);
 }

@@ -57,8 +57,9 @@ export function linearObjects(versions: Versions, breach: (text: string) => void
     const shown = items.map(
       (item) => `${keyOf(call, item.metadata.name, item.metadata.namespace)} ${item.metadata.resourceVersion}`,
     );
-    const missing = stands.find((each) => !shown.includes(each));
-    const strange = shown.find((each) => !stands.includes(each));
+    const [standing, showing] = [new Set(stands), new Set(shown)];
+    const missing = stands.find((each) => !showing.has(each));
+    const strange = shown.find((each) => !standing.has(each));
     if (missing !== undefined || strange !== undefined)
       breach(
         `${tell(call, prefix)} at ${revision}: ${missing ?? 'nothing'} is missing, ${strange ?? 'nothing'} should not be there`,
