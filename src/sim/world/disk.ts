@@ -26,8 +26,10 @@ const missing = (path: string): Error =>
   Object.assign(new Error(`ENOENT: no such file or directory, '${path}'`), { code: 'ENOENT' });
 
 export interface SimDisk extends Disk {
-  /** Forgets what was not synced. */
-  losePower(): void;
+  /** Forgets what was not synced; `kept` says how many of so many unsynced bytes at the end of a file survive all the same (none when absent). */
+  losePower(kept?: (bytes: number) => number): void;
+  /** What the file holds now stays. */
+  sync(path: string): Promise<void>;
 }
 
 export function simDisk(now: () => Millis, files: Readonly<Record<string, string>> = {}): SimDisk {
@@ -106,8 +108,17 @@ export function simDisk(now: () => Millis, files: Readonly<Record<string, string
   }
 
   return {
-    losePower() {
-      for (const each of entries.values()) each.content = each.synced;
+    losePower(kept = () => 0) {
+      for (const each of entries.values()) {
+        const grown = each.content.length - each.synced.length;
+        if (grown > 0 && each.content.subarray(0, each.synced.length).equals(each.synced))
+          each.synced = each.content.subarray(0, each.synced.length + kept(grown));
+        each.content = each.synced;
+      }
+    },
+    async sync(path) {
+      const file = found(path);
+      file.synced = file.content;
     },
     async read(path) {
       const present = entries.get(real(path));

@@ -1,0 +1,132 @@
+/**
+ * A durable store for simulated crashes: every transaction is a line in a file on a simulated disk, synced before it is acknowledged or seen by anybody. What is in memory is
+ * rebuilt from the file; a line that was only half written, and all behind it, never happened. Revisions follow from the order of the lines, so a crash cannot take one back
+ * that anybody has been told.
+ */
+import { memoryStore } from '#store/memory.ts';
+import { StoreFailed, type Operation, type Store, type TxnResult } from '#store/store.ts';
+import { validate } from '#store/transaction.ts';
+import type { SimDisk } from './world/disk.ts';
+
+/** Where a crash may come, around one transaction. */
+export type CrashPoint = 'before-append' | 'before-sync' | 'before-publish' | 'before-answer';
+
+export interface LogStore extends Store {
+  /** The process is gone: nothing that was asked is ever answered by it. */
+  crash(): void;
+}
+
+type Line =
+  | {
+      readonly revision: number;
+      readonly operations: readonly { readonly op: 'put' | 'delete'; readonly key: string; readonly value?: string }[];
+    }
+  | { readonly compact: number };
+
+/** Opens the store in `path`, with what a former one has left there. `crashes` is asked at every point of every transaction. */
+export async function openLogStore(
+  disk: SimDisk,
+  path: string,
+  crashes: (point: CrashPoint) => boolean = () => false,
+): Promise<LogStore> {
+  const memory = memoryStore();
+  const left = await disk.readText(path);
+  if (left !== undefined) await disk.truncate(path, await replay(memory, left));
+  let crashed = false;
+  let tail: Promise<unknown> = Promise.resolve();
+  const crash = (): void => void (crashed = true);
+  const requireAlive = (): void => {
+    if (crashed) throw new StoreFailed('the process has crashed');
+  };
+  const at = (point: CrashPoint): void => {
+    if (!crashed && crashes(point)) crash();
+    requireAlive();
+  };
+  const write = async (line: Line): Promise<void> => {
+    at('before-append');
+    await disk.append(path, Buffer.from(`${JSON.stringify(line)}\n`));
+    at('before-sync');
+    await disk.sync(path);
+    at('before-publish');
+  };
+  /** One after the other, in the order of the questions. */
+  const inTurn = <T>(work: () => Promise<T>): Promise<T> => {
+    const result = tail.then(work);
+    tail = result.catch(() => undefined);
+    return result;
+  };
+
+  return {
+    ...memory,
+    crash,
+    async get(key, options) {
+      requireAlive();
+      return memory.get(key, options);
+    },
+    async range(prefix, options) {
+      requireAlive();
+      return memory.range(prefix, options);
+    },
+    txn: (operations) =>
+      inTurn(async (): Promise<TxnResult> => {
+        requireAlive();
+        validate(operations);
+        for (const { key, expect } of operations) {
+          const current = expect === undefined ? undefined : await memory.get(key);
+          if (expect !== undefined && (current?.modRevision ?? 0) !== expect)
+            return { ok: false, conflict: { key, current }, revision: memory.revision() };
+        }
+        if (await changesNothing(memory, operations)) return memory.txn(operations);
+        await write({ revision: memory.revision() + 1, operations: operations.map(lineOf) });
+        const result = await memory.txn(operations);
+        at('before-answer');
+        return result;
+      }),
+    compact: (revision) =>
+      inTurn(async () => {
+        requireAlive();
+        if (revision > memory.revision() || revision <= memory.compactRevision()) return memory.compact(revision);
+        await write({ compact: revision });
+        await memory.compact(revision);
+      }),
+    async watch(prefix, after, onEvents) {
+      requireAlive();
+      return memory.watch(prefix, after, onEvents);
+    },
+    async [Symbol.asyncDispose]() {
+      crash();
+      await memory[Symbol.asyncDispose]();
+    },
+  };
+}
+
+const lineOf = (operation: Operation) => ({
+  op: operation.op,
+  key: operation.key,
+  ...(operation.op === 'put' ? { value: operation.value.toString('base64') } : {}),
+});
+
+async function changesNothing(memory: Store, operations: readonly Operation[]): Promise<boolean> {
+  for (const { op, key } of operations) if (op === 'put' || (await memory.get(key))) return false;
+  return true;
+}
+
+/** Carries out what the file says; answers how many of its bytes are whole lines. */
+async function replay(memory: Store, text: string): Promise<number> {
+  let bytes = 0;
+  const lines = text.split('\n');
+  // What follows the last line break was being written when the power went.
+  for (const each of lines.slice(0, -1)) {
+    const line = JSON.parse(each) as Line;
+    if ('compact' in line) await memory.compact(line.compact);
+    else {
+      const operations = line.operations.map(({ op, key, value }): Operation =>
+        op === 'put' ? { op, key, value: Buffer.from(value ?? '', 'base64') } : { op, key },
+      );
+      const { revision } = await memory.txn(operations);
+      if (revision !== line.revision) throw new StoreFailed(`the log says ${line.revision} where ${revision} follows`);
+    }
+    bytes += Buffer.byteLength(each) + 1;
+  }
+  return bytes;
+}
