@@ -15,6 +15,11 @@ else test('etcd: the suite of all stores', { skip: etcdMissing }, () => undefine
 async function openWithEtcd(): Promise<Store> {
   const etcd = await startEtcd();
   const store = await openEtcdStore(world, { servers: etcd.servers });
+  const compact = store.compact.bind(store);
+  store.compact = async (revision) => {
+    await compact(revision);
+    await etcd.settle();
+  };
   const close = store[Symbol.asyncDispose].bind(store);
   store[Symbol.asyncDispose] = async () => {
     await close();
