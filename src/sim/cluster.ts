@@ -66,6 +66,8 @@ export interface SimCluster extends AsyncDisposable {
   readonly history: History;
   /** The faults that have struck, by name. */
   readonly struck: readonly string[];
+  /** How often each fault could have struck, by `component/fault`. */
+  places(): ReadonlyMap<string, number>;
   node(name: string): SimNode;
   /** Server-side apply of every document; answers the objects. */
   apply(yaml: string): Promise<readonly AnyObject[]>;
@@ -165,6 +167,7 @@ export async function startSimCluster(options: SimClusterOptions = {}): Promise<
     invariants,
     history,
     struck: plan.struck,
+    places: () => plan.places,
     node(name) {
       const found = nodes.find((node) => node.name === name);
       if (!found) throw new Error(`there is no node ${name}`);

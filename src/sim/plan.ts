@@ -10,6 +10,8 @@ export interface FaultPlan {
   strikes(who: string, fault: string, chance: number | undefined): boolean;
   /** What has struck so far. */
   readonly struck: readonly string[];
+  /** How often each fault could have struck so far, by `who/fault`. */
+  readonly places: ReadonlyMap<string, number>;
 }
 
 /** Every fault by its chance. */
@@ -27,6 +29,7 @@ function planOf(decide: (name: string, chance: number | undefined) => boolean): 
   const struck: string[] = [];
   return {
     struck,
+    places: counts,
     strikes(who, fault, chance) {
       const place = `${who}/${fault}`;
       const count = (counts.get(place) ?? 0) + 1;

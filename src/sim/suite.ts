@@ -5,6 +5,7 @@
 import { test } from 'node:test';
 import { nodeProcesses } from '#world/node/processes.ts';
 import { startSimCluster, type SimCluster, type SimClusterOptions } from './cluster.ts';
+import type { Faults } from './faults.ts';
 import { smallestPlan } from './plan.ts';
 
 export interface StoryOptions extends Omit<SimClusterOptions, 'seed'> {
@@ -140,6 +141,39 @@ export function storyOfDeaths(name: string, { options, components, tell }: Death
           }
         }
       });
+    }
+  });
+}
+
+/** One fault at a time, at every place where it may strike. */
+export interface Plans {
+  readonly options: Omit<SimClusterOptions, 'seed' | 'plan'>;
+  readonly components: readonly string[];
+  readonly faults: readonly (keyof Faults)[];
+  /** How many places of a component are tried with each fault, spread evenly; all of them if K8TS_SEEDS is set. */
+  readonly samples: number;
+  readonly tell: (cluster: SimCluster) => Promise<void>;
+}
+
+/** Tells a story once for every place of every fault, or for some of them. */
+export function storyOfPlans(name: string, { options, components, faults, samples, tell }: Plans): void {
+  void test(name, async (context) => {
+    const one = async (plan: readonly string[]): Promise<string> =>
+      tellOnce({ name, seed: '1' }, { ...options, plan }, ({ cluster }) => tell(cluster));
+    const named = namedFaults();
+    if (named) return context.diagnostic(await one(named));
+    const cluster = await startSimCluster({ ...options, seed: '1', plan: [] });
+    await tell(cluster);
+    const places = cluster.places();
+    await cluster[Symbol.asyncDispose]();
+    const all = nodeProcesses().env['K8TS_SEEDS'] !== undefined;
+    for (const component of components) {
+      for (const fault of faults) {
+        const count = places.get(`${component}/${fault}`) ?? 0;
+        const tried = all ? count : Math.min(samples, count);
+        for (let index = 1; index <= tried; index++)
+          await one([`${component}/${fault}/${Math.floor((index * count) / tried)}`]);
+      }
     }
   });
 }

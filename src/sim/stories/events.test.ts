@@ -1,0 +1,52 @@
+/** What happens to watches and lists: events that come late, twice asked for, only as their outcome, or not at all until somebody notices. */
+import assert from 'node:assert/strict';
+import { Pod } from '#api/core/pod.ts';
+import type { SimCluster } from '../cluster.ts';
+import { story, storyOfPlans } from '../suite.ts';
+
+const file = import.meta.filename;
+
+const web = (image: string): string => `
+apiVersion: apps/v1
+kind: Deployment
+metadata: { name: web }
+spec:
+  replicas: 2
+  selector: { matchLabels: { app: web } }
+  template:
+    metadata: { labels: { app: web } }
+    spec: { containers: [{ name: main, image: '${image}' }] }
+`;
+
+async function rollOut(cluster: SimCluster): Promise<void> {
+  for (const image of ['web:1', 'web:2']) {
+    await cluster.apply(web(image));
+    await cluster.settle({ quietMs: 60_000 });
+    const { items } = await cluster.run(cluster.client.list(Pod, { namespace: 'default' }));
+    assert.deepEqual(
+      items.map(({ spec }) => spec.containers[0]?.image),
+      [image, image],
+    );
+  }
+}
+
+story(
+  'a rollout ends well on watches that stall, expire and fall silent, and with requests that arrive twice',
+  {
+    nodes: 2,
+    seeds: 4,
+    file,
+    faults: { duplicate: 0.05, stallWatch: 0.02, expireWatch: 0.02, halfOpen: 0.005, staleList: 0.2 },
+  },
+  async ({ cluster }) => {
+    await rollOut(cluster);
+  },
+);
+
+storyOfPlans('a rollout ends well whichever event of the controllers comes late or only as its outcome', {
+  options: { nodes: 1 },
+  components: ['controller-manager', 'scheduler'],
+  faults: ['stallWatch', 'expireWatch', 'halfOpen'],
+  samples: 3,
+  tell: rollOut,
+});
