@@ -270,10 +270,17 @@ export const everyKindScript: readonly Step[] = [
       const file = await stage.cluster.file('every.yaml', stage.manifest);
       const stdout = await stage.cluster.ok(`delete -f ${file} --wait=false`);
       for (const { name } of stage.samples) assert.ok(stdout.includes(`"${name}" `), `${name}: ${stdout}`);
+      const left = async (): Promise<readonly string[]> =>
+        (await stage.cluster.ok('get -f - --ignore-not-found -o name', stage.manifest)).split('\n').filter(Boolean);
+      // No controller runs here that would let go of storage that nobody uses, and of the namespace: that is done for it.
+      for (const name of await left()) {
+        if (name === 'namespace/every') continue;
+        assert.match(name, /^(persistentvolume|persistentvolumeclaim|volumeattributesclass)[./]/);
+        await stage.cluster.ok(`patch ${name} -n every --type=merge -p {"metadata":{"finalizers":null}}`);
+      }
       const finalized = JSON.stringify({ apiVersion: 'v1', kind: 'Namespace', metadata: { name: 'every' }, spec: {} });
       await stage.cluster.ok('replace --raw /api/v1/namespaces/every/finalize -f -', finalized);
-      const left = await stage.cluster.ok('get -f - --ignore-not-found -o name', stage.manifest);
-      assert.equal(left, '');
+      assert.deepEqual(await left(), []);
     },
   },
 ];
