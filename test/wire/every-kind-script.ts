@@ -276,7 +276,7 @@ export const everyKindScript: readonly Step[] = [
       for (const name of await left()) {
         if (name === 'namespace/every') continue;
         assert.match(name, /^(persistentvolume|persistentvolumeclaim|volumeattributesclass)[./]/);
-        await stage.cluster.ok(`patch ${name} -n every --type=merge -p {"metadata":{"finalizers":null}}`);
+        await stage.cluster.ok(`patch ${name} --type=merge -p {"metadata":{"finalizers":null}}`);
       }
       const finalized = JSON.stringify({ apiVersion: 'v1', kind: 'Namespace', metadata: { name: 'every' }, spec: {} });
       await stage.cluster.ok('replace --raw /api/v1/namespaces/every/finalize -f -', finalized);
