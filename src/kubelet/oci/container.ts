@@ -229,8 +229,9 @@ async function untilStarted(context: OciContext, record: ContainerRecord): Promi
   const deadline = world.clock.monotonic() + startWithinMs;
   await world.clock.sleep(startFirstPollMs);
   for (;;) {
-    const pid = Number((await world.disk.readText(`${directory}/pid`)) || Number.NaN);
+    // In the reverse order of their writing: a program that ends at once must not seem never to have begun.
     const exit = parseExit(await world.disk.readText(`${directory}/exit`));
+    const pid = Number((await world.disk.readText(`${directory}/pid`)) || Number.NaN);
     const ended = exit !== undefined;
     if (ended) {
       const complaint = lastError(await world.disk.readText(`${directory}/log.json`));
