@@ -327,6 +327,9 @@ class LogStore implements SqliteStore {
   }
 
   #onFailed(error: Error): void {
+    // Nothing may keep a process alive that has no store any more.
+    void this.#space[Symbol.asyncDispose]();
+    void this.#scrub[Symbol.asyncDispose]();
     this.#watchers.clear();
     for (const { reject } of this.#waiting.splice(0)) reject(error);
     for (const { reject } of this.#answers.splice(0)) reject(error);
