@@ -69,6 +69,17 @@ test('a pod ends only when nothing of it runs', () => {
   assert.deepEqual([failed.phase, failed.reason, failed.message], ['Failed', 'DeadlineExceeded', 'late']);
 });
 
+test('what never came to run in a pod that was given too long has ended with it', () => {
+  const ending = { graceMs: 1, reason: 'DeadlineExceeded', message: 'late' };
+  const pod = podOf({ restartPolicy: 'Never' }, { status: { phase: 'Pending' } });
+  const { phase, containerStatuses } = statusOf({ pod, ending, containers: [] });
+  assert.equal(phase, 'Failed');
+  const ended = containerStatuses?.[0]?.state.terminated;
+  assert.deepEqual([ended?.reason, ended?.exitCode], ['ContainerStatusUnknown', 137]);
+  // One that is deleted may still be starting: nothing is said of it.
+  assert.ok(statusOf({ pod, ending: { graceMs: 1 }, containers: [] }).containerStatuses?.[0]?.state.waiting);
+});
+
 test('a container that waits for its restart shows its back-off and its last end', () => {
   const status = statusOf({
     containers: [deadOf('main', 3, { attempt: 2 })],

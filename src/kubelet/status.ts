@@ -223,15 +223,19 @@ function statusOf(
   } as ContainerStatus;
 }
 
+const neverLocated = {
+  exitCode: 137,
+  reason: 'ContainerStatusUnknown',
+  message: 'The container could not be located when the pod was terminated',
+};
+
 /** The last end of a container whose runs the runtime has forgotten: the node was emptied while it ran, or after. */
 function lostState(before: ContainerStatus | undefined): ContainerState {
   if (before?.state.terminated) return { terminated: before.state.terminated };
   if (!before?.state.running || !before.containerID) return before?.lastState ?? {};
   return {
     terminated: {
-      exitCode: 137,
-      reason: 'ContainerStatusUnknown',
-      message: 'The container could not be located when the pod was terminated',
+      ...neverLocated,
       startedAt: before.state.running.startedAt,
       containerID: before.containerID,
     } as NonNullable<ContainerState['terminated']>,
@@ -280,6 +284,9 @@ function stateOf(
     }
     return { terminated: terminatedOf(run, context) };
   }
+  // A pod that was given too long ends for good: what never came to run in it has ended too, as upstream tells it.
+  if (!run && picture.ending?.reason !== undefined && !before?.state.terminated && initsDone(picture))
+    return { terminated: neverLocated };
   if (failure) return { waiting: failure };
   // A run that the runtime has forgotten (the node was emptied) keeps its last word.
   if (!run && over && before?.state.terminated) return before.state;
