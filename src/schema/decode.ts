@@ -6,7 +6,7 @@
 import { badRequest } from '#meta/status.ts';
 import { parseQuantity, quantityError } from '#meta/quantity.ts';
 import { canonicalMicroTime, canonicalTime } from '#meta/time.ts';
-import { goType, jsonKind, jsonNumber, shortName } from './go-type.ts';
+import { goPlace, goType, jsonKind, jsonNumber, shortName } from './go-type.ts';
 import type { Kind } from './kind.ts';
 import { timeError } from './time-error.ts';
 import type { AnyTypeData, FieldData, ListType, MapType, StringType, StructType } from './type.ts';
@@ -39,7 +39,7 @@ type AnyKind = Kind<any, any>;
 /** Throws BadRequest when the value cannot be an object of this type, and under Strict for unknown and duplicate fields. */
 export function decode<T = unknown>(of: AnyKind | StructType, raw: unknown, options: DecodeOptions): Decoded<T> {
   const struct = 'schema' in of ? of.schema : of;
-  const walk = new Walk(options.strict !== 'Ignore', options.keepZeros === true);
+  const walk = new Walk(struct, { reports: options.strict !== 'Ignore', keepsZeros: options.keepZeros === true });
   let object: unknown;
   try {
     object = decoderOf(struct)(raw, walk);
@@ -81,7 +81,10 @@ class Walk {
   struct = '';
   readonly keepsZeros: boolean;
 
-  constructor(reports: boolean, keepsZeros: boolean) {
+  readonly #root: StructType;
+
+  constructor(root: StructType, { reports, keepsZeros }: { reports: boolean; keepsZeros: boolean }) {
+    this.#root = root;
     this.#reports = reports;
     this.keepsZeros = keepsZeros;
   }
@@ -98,10 +101,10 @@ class Walk {
 
   /** The value is not of the type; `what` as Go's decoder calls it. */
   mismatch(what: string, type: string): Mismatch {
-    const fields = this.steps.filter((step): step is string => typeof step === 'string' && !step.startsWith('\0'));
-    if (fields.length === 0) return new Mismatch(`json: cannot unmarshal ${what} into Go value of type ${type}`);
+    const place = goPlace(this.#root, this.steps);
+    if (place.path === '') return new Mismatch(`json: cannot unmarshal ${what} into Go value of type ${type}`);
     return new Mismatch(
-      `json: cannot unmarshal ${what} into Go struct field ${this.struct}.${fields.join('.')} of type ${type}`,
+      `json: cannot unmarshal ${what} into Go struct field ${this.struct}.${place.path} of type ${place.type ?? type}`,
     );
   }
 }
@@ -324,9 +327,8 @@ const bytes: Decoder = (value, walk) => {
 };
 
 function instant(canonical: (text: string) => string | undefined, layout: string): Decoder {
-  return (value) => {
-    if (typeof value !== 'string')
-      throw new Mismatch(`json: cannot unmarshal ${jsonKind(value)} into Go value of type string`);
+  return (value, walk) => {
+    if (typeof value !== 'string') throw walk.mismatch(jsonKind(value), 'string');
     const known = canonical(value);
     if (known === undefined) throw new Mismatch(timeError(value, layout));
     return known;

@@ -2,7 +2,8 @@
  * How a declared type is called in Go, for decoding errors: upstream's clients, docs and tests know them as `json: cannot unmarshal string into Go
  * struct field DeploymentSpec.spec.replicas of type int32`.
  */
-import type { AnyTypeData } from './type.ts';
+import { goNames } from './go-names.ts';
+import type { AnyTypeData, StructType } from './type.ts';
 
 /** `apps.v1.DeploymentSpec` → `DeploymentSpec`. */
 export const shortName = (structName: string): string => structName.slice(structName.lastIndexOf('.') + 1);
@@ -39,6 +40,32 @@ export function goType(type: AnyTypeData): string {
     default:
       return type satisfies never;
   }
+}
+
+/**
+ * Where a decoder stands in `root`, as Go's decoder tells it: `spec.containers.livenessProbe.ProbeHandler.exec`, and the name of the value's type when it has
+ * one of its own. Steps are field names, list positions, and map keys with a NUL before them.
+ */
+export function goPlace(
+  root: StructType,
+  steps: readonly (string | number)[],
+): { readonly path: string; readonly type: string | undefined } {
+  let at: AnyTypeData | undefined = root;
+  let named: string | undefined;
+  const path: string[] = [];
+  for (const step of steps) {
+    if (typeof step === 'number' || step.startsWith('\0')) {
+      at = at?.is === 'list' ? at.items : at?.is === 'map' ? at.values : undefined;
+      named = /^(?:\[\]|map\[[^\]]*\])(.+)$/.exec(named ?? '')?.[1];
+      continue;
+    }
+    const struct: StructType | undefined = at?.is === 'either' ? at.struct : at?.is === 'struct' ? at : undefined;
+    const [embedded = '', type] = (struct && goNames[struct.name]?.[step]?.split('/')) ?? [];
+    path.push(`${embedded}${step}`);
+    named = type;
+    at = struct?.fields[step]?.type;
+  }
+  return { path: path.join('.'), type: named };
 }
 
 /** How Go's decoder calls a JSON value. */

@@ -107,6 +107,8 @@ export interface Hooks<Stored = AnyObject, Draft = unknown> {
   readonly needsVersion?: boolean;
   /** True when metadata.generation is raised by an update; default: spec (all but metadata and status) changed. */
   readonly generation?: boolean;
+  /** Finalizers may be plain words: apimachinery's rule. Upstream checks most kinds by a stricter one: standard, or qualified by a domain. */
+  readonly plainFinalizers?: true;
 }
 
 type Body = Readonly<Record<string, Field<unknown, unknown, 'required' | 'optional' | 'defaulted'>>>;

@@ -6,8 +6,8 @@ import { s, struct, t, type Of } from './type.ts';
 export const labelSelectorRequirement = struct(
   'meta.v1.LabelSelectorRequirement',
   {
-    key: s.string(1).doc('The label key that the requirement speaks of.'),
-    operator: s.string(2).doc('In, NotIn, Exists or DoesNotExist.'),
+    key: s.string(1).ruled().doc('The label key that the requirement speaks of.'),
+    operator: s.string(2).ruled().doc('In, NotIn, Exists or DoesNotExist.'),
     values: s.list(3, t.string).optional().doc('What the label is compared with; empty for Exists and DoesNotExist.'),
   },
   { doc: 'One requirement on a label.' },

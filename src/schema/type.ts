@@ -112,6 +112,8 @@ export interface FieldData {
   readonly presence: 'required' | 'optional' | 'defaulted';
   /** What `Required value` is followed by when it is missing. */
   readonly requiredDetail?: string;
+  /** What is said when it is missing, instead of `Required value`: nothing here, because a rule does, or `Unsupported value: ""`. */
+  readonly missing?: 'ruled' | 'unsupported';
   readonly default?: unknown;
   readonly doc: string;
   readonly immutable?: boolean;
@@ -164,6 +166,14 @@ export class Field<Stored, Draft = Stored, P extends Presence = 'required'> {
   /** Required, with this detail in the cause when it is missing. */
   requiredAs(detail: string): Field<Stored, Draft, 'required'> {
     return this.#with<'required'>({ presence: 'required', requiredDetail: detail });
+  }
+  /** Required, and what is said of its absence is said by a rule: upstream checks it as it checks any value. */
+  ruled(): Field<Stored, Draft, 'required'> {
+    return this.#with<'required'>({ presence: 'required', missing: 'ruled' });
+  }
+  /** One of the known values, and no value is not one of them. */
+  listed(): Field<Stored, Draft, 'required'> {
+    return this.#with<'required'>({ presence: 'required', missing: 'unsupported' });
   }
   /** Filled in when absent; the stored type has no undefined here. */
   default(value: Draft): Field<Stored, Draft, 'defaulted'> {

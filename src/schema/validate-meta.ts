@@ -45,8 +45,16 @@ export function validateMeta(kind: AnyKind, meta: DraftMeta, path = 'metadata'):
     causes.push(invalidValue(`${path}.generation`, meta.generation, 'must be greater than or equal to 0'));
   }
   checkCommon(meta, path, causes);
+  if (!kind.hooks.plainFinalizers) {
+    for (const [index, finalizer] of (meta.finalizers ?? []).entries())
+      if (!finalizer.includes('/') && !standardFinalizers.has(finalizer))
+        causes.push(invalidValue(`${path}.finalizers[${index}]`, finalizer, unqualifiedFinalizer));
+  }
   return causes;
 }
+
+const standardFinalizers: ReadonlySet<string> = new Set(['kubernetes', 'orphan', 'foregroundDeletion']);
+const unqualifiedFinalizer = 'name is neither a standard finalizer name nor is it fully qualified';
 
 function checkCommon(meta: DraftMeta, path: string, causes: Cause[]): void {
   if (meta.labels) causes.push(...checkLabels(meta.labels, `${path}.labels`));

@@ -7,7 +7,7 @@ import { duplicate, immutableDetail, invalidValue, notSupported, required } from
 import { sameValue } from '#meta/same.ts';
 import type { Cause } from '#meta/status.ts';
 import type { Kind } from './kind.ts';
-import type { AnyTypeData, FieldData, ListType, StructType } from './type.ts';
+import type { AnyTypeData, FieldData, ListType, StringType, StructType } from './type.ts';
 import { validateMetaUpdate } from './validate-meta.ts';
 
 export { validateMeta } from './validate-meta.ts';
@@ -42,6 +42,8 @@ const compiled = new WeakMap<StructType, { check: Check | undefined; done: boole
 
 /** undefined when nothing in the struct can be wrong. */
 function checkOf(struct: StructType): Check | undefined {
+  // Metadata within an object (of a template) is checked by the rules of its kind: owners and finalizers mean nothing there.
+  if (struct.name === 'meta.v1.ObjectMeta') return undefined;
   const known = compiled.get(struct);
   if (known !== undefined)
     return known.done ? known.check : (value, path, causes) => known.check?.(value, path, causes);
@@ -71,7 +73,7 @@ function structCheck(struct: StructType, skipped: readonly string[]): Check | un
 }
 
 function fieldCheck(field: FieldData): Check | undefined {
-  const inner = typeCheck(field.type);
+  const inner = typeCheck(field.type, field.keepsZero);
   const range = rangeCheck(field);
   const mustBe = field.presence === 'required';
   const isVerbatim = field.verbatim !== undefined;
@@ -98,6 +100,11 @@ function fieldCheck(field: FieldData): Check | undefined {
 /** A missing struct is an empty one, as in Go: what it must hold is what is reported. */
 function missing(field: FieldData, inner: Check | undefined, path: string, causes: Cause[]): void {
   const before = causes.length;
+  if (field.missing === 'ruled') return;
+  if (field.missing === 'unsupported' && field.type.is === 'string') {
+    causes.push(notSupported(path, '', supportedOf(field.type)));
+    return;
+  }
   if (field.type.is === 'struct') inner?.({}, path, causes);
   if (causes.length === before) causes.push(required(path, field.requiredDetail));
 }
@@ -115,15 +122,20 @@ function rangeCheck({ min, max }: FieldData): Check | undefined {
   };
 }
 
-function typeCheck(type: AnyTypeData): Check | undefined {
+/** As they are told: sorted, without the empty one. */
+const supportedOf = ({ values = [] }: StringType): readonly string[] => values.filter((value) => value !== '').sort();
+
+/** `pointer`: an empty text is a value of its own. */
+function typeCheck(type: AnyTypeData, pointer = false): Check | undefined {
   switch (type.is) {
     case 'string': {
       if (type.values === undefined || type.open === true) return undefined;
       const values = new Set(type.values);
-      const supported = [...type.values].filter((value) => value !== '').sort();
+      const supported = supportedOf(type);
       return (value, path, causes) => {
         // An empty string is a missing one: what must be there is said by the field.
-        if (value !== '' && !values.has(value as string)) causes.push(notSupported(path, value, supported));
+        if ((pointer || value !== '') && !values.has(value as string))
+          causes.push(notSupported(path, value, supported));
       };
     }
     case 'either': {

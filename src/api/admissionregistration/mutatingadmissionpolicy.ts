@@ -106,6 +106,7 @@ export const MutatingAdmissionPolicy = resource({
   ],
   hooks: {
     needsVersion: true,
+    plainFinalizers: true,
     generation: true,
     validateCreate: ({ spec }) => [...policyCauses(spec), ...mutationCauses(spec.mutations)],
   },

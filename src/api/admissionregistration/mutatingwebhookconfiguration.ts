@@ -40,7 +40,7 @@ export const MutatingWebhookConfiguration = resource({
     },
     ageColumn,
   ],
-  hooks: { needsVersion: true, generation: true },
+  hooks: { needsVersion: true, plainFinalizers: true, generation: true },
   name: 'admissionregistration.v1.MutatingWebhookConfiguration',
   doc: 'Webhooks that may change objects before they are checked and stored.',
   fields: {

@@ -140,6 +140,7 @@ export const ValidatingAdmissionPolicy = resource({
   ],
   hooks: {
     needsVersion: true,
+    plainFinalizers: true,
     prepareCreate: (policy) => ({ ...policy, status: {} }),
     validateCreate: ({ metadata, spec }) => [...policyCauses(spec), ...validatingCauses(metadata.name, spec)],
     validateStatus: ({ status }) => policyStatusCauses(status),

@@ -53,6 +53,7 @@ export const ValidatingAdmissionPolicyBinding = resource({
   ],
   hooks: {
     needsVersion: true,
+    plainFinalizers: true,
     generation: true,
     validateCreate: ({ spec }) => [
       ...policyNameCauses(spec.policyName),

@@ -31,7 +31,7 @@ export const ValidatingWebhookConfiguration = resource({
     },
     ageColumn,
   ],
-  hooks: { needsVersion: true, generation: true },
+  hooks: { needsVersion: true, plainFinalizers: true, generation: true },
   name: 'admissionregistration.v1.ValidatingWebhookConfiguration',
   doc: 'Webhooks that are asked whether a request may pass. They cannot change it.',
   fields: {

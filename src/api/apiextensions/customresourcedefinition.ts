@@ -272,6 +272,7 @@ export const CustomResourceDefinition = resource({
   subresources: { status: true },
   hooks: {
     needsVersion: true,
+    plainFinalizers: true,
     fill: (draft) => {
       const sent = draft.spec?.names;
       if (draft.spec === undefined || !sent?.kind || (sent.singular && sent.listKind)) return draft;

@@ -124,6 +124,7 @@ export const APIService = resource({
   ],
   hooks: {
     needsVersion: true,
+    plainFinalizers: true,
     generation: false,
     // The name is checked against the spec; beyond that it only must fit into a path.
     name: 'pathSegment',

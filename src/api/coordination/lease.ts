@@ -51,6 +51,7 @@ export const Lease = resource({
   ],
   hooks: {
     needsVersion: true,
+    plainFinalizers: true,
     validateCreate: ({ spec }) =>
       spec.leaseDurationSeconds !== undefined && spec.leaseDurationSeconds <= 0
         ? [invalidValue('spec.leaseDurationSeconds', spec.leaseDurationSeconds, 'must be greater than 0')]

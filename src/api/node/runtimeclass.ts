@@ -56,6 +56,7 @@ export const RuntimeClass = resource({
   ],
   hooks: {
     needsVersion: true,
+    plainFinalizers: true,
     validateCreate: (one) => [
       ...named(dns1123Label, 'handler', one.handler || undefined),
       ...resourceCauses('overhead', one.overhead?.podFixed && { limits: one.overhead.podFixed }, {

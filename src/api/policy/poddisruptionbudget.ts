@@ -111,6 +111,7 @@ export const PodDisruptionBudget = resource({
   ],
   hooks: {
     needsVersion: true,
+    plainFinalizers: true,
     prepareCreate: (budget) => ({
       ...budget,
       status: { disruptionsAllowed: 0, currentHealthy: 0, desiredHealthy: 0, expectedPods: 0 },

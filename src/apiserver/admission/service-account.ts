@@ -50,7 +50,7 @@ export function serviceAccountAdmission(serviceAccounts: WatchCache, random: Ran
 }
 
 function withToken(spec: Pod['spec'], random: Random): Pod['spec'] {
-  const existing = spec.volumes?.find((volume) => volume.name.startsWith('kube-api-access-'));
+  const existing = spec.volumes?.find((volume) => volume.name?.startsWith('kube-api-access-'));
   const volumeName = existing?.name ?? `kube-api-access-${random.suffix(5)}`;
   let used = false;
   const mounted = <C extends { readonly volumeMounts?: readonly { readonly mountPath: string }[] }>(

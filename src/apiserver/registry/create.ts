@@ -170,7 +170,8 @@ function newMeta(resource: Resource, namespace: string | undefined, sent: DraftM
     name,
     ...(kind.scope === 'Namespaced' ? { namespace: namespace ?? sent.namespace ?? 'default' } : {}),
     uid: world.random.uuid(),
-    ...(countsGenerations(resource) ? { generation: 1 } : {}),
+    // A kind that does not count them keeps what its author wrote.
+    ...(countsGenerations(resource) ? { generation: 1 } : sent.generation ? { generation: sent.generation } : {}),
     creationTimestamp: timestamp(world),
     ...rest,
   } as AnyObject['metadata'];

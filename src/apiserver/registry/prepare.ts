@@ -3,7 +3,8 @@
  * Kind; this file only fixes their order.
  */
 import { badRequest, invalid, type Cause } from '#meta/status.ts';
-import type { AnyObject } from '#meta/object-meta.ts';
+import type { AnyObject, OwnerReference } from '#meta/object-meta.ts';
+import { sameValue } from '#meta/same.ts';
 import { formatTime } from '#meta/time.ts';
 import { decode } from '#schema/decode.ts';
 import { applyDefaults } from '#schema/default.ts';
@@ -17,7 +18,12 @@ import type { Asker, Resource } from './resource.ts';
 export function decoded(
   resource: Pick<Resource, 'kind'>,
   body: unknown,
-  { asker, duplicates, bare }: { asker: Asker; duplicates?: readonly string[]; bare?: boolean },
+  {
+    asker,
+    duplicates,
+    bare,
+    patched,
+  }: { asker: Asker; duplicates?: readonly string[]; bare?: boolean; patched?: boolean },
 ): AnyObject {
   const { kind } = resource;
   if (body === null || typeof body !== 'object' || Array.isArray(body))
@@ -42,13 +48,40 @@ export function decoded(
     ...(bare ? { keepZeros: true } : {}),
   });
   asker.warnings.push(...warnings);
+  const metadata = (object as Partial<AnyObject>).metadata ?? ({} as AnyObject['metadata']);
+  const owners = distinctOwners(metadata.ownerReferences ?? []);
+  if (owners.doubles.length > 0) {
+    asker.warnings.push(
+      `.metadata.ownerReferences contains duplicate entries${patched ? ' after mutating admission happens' : ''}; API server dedups owner references in 1.20+, ` +
+        `and may reject such requests as early as 1.24; please fix your requests; duplicate UID(s) observed: ${owners.doubles.join(', ')}`,
+    );
+  }
   const typed = {
     ...(object as object),
     apiVersion,
     kind: kind.kind,
-    metadata: (object as Partial<AnyObject>).metadata ?? {},
+    metadata: owners.doubles.length > 0 ? { ...metadata, ownerReferences: owners.distinct } : metadata,
   } as AnyObject;
   return bare ? typed : defaulted(resource, typed);
+}
+
+/** Each owner once; `doubles` are the uids of those that stood there again, equal in every field. */
+function distinctOwners(owners: readonly OwnerReference[]): {
+  readonly distinct: readonly OwnerReference[];
+  readonly doubles: readonly string[];
+} {
+  const distinct: OwnerReference[] = [];
+  const doubles: string[] = [];
+  const byUid = new Map<string, OwnerReference[]>();
+  for (const owner of owners) {
+    const known = byUid.get(owner.uid);
+    if (known?.some((other) => sameValue(other, owner))) doubles.push(owner.uid);
+    else {
+      distinct.push(owner);
+      byUid.set(owner.uid, [...(known ?? []), owner]);
+    }
+  }
+  return { distinct, doubles };
 }
 
 /** The body of a subresource, decoded as its own kind: Scale, Eviction, Binding, TokenRequest. Throws BadRequest. */

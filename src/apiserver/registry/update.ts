@@ -104,6 +104,7 @@ export function patch(
       const patched = patchedBy(resource, change, old);
       const updated = decoded(resource, patched, {
         asker: quiet,
+        patched: true,
         ...(request.duplicates ? { duplicates: request.duplicates } : {}),
       });
       for (const warning of quiet.warnings.splice(0))
