@@ -111,6 +111,17 @@ export function ipAddress(text: string, options: { canonicalOnly?: boolean } = {
   return none;
 }
 
+/** What is odd about an address that older fields take nevertheless. */
+export function ipWarnings(text: string): readonly string[] {
+  const parsed = parse(text);
+  if (parsed === undefined) return none;
+  const spelled = canonical(parsed);
+  if (parsed.leadingZeros || parsed.mapped) return [`non-standard IP address "${text}" is invalid: use "${spelled}"`];
+  return parsed.family === 6 && spelled !== text
+    ? [`IPv6 address "${text}" should be in RFC 5952 canonical format ("${spelled}")`]
+    : none;
+}
+
 /** What is wrong with a range such as 10.0.0.0/24. */
 export function cidrRange(text: string, options: { canonicalOnly?: boolean } = {}): readonly string[] {
   const slash = text.indexOf('/');

@@ -84,6 +84,21 @@ export function dns1123Label(text: string): readonly string[] {
   return found;
 }
 
+const underscoreLabel = '_?[a-z0-9]([-_a-z0-9]*[a-z0-9])?';
+const underscoreSubdomain = `${underscoreLabel}(\\.${underscoreLabel})*`;
+const underscorePattern = new RegExp(`^${underscoreSubdomain}$`);
+
+/** A search path of DNS: underscores are in use there. */
+export function dns1123SubdomainWithUnderscore(text: string): readonly string[] {
+  const found = bytes(text) > dns1123SubdomainMax ? [tooLong(dns1123SubdomainMax)] : [];
+  if (text.length > dns1123SubdomainMax || !underscorePattern.test(text)) {
+    const rule =
+      "a lowercase RFC 1123 subdomain must consist of lower case alphanumeric characters, '_', '-' or '.', and must start and end with an alphanumeric character";
+    if (!underscorePattern.test(text.slice(0, 4096))) found.push(regexText(rule, underscoreSubdomain, 'example.com'));
+  }
+  return found;
+}
+
 export function dns1123Subdomain(text: string): readonly string[] {
   if (text.length <= dns1123SubdomainMax && isSubdomain(text)) return none;
   const found = bytes(text) > dns1123SubdomainMax ? [tooLong(dns1123SubdomainMax)] : [];

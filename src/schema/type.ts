@@ -167,13 +167,17 @@ export class Field<Stored, Draft = Stored, P extends Presence = 'required'> {
   requiredAs(detail: string): Field<Stored, Draft, 'required'> {
     return this.#with<'required'>({ presence: 'required', requiredDetail: detail });
   }
-  /** Required, and what is said of its absence is said by a rule: upstream checks it as it checks any value. */
-  ruled(): Field<Stored, Draft, 'required'> {
-    return this.#with<'required'>({ presence: 'required', missing: 'ruled' });
+  /**
+   * What is said of its absence, and of a value that is not known, is said by a rule of the kind, in upstream's own way. A required one is Go's zero value then:
+   * rules find '', 0 or an empty struct, as upstream's do.
+   */
+  ruled(): Field<Stored, Draft, P> {
+    const zero = this.data.presence === 'required' ? zeroOf(this.data.type) : undefined;
+    return this.#with({ missing: 'ruled', ...(zero === undefined ? {} : { default: zero }) });
   }
   /** One of the known values, and no value is not one of them. */
-  listed(): Field<Stored, Draft, 'required'> {
-    return this.#with<'required'>({ presence: 'required', missing: 'unsupported' });
+  listed(): Field<Stored, Draft, P> {
+    return this.#with({ missing: 'unsupported' });
   }
   /** Filled in when absent; the stored type has no undefined here. */
   default(value: Draft): Field<Stored, Draft, 'defaulted'> {
@@ -207,6 +211,12 @@ export class Field<Stored, Draft = Stored, P extends Presence = 'required'> {
   patchStrategy(strategy: string): Field<Stored, Draft, P> {
     return this.#with({ patchStrategy: strategy });
   }
+}
+
+function zeroOf(type: AnyTypeData): unknown {
+  if (type.is === 'string') return '';
+  if (type.is === 'integer' || type.is === 'number' || type.is === 'intOrString') return 0;
+  return type.is === 'struct' ? Object.freeze({}) : undefined;
 }
 
 type AnyField = Field<unknown, unknown, Presence>;

@@ -73,9 +73,10 @@ function structCheck(struct: StructType, skipped: readonly string[]): Check | un
 }
 
 function fieldCheck(field: FieldData): Check | undefined {
-  const inner = typeCheck(field.type, field.keepsZero);
+  const inner =
+    field.missing === 'ruled' && field.type.is === 'string' ? undefined : typeCheck(field.type, field.keepsZero);
   const range = rangeCheck(field);
-  const mustBe = field.presence === 'required';
+  const mustBe = (field.presence === 'required' && field.missing !== 'ruled') || field.missing === 'unsupported';
   const isVerbatim = field.verbatim !== undefined;
   const emptyIsMissing = !isVerbatim && (field.type.is === 'string' || field.type.is === 'list');
   const { rules } = field;
@@ -100,7 +101,6 @@ function fieldCheck(field: FieldData): Check | undefined {
 /** A missing struct is an empty one, as in Go: what it must hold is what is reported. */
 function missing(field: FieldData, inner: Check | undefined, path: string, causes: Cause[]): void {
   const before = causes.length;
-  if (field.missing === 'ruled') return;
   if (field.missing === 'unsupported' && field.type.is === 'string') {
     causes.push(notSupported(path, '', supportedOf(field.type)));
     return;

@@ -2,7 +2,6 @@ import { readFileSync } from 'node:fs';
 import { load } from 'js-yaml';
 import { allKinds, type AnyKind } from '#api/kinds.ts';
 import { parseYamlBody } from '#meta/yaml.ts';
-import { apiVersionOf } from '#schema/kind.ts';
 import { everyKind } from '../wire/every-kind.ts';
 import { wireCluster } from '../wire/fixture.ts';
 import { casesOf } from './cases.ts';
@@ -34,7 +33,7 @@ const sides: readonly Peer[] = [ours, theirs];
 const both = (method: string, path: string, body?: unknown): Promise<Answer[]> =>
   Promise.all(sides.map((side) => side.ask(method, path, body)));
 
-const pathOf = (kind: AnyKind, object: Json): string => {
+const pathOf = (kind: AnyKind): string => {
   const root = kind.group === '' ? `/api/${kind.version}` : `/apis/${kind.group}/${kind.version}`;
   return kind.scope === 'Namespaced' ? `${root}/namespaces/default/${kind.plural}` : `${root}/${kind.plural}`;
 };
@@ -55,7 +54,7 @@ for (const kind of kinds) {
   for (const sample of samples) {
     const seed = parseYamlBody(sample.yaml).documents[0] as Json;
     const meta = seed['metadata'] as Json;
-    const path = pathOf(kind, seed);
+    const path = pathOf(kind);
     let start = seed;
     const live: Json[] = [];
     if (mode !== 'create') {

@@ -45,7 +45,12 @@ export const MutatingAdmissionPolicyBinding = resource({
     },
     ageColumn,
   ],
-  hooks: { needsVersion: true, plainFinalizers: true, generation: true, validateCreate: ({ spec }) => [...policyNameCauses(spec.policyName)] },
+  hooks: {
+    needsVersion: true,
+    plainFinalizers: true,
+    generation: true,
+    validateCreate: ({ spec }) => [...policyNameCauses(spec.policyName)],
+  },
   name: 'admissionregistration.v1.MutatingAdmissionPolicyBinding',
   doc: 'Puts a MutatingAdmissionPolicy into force.',
   fields: {

@@ -169,7 +169,7 @@ export const DaemonSet = resource({
     validateStatus: ({ status }, { status: old }) => [
       ...neverLess('status.collisionCount', status.collisionCount, old.collisionCount),
     ],
-    warnings: ({ spec }) => [...podWarnings('spec.template.spec', spec.template.spec)],
+    warnings: ({ spec }) => [...podWarnings('spec.template', spec.template)],
     fill: (draft) => {
       if (draft.spec === undefined) return draft;
       const spec = fillTemplateOf(draft.spec);

@@ -95,7 +95,7 @@ export const ReplicaSet = resource({
         counts: ['fullyLabeledReplicas', 'readyReplicas', 'availableReplicas'],
       }),
     ],
-    warnings: ({ spec }) => [...podWarnings('spec.template.spec', spec.template.spec)],
+    warnings: ({ spec }) => [...podWarnings('spec.template', spec.template)],
     fill: (draft) => {
       if (draft.spec === undefined) return draft;
       const spec = fillTemplateOf(draft.spec);

@@ -206,7 +206,7 @@ export const StatefulSet = resource({
     validateUpdate: ({ spec }, { spec: old }) => [...statefulSetUpdateCauses(spec, old)],
     validateStatus: ({ status }, { status: old }) => [...statefulSetStatusCauses(status, old)],
     warnings: ({ spec }) => [
-      ...podWarnings('spec.template.spec', spec.template.spec),
+      ...podWarnings('spec.template', spec.template),
       ...[...indexed('spec.volumeClaimTemplates', spec.volumeClaimTemplates)].flatMap(([one, at]) => [
         ...claimSpecWarnings(at, one.spec),
       ]),

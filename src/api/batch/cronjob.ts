@@ -138,7 +138,7 @@ export const CronJob = resource({
     validateUpdate: ({ spec }, { spec: old }) => [...cronJobUpdateCauses(spec, old)],
     warnings: (cronJob, old) => [
       ...cronJobWarnings(cronJob, old === undefined),
-      ...podWarnings('spec.jobTemplate.spec.template.spec', cronJob.spec.jobTemplate.spec.template.spec),
+      ...podWarnings('spec.jobTemplate.spec.template', cronJob.spec.jobTemplate.spec.template),
     ],
     fill: (draft) => {
       const { spec: job } = draft.spec?.jobTemplate ?? {};

@@ -220,7 +220,7 @@ export const Job = resource({
     validateCreate: (job) => [...jobCauses(job)],
     validateUpdate: (job, old) => [...jobUpdateCauses(job, old)],
     validateStatus: (job) => [...jobStatusCauses(job)],
-    warnings: ({ spec }) => [...podWarnings('spec.template.spec', spec.template.spec)],
+    warnings: ({ spec }) => [...podWarnings('spec.template', spec.template)],
     fill: (draft) => fillJob(draft),
     prepareCreate: (job) => ({ ...job, spec: withSelector(job), status: {} }),
     // Old clients that do not say otherwise keep the pods.

@@ -2,7 +2,6 @@
  * ClusterTrustBundle: root certificates that pods can be given to trust.
  */
 import { invalidValue, tooLong } from '#meta/causes.ts';
-import { dns1123Subdomain } from '#meta/names.ts';
 import { resource, type ObjectOf } from '#schema/kind.ts';
 import { s, struct, type Of } from '#schema/type.ts';
 import { nameColumn } from '../columns.ts';
@@ -10,6 +9,7 @@ import type { Causes } from '../field-checks.ts';
 import { parseCertificate } from './certificatesigningrequest-validation.ts';
 import { pemBlocks } from './pem.ts';
 import { signerNameCauses } from './signer-name.ts';
+import { trustBundleNameFaults } from './trust-bundle-name.ts';
 
 /** 1 MiB. */
 const bundleBytesMax = 1024 * 1024;
@@ -30,18 +30,6 @@ export const clusterTrustBundleSpec = struct(
   { doc: 'The roots.' },
 );
 export interface ClusterTrustBundleSpec extends Of<typeof clusterTrustBundleSpec> {}
-
-function nameFaults(name: string, signer: string): readonly string[] {
-  if (signer === '') {
-    return name.includes(':')
-      ? ['ClusterTrustBundle without signer name must not have ":" in its name']
-      : dns1123Subdomain(name);
-  }
-  const prefix = `${signer.replaceAll('/', ':')}:`;
-  return name.startsWith(prefix)
-    ? dns1123Subdomain(name.slice(prefix.length))
-    : [`ClusterTrustBundle for signerName ${signer} must be named with prefix ${prefix}`];
-}
 
 function* bundleCauses(text: string): Causes {
   if (Buffer.byteLength(text) > bundleBytesMax) {
@@ -100,7 +88,7 @@ export const ClusterTrustBundle = resource({
     needsVersion: true,
     name: 'pathSegment',
     validateCreate: ({ metadata, spec }) => [
-      ...nameFaults(metadata.name, spec.signerName ?? '').map((fault) =>
+      ...trustBundleNameFaults(metadata.name, spec.signerName ?? '').map((fault) =>
         invalidValue('metadata.name', metadata.name, fault),
       ),
       ...(spec.signerName ? signerNameCauses('spec.signerName', spec.signerName) : []),

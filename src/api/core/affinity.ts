@@ -8,8 +8,8 @@ import { nodeSelector, nodeSelectorTerm } from './node-selector.ts';
 export const preferredSchedulingTerm = struct(
   'core.v1.PreferredSchedulingTerm',
   {
-    weight: s.int32(1).doc('What a match adds, 1 to 100.'),
-    preference: s.field(2, nodeSelectorTerm).doc('The selector.'),
+    weight: s.int32(1).ruled().doc('What a match adds, 1 to 100.'),
+    preference: s.field(2, nodeSelectorTerm).ruled().doc('The selector.'),
   },
   { doc: "A node selector that adds to a node's score." },
 );
@@ -39,7 +39,7 @@ export const podAffinityTerm = struct(
       .list(2, t.string)
       .optional()
       .doc("Namespaces to look in; the pod's own when this and namespaceSelector are absent."),
-    topologyKey: s.string(3).doc('Nodes with the same value of this label are one place.'),
+    topologyKey: s.string(3).ruled().doc('Nodes with the same value of this label are one place.'),
     namespaceSelector: s
       .field(4, labelSelector)
       .optional()
@@ -54,8 +54,8 @@ export interface PodAffinityTerm extends Of<typeof podAffinityTerm> {}
 export const weightedPodAffinityTerm = struct(
   'core.v1.WeightedPodAffinityTerm',
   {
-    weight: s.int32(1).doc('What a match adds, 1 to 100.'),
-    podAffinityTerm: s.field(2, podAffinityTerm).doc('The term.'),
+    weight: s.int32(1).ruled().doc('What a match adds, 1 to 100.'),
+    podAffinityTerm: s.field(2, podAffinityTerm).ruled().doc('The term.'),
   },
   { doc: "A term that adds to a node's score." },
 );

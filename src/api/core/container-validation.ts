@@ -57,7 +57,8 @@ function* mountCauses(path: string, container: AnyContainer, volumes: Volumes): 
   const paths = new Set<string>();
   for (const [mount, at] of indexed(path, container.volumeMounts)) {
     const { name, mountPath, subPath, subPathExpr } = mount;
-    if (name && !volumes.has(name)) yield notFoundField(`${at}.name`, name);
+    if (!name) yield required(`${at}.name`);
+    if (!volumes.has(name)) yield notFoundField(`${at}.name`, name);
     if (mountPath && paths.has(mountPath)) yield invalidValue(`${at}.mountPath`, mountPath, 'must be unique');
     paths.add(mountPath);
     if (devices.some((device) => device.name === name))
@@ -81,6 +82,7 @@ function* mountCauses(path: string, container: AnyContainer, volumes: Volumes): 
         'Bidirectional mount propagation is available only to privileged containers',
       );
     }
+    yield* oneOfKnown(`${path}.mountPropagation`, mount.mountPropagation, ['Bidirectional', 'HostToContainer', 'None']);
     yield* recursiveReadOnly(`${path}.recursiveReadOnly`, mount);
   }
 }
@@ -89,6 +91,7 @@ function* recursiveReadOnly(
   path: string,
   { recursiveReadOnly: value, readOnly, mountPropagation }: VolumeMount,
 ): Causes {
+  yield* oneOfKnown(path, value, ['Disabled', 'Enabled', 'IfPossible']);
   if (value !== 'IfPossible' && value !== 'Enabled') return;
   if (!readOnly) yield forbiddenField(path, 'may only be specified when readOnly is true');
   if (mountPropagation !== undefined && mountPropagation !== 'None') {
@@ -109,7 +112,8 @@ function* deviceCauses(path: string, container: AnyContainer, volumes: Volumes):
         'can only use volume source type of PersistentVolumeClaim or Ephemeral for block mode',
       );
     }
-    if (name && volume === undefined) yield notFoundField(`${at}.name`, name);
+    if (!name) yield required(`${at}.name`);
+    if (volume === undefined) yield notFoundField(`${at}.name`, name);
     if (devicePath && paths.has(devicePath)) yield invalidValue(`${at}.devicePath`, devicePath, 'must be unique');
     if (devicePath && [...noBacksteps(at, devicePath)].length > 0)
       yield invalidValue(`${at}.devicePath`, devicePath, "can not contain backsteps ('..')");
@@ -123,15 +127,22 @@ function* deviceCauses(path: string, container: AnyContainer, volumes: Volumes):
   }
 }
 
+function* oneOfKnown(path: string, value: string | undefined, known: readonly string[]): Causes {
+  if (value !== undefined && !known.includes(value)) yield notSupported(path, value, known);
+}
+
+// Upstream reports names and policies at the list, not at the item.
 function* resizeCauses(path: string, policies: Container['resizePolicy'], podRestartPolicy: string): Causes {
   const seen = new Set<string>();
   for (const [{ resourceName, restartPolicy }, at] of indexed(path, policies)) {
     if (seen.has(resourceName)) yield duplicate(at, resourceName);
     seen.add(resourceName);
-    if (resourceName && resourceName !== 'cpu' && resourceName !== 'memory')
-      yield notSupported(path, resourceName, ['cpu', 'memory']);
+    if (!resourceName) yield required(path);
+    else yield* oneOfKnown(path, resourceName, ['cpu', 'memory']);
+    if (!restartPolicy) yield required(path);
+    else yield* oneOfKnown(path, restartPolicy, ['NotRequired', 'RestartContainer']);
     if (podRestartPolicy === 'Never' && restartPolicy !== 'NotRequired') {
-      yield invalidValue(path, restartPolicy, "must be 'NotRequired' when `restartPolicy` is 'Never'");
+      yield invalidValue(path, restartPolicy, "must be 'NotRequired' when pod `restartPolicy` is 'Never'");
     }
   }
 }
@@ -143,15 +154,14 @@ function* restartCauses(path: string, { restartPolicy, restartPolicyRules: rules
     yield required(`${path}.restartPolicy`, 'must specify restartPolicy when restart rules are used');
   if (rules !== undefined && rules.length > restartRulesMax) yield tooMany(at, rules.length, restartRulesMax);
   for (const [{ action, exitCodes }, ruleAt] of indexed(at, rules)) {
-    if (action === undefined) yield required(`${ruleAt}.action`);
+    yield* oneOfKnown(`${ruleAt}.action`, action ?? '', ['Restart', 'RestartAllContainers']);
     if (exitCodes === undefined) {
       yield required(`${ruleAt}.exitCodes`, 'must be specified');
       continue;
     }
-    if (exitCodes.operator === undefined) yield required(`${ruleAt}.exitCodes.operator`);
-    if (!exitCodes.values?.length) yield required(`${ruleAt}.exitCodes.values`, 'must specify at least one value');
-    else if (exitCodes.values.length > exitCodesMax)
-      yield tooMany(`${ruleAt}.exitCodes.values`, exitCodes.values.length, exitCodesMax);
+    yield* oneOfKnown(`${ruleAt}.exitCodes.operator`, exitCodes.operator ?? '', ['In', 'NotIn']);
+    if ((exitCodes.values?.length ?? 0) > exitCodesMax)
+      yield tooMany(`${ruleAt}.exitCodes.values`, exitCodes.values?.length ?? 0, exitCodesMax);
   }
 }
 
@@ -162,7 +172,7 @@ function* common(path: string, container: AnyContainer, around: Around): Causes 
   else if (around.isPod && image.trim() !== image)
     yield invalidValue(`${path}.image`, image, 'must not have leading or trailing whitespace');
   yield* portCauses(`${path}.ports`, container.ports);
-  yield* environmentCauses(`${path}.env`, container.env);
+  yield* environmentCauses(`${path}.env`, container.env, around.volumes);
   yield* environmentFromCauses(`${path}.envFrom`, container.envFrom);
   yield* mountCauses(`${path}.volumeMounts`, container, around.volumes);
   yield* deviceCauses(`${path}.volumeDevices`, container, around.volumes);
@@ -206,7 +216,9 @@ export function* initContainerCauses(path: string, around: Around): Causes {
   const others = new Set((spec.containers ?? []).map(({ name }) => name));
   for (const [container, at, index] of indexed(path, spec.initContainers)) {
     yield* common(at, container, around);
-    yield* restartCauses(at, container);
+    if (container.restartPolicy !== undefined) yield* restartCauses(at, container);
+    else if (container.restartPolicyRules?.length)
+      yield required(`${at}.restartPolicy`, 'must specify restartPolicy when restart rules are used');
     if (container.name && others.has(container.name)) yield duplicate(`${at}.name`, container.name);
     yield* hostPortCauses(path, [[container, index]]);
     if (container.restartPolicy === 'Always') yield* probeCauses(at, container, spec.terminationGracePeriodSeconds);

@@ -23,8 +23,8 @@ export interface ContainerPort extends Of<typeof containerPort> {}
 export const containerResizePolicy = struct(
   'core.v1.ContainerResizePolicy',
   {
-    resourceName: s.string(1).doc('cpu or memory.'),
-    restartPolicy: s.oneOf(2, 'NotRequired', 'RestartContainer').doc('NotRequired or RestartContainer.'),
+    resourceName: s.string(1).ruled().doc('cpu or memory.'),
+    restartPolicy: s.oneOf(2, 'NotRequired', 'RestartContainer').ruled().doc('NotRequired or RestartContainer.'),
   },
   { doc: 'What a change of one resource means to a running container.' },
 );
@@ -33,8 +33,8 @@ export interface ContainerResizePolicy extends Of<typeof containerResizePolicy> 
 export const containerRestartRuleOnExitCodes = struct(
   'core.v1.ContainerRestartRuleOnExitCodes',
   {
-    operator: s.oneOf(1, 'In', 'NotIn').optional().doc('In or NotIn.'),
-    values: s.list(2, t.int32, { list: 'set' }).optional().doc('The exit codes; at most 255.'),
+    operator: s.oneOf(1, 'In', 'NotIn').ruled().doc('In or NotIn.'),
+    values: s.list(2, t.int32, { list: 'set', duplicates: 'allowed' }).optional().doc('The exit codes; at most 255.'),
   },
   { doc: 'Compares the exit code of a container.' },
 );
@@ -43,10 +43,7 @@ export interface ContainerRestartRuleOnExitCodes extends Of<typeof containerRest
 export const containerRestartRule = struct(
   'core.v1.ContainerRestartRule',
   {
-    action: s
-      .oneOf(1, 'Restart', 'RestartAllContainers')
-      .optional()
-      .doc('Restart, or RestartAllContainers of the pod.'),
+    action: s.oneOf(1, 'Restart', 'RestartAllContainers').ruled().doc('Restart, or RestartAllContainers of the pod.'),
     exitCodes: s.field(2, containerRestartRuleOnExitCodes).optional().doc('Exit codes the rule is for.'),
   },
   { doc: 'What to do when a container ends in a certain way.' },
@@ -56,12 +53,13 @@ export interface ContainerRestartRule extends Of<typeof containerRestartRule> {}
 export const volumeMount = struct(
   'core.v1.VolumeMount',
   {
-    name: s.string(1).doc("Name of the pod's volume."),
+    name: s.string(1).ruled().doc("Name of the pod's volume."),
     readOnly: s.boolean(2).optional().doc('Mount it read-only.'),
     recursiveReadOnly: s
       .oneOf(7, 'Disabled', 'IfPossible', 'Enabled')
       .keepsZero()
       .optional()
+      .ruled()
       .doc('Whether mounts below it become read-only too; needs readOnly.'),
     mountPath: s.string(3).doc('Path inside the container; without a colon.'),
     subPath: s.string(4).optional().doc('Mount only this path of the volume.'),
@@ -69,6 +67,7 @@ export const volumeMount = struct(
       .oneOf(5, 'None', 'HostToContainer', 'Bidirectional')
       .keepsZero()
       .optional()
+      .ruled()
       .doc('Whether mounts pass between host and container: None, HostToContainer or Bidirectional.'),
     subPathExpr: s.string(6).optional().doc("As subPath, with $(VARIABLES) of the container's environment filled in."),
     bindMountOptions: s
@@ -83,7 +82,7 @@ export interface VolumeMount extends Of<typeof volumeMount> {}
 export const volumeDevice = struct(
   'core.v1.VolumeDevice',
   {
-    name: s.string(1).doc('Name of the persistentVolumeClaim volume.'),
+    name: s.string(1).ruled().doc('Name of the persistentVolumeClaim volume.'),
     devicePath: s.string(2).doc('Path of the device inside the container.'),
   },
   { doc: 'Where a raw block device appears in a container.' },
@@ -222,7 +221,7 @@ export const ephemeralContainerCommon = struct('core.v1.EphemeralContainerCommon
     .default({})
     .doc('Not allowed here: an ephemeral container uses what the pod has left.'),
   resizePolicy: s.list(23, containerResizePolicy).optional().doc('Not allowed here.'),
-  restartPolicy: s.oneOf(24, 'Always', 'Never', 'OnFailure').keepsZero().optional().doc('Not allowed here.'),
+  restartPolicy: s.oneOf(24, 'Always', 'Never', 'OnFailure').keepsZero().optional().ruled().doc('Not allowed here.'),
   restartPolicyRules: s.list(25, containerRestartRule).optional().doc('Not allowed here.'),
   volumeMounts: s
     .list(9, volumeMount, {

@@ -1,10 +1,11 @@
 /** Rules of environment variables and of the fields and resources that variables and files show. Wording is upstream's. */
-import { invalidValue, notSupported, required } from '#meta/causes.ts';
-import { configMapKey, dns1123Subdomain, labelKey, relaxedEnvVarName } from '#meta/names.ts';
+import { invalidValue, notFoundField, notSupported, required } from '#meta/causes.ts';
+import { configMapKey, dns1123Label, dns1123Subdomain, labelKey, relaxedEnvVarName } from '#meta/names.ts';
 import { parseQuantity } from '#meta/quantity.ts';
-import { indexed, named, requiredNamed, type Causes } from '../field-checks.ts';
-import type { EnvFromSource, EnvVar } from './environment.ts';
+import { indexed, named, noBacksteps, requiredNamed, type Causes } from '../field-checks.ts';
+import type { EnvFromSource, EnvVar, FileKeySelector } from './environment.ts';
 import type { ConfigMapKeySelector, ObjectFieldSelector, ResourceFieldSelector } from './references.ts';
+import type { Volumes } from './volume-validation.ts';
 
 const environmentFields = [
   'metadata.name',
@@ -42,7 +43,10 @@ const subscripted = /^(.+)\['(.+)'\]$/s;
 
 export function* objectField(path: string, reference: ObjectFieldSelector, allowed: readonly string[]): Causes {
   const { fieldPath, apiVersion } = reference;
-  if (!fieldPath) return;
+  if (!fieldPath) {
+    yield required(`${path}.fieldPath`);
+    return;
+  }
   const unsupported = (why: string) =>
     invalidValue(`${path}.fieldPath`, fieldPath, `error converting fieldPath: ${why}`);
   if (apiVersion !== 'v1') {
@@ -70,10 +74,10 @@ export function* containerResource(path: string, reference: ResourceFieldSelecto
   const { resource, divisor, containerName } = reference;
   const huge = /^(?:requests|limits)\.hugepages-/.test(resource ?? '');
   if (inVolume && !containerName) yield required(`${path}.containerName`);
-  else if (resource && !resources.includes(resource) && !huge)
-    yield notSupported(`${path}.resource`, resource, resources);
+  else if (!resource) yield required(`${path}.resource`);
+  else if (!resources.includes(resource) && !huge) yield notSupported(`${path}.resource`, resource, resources);
   const unit = parseQuantity(divisor);
-  if (!resource || unit === undefined || unit.nano === 0n) return;
+  if (!resource || unit === undefined || unit.nano === 0n || (!resources.includes(resource) && !huge)) return;
   if (resource.endsWith('.cpu')) {
     if (unit.text !== '1m' && unit.text !== '1')
       yield invalidValue(
@@ -98,7 +102,14 @@ function* keySelector(path: string, selector: ConfigMapKeySelector): Causes {
   if (selector.key) yield* named(configMapKey, `${path}.key`, selector.key);
 }
 
-function* valueFrom(path: string, variable: EnvVar): Causes {
+function* fileKey(path: string, { key, volumeName, path: file }: FileKeySelector, volumes: Volumes): Causes {
+  if (key) yield* named(relaxedEnvVarName, `${path}.key`, key);
+  if (volumeName) yield* named(dns1123Label, `${path}.volumeName`, volumeName);
+  if (file) yield* noBacksteps(`${path}.path`, file);
+  if (!volumes.has(volumeName)) yield notFoundField(`${path}.volumeName`, volumeName ?? '');
+}
+
+function* valueFrom(path: string, variable: EnvVar, volumes: Volumes): Causes {
   const from = variable.valueFrom;
   if (from === undefined) return;
   const { fieldRef, resourceFieldRef, configMapKeyRef, secretKeyRef, fileKeyRef } = from;
@@ -106,8 +117,7 @@ function* valueFrom(path: string, variable: EnvVar): Causes {
   if (resourceFieldRef !== undefined) yield* containerResource(`${path}.resourceFieldRef`, resourceFieldRef, false);
   if (configMapKeyRef !== undefined) yield* keySelector(`${path}.configMapKeyRef`, configMapKeyRef);
   if (secretKeyRef !== undefined) yield* keySelector(`${path}.secretKeyRef`, secretKeyRef);
-  if (fileKeyRef !== undefined && fileKeyRef.key)
-    yield* named(relaxedEnvVarName, `${path}.fileKeyRef.key`, fileKeyRef.key);
+  if (fileKeyRef !== undefined) yield* fileKey(`${path}.fileKeyRef`, fileKeyRef, volumes);
   const set = [fieldRef, resourceFieldRef, configMapKeyRef, secretKeyRef, fileKeyRef].filter(
     (one) => one !== undefined,
   ).length;
@@ -121,10 +131,10 @@ function* valueFrom(path: string, variable: EnvVar): Causes {
   else if (set > 1) yield invalidValue(path, '', 'may not have more than one field specified at a time');
 }
 
-export function* environmentCauses(path: string, variables: readonly EnvVar[] | undefined): Causes {
+export function* environmentCauses(path: string, variables: readonly EnvVar[] | undefined, volumes: Volumes): Causes {
   for (const [variable, at] of indexed(path, variables)) {
     if (variable.name) yield* named(relaxedEnvVarName, `${at}.name`, variable.name);
-    yield* valueFrom(`${at}.valueFrom`, variable);
+    yield* valueFrom(`${at}.valueFrom`, variable, volumes);
   }
 }
 

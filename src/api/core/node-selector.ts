@@ -6,9 +6,10 @@ import { s, struct, t, type Of } from '#schema/type.ts';
 export const nodeSelectorRequirement = struct(
   'core.v1.NodeSelectorRequirement',
   {
-    key: s.string(1).doc('The label or field.'),
+    key: s.string(1).ruled().doc('The label or field.'),
     operator: s
       .oneOf(2, 'In', 'NotIn', 'Exists', 'DoesNotExist', 'Gt', 'Lt')
+      .ruled()
       .doc('In, NotIn, Exists, DoesNotExist, Gt or Lt.'),
     values: s
       .list(3, t.string)

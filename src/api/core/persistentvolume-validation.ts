@@ -14,10 +14,10 @@ import type { PersistentVolumeSource, SecretReference } from './persistent-volum
 import type { PersistentVolumeSpec, VolumeNodeAffinity } from './persistentvolume.ts';
 import { nodeSelectorCauses } from './placement-validation.ts';
 import { oldLabels } from './pod-warnings.ts';
+import { pluginCauses } from './volume-plugin-validation.ts';
 import { csiDriver } from './volume-validation.ts';
 
 const moreThanOne = 'may not specify more than 1 volume type';
-const lunMax = 255;
 
 /** In upstream's order: the first that is set counts. */
 const sources = [
@@ -53,89 +53,18 @@ function* secret(path: string, ref: SecretReference | undefined): Causes {
   else yield* named(dns1123Label, `${path}.namespace`, ref.namespace);
 }
 
-function* sourceCauses(spec: PersistentVolumeSpec, key: (typeof sources)[number]): Causes {
-  const at = `spec.${key}`;
-  switch (key) {
-    case 'hostPath':
-      if (spec.hostPath?.path) yield* noBacksteps(`${at}.path`, spec.hostPath.path);
-      return;
-    case 'nfs':
-      if (spec.nfs?.path && !spec.nfs.path.startsWith('/'))
-        yield invalidValue(`${at}.path`, spec.nfs.path, 'must be an absolute path');
-      return;
-    case 'local':
-      if (spec.local?.path) yield* noBacksteps(`${at}.path`, spec.local.path);
-      return;
-    case 'iscsi': {
-      const { iqn, lun = 0, chapAuthDiscovery, chapAuthSession, secretRef } = spec.iscsi ?? {};
-      if (iqn && !/^(?:iqn\.|eui\.|naa\.)/.test(iqn))
-        yield invalidValue(`${at}.iqn`, iqn, 'must be valid format starting with iqn, eui, or naa');
-      if (lun < 0 || lun > lunMax) yield invalidValue(`${at}.lun`, lun, `must be between 0 and ${lunMax}, inclusive`);
-      if ((chapAuthDiscovery || chapAuthSession) && secretRef === undefined) yield required(`${at}.secretRef`);
-      if (secretRef !== undefined && !secretRef.name) yield required(`${at}.secretRef.name`);
-      return;
-    }
-    case 'fc': {
-      const { targetWWNs = [], wwids = [], lun } = spec.fc ?? {};
-      if (targetWWNs.length === 0 && wwids.length === 0)
-        yield required(`${at}.targetWWNs`, 'must specify either targetWWNs or wwids, but not both');
-      if (targetWWNs.length > 0 && wwids.length > 0)
-        yield invalidValue(`${at}.targetWWNs`, targetWWNs, 'targetWWNs and wwids can not be specified simultaneously');
-      if (targetWWNs.length > 0) {
-        if (lun === undefined) yield required(`${at}.lun`, 'lun is required if targetWWNs is specified');
-        else if (lun < 0 || lun > lunMax)
-          yield invalidValue(`${at}.lun`, lun, `must be between 0 and ${lunMax}, inclusive`);
-      }
-      return;
-    }
-    case 'csi': {
-      const csi = spec.csi;
-      if (csi === undefined) return;
-      yield* csiDriver(`${at}.driver`, csi.driver);
-      for (const ref of [
-        'controllerPublishSecretRef',
-        'controllerExpandSecretRef',
-        'nodePublishSecretRef',
-        'nodeExpandSecretRef',
-      ] as const)
-        yield* secret(`${at}.${ref}`, csi[ref]);
-      return;
-    }
-    case 'azureFile': {
-      const namespace = spec.azureFile?.secretNamespace;
-      if (namespace === '') yield required(`${at}.secretNamespace`, 'secret namespace is required');
-      return;
-    }
-    case 'glusterfs':
-      if (spec.glusterfs?.endpointsNamespace !== undefined)
-        yield* named(dns1123Label, `${at}.endpointsNamespace`, spec.glusterfs.endpointsNamespace);
-      return;
-    case 'flocker': {
-      const { datasetName, datasetUUID } = spec.flocker ?? {};
-      if (!datasetName && !datasetUUID) yield required(at, 'one of datasetName and datasetUUID is required');
-      if (datasetName && datasetUUID)
-        yield invalidValue(at, 'resource', 'datasetName and datasetUUID can not be specified simultaneously');
-      if (datasetName?.includes('/')) yield invalidValue(`${at}.datasetName`, datasetName, "must not contain '/'");
-      return;
-    }
-    // What these need is said by their declaration.
-    case 'gcePersistentDisk':
-    case 'awsElasticBlockStore':
-    case 'rbd':
-    case 'quobyte':
-    case 'cephfs':
-    case 'cinder':
-    case 'flexVolume':
-    case 'vsphereVolume':
-    case 'photonPersistentDisk':
-    case 'portworxVolume':
-    case 'azureDisk':
-    case 'scaleIO':
-    case 'storageos':
-      return;
-    default:
-      key satisfies never;
-  }
+function* sourceCauses(name: string, spec: PersistentVolumeSpec, key: (typeof sources)[number]): Causes {
+  yield* pluginCauses({ at: 'spec', persistent: name }, key, spec);
+  if (key === 'local' && spec.local?.path) yield* noBacksteps('spec.local.path', spec.local.path);
+  if (key !== 'csi' || spec.csi === undefined) return;
+  yield* csiDriver('spec.csi.driver', spec.csi.driver);
+  for (const ref of [
+    'controllerPublishSecretRef',
+    'controllerExpandSecretRef',
+    'nodePublishSecretRef',
+    'nodeExpandSecretRef',
+  ] as const)
+    yield* secret(`spec.csi.${ref}`, spec.csi[ref]);
 }
 
 function* affinityCauses(affinity: VolumeNodeAffinity | undefined): Causes {
@@ -148,7 +77,7 @@ function* affinityCauses(affinity: VolumeNodeAffinity | undefined): Causes {
 const isRoot = (path: string): boolean =>
   path.split('/').every((part) => part === '' || part === '.') && path.startsWith('/');
 
-export function* volumeCauses(spec: PersistentVolumeSpec): Causes {
+export function* volumeCauses(name: string, spec: PersistentVolumeSpec): Causes {
   const { capacity = {} } = spec;
   if (!spec.accessModes?.length) yield required('spec.accessModes');
   yield* accessModeCauses('spec.accessModes', spec.accessModes);
@@ -163,7 +92,7 @@ export function* volumeCauses(spec: PersistentVolumeSpec): Causes {
   yield* affinityCauses(spec.nodeAffinity);
   const [first, ...others] = sources.filter((key) => spec[key] !== undefined);
   if (first === undefined) yield required('spec', 'must specify a volume type');
-  else yield* sourceCauses(spec, first);
+  else yield* sourceCauses(name, spec, first);
   // Upstream spells this one path differently.
   for (const key of others) yield forbiddenField(key === 'cephfs' ? 'spec.cephFS' : `spec.${key}`, moreThanOne);
   if (first === 'local' && spec.nodeAffinity?.required === undefined)

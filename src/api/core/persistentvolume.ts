@@ -131,7 +131,7 @@ export const PersistentVolume = resource({
     },
   ],
   hooks: {
-    validateCreate: ({ spec }) => [...volumeCauses(spec)],
+    validateCreate: ({ metadata, spec }) => [...volumeCauses(metadata.name, spec)],
     validateUpdate: ({ spec }, { spec: old }) => [...volumeUpdateCauses(spec, old)],
     warnings: ({ metadata, spec }) => [...volumeWarnings(metadata, spec)],
     // The moment of creation is the moment of the first phase.

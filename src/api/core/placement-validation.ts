@@ -29,10 +29,10 @@ function* labelRequirement(
         yield required(`${at}.values`, "must be specified single value when `operator` is 'Lt' or 'Gt'");
       break;
     default:
-      // Not in the type: a client may have sent anything, and the declaration reports it.
       operator satisfies never;
+      yield invalidValue(`${at}.operator`, operator, 'not a valid selector operator');
   }
-  if (key) yield* named(labelKey, `${at}.key`, key);
+  yield* named(labelKey, `${at}.key`, key);
   if (checkValues)
     for (const [value, valueAt] of indexed(`${at}.values`, values)) yield* named(labelValue, valueAt, value);
 }
@@ -94,7 +94,8 @@ function* affinityTerm(path: string, term: PodAffinityTerm): Causes {
     if (term.mismatchLabelKeys?.includes(key))
       yield invalidValue(at, key, 'exists in both matchLabelKeys and mismatchLabelKeys');
   }
-  if (term.topologyKey) yield* named(labelKey, `${path}.topologyKey`, term.topologyKey);
+  if (!term.topologyKey) yield required(`${path}.topologyKey`, 'can not be empty');
+  yield* named(labelKey, `${path}.topologyKey`, term.topologyKey);
 }
 
 function* neighbours(path: string, side: Affinity['podAffinity']): Causes {

@@ -29,11 +29,15 @@ function mapped<T>(list: readonly T[] | undefined, change: (item: T) => T): read
 
 /** Always for the tag `latest` and for an image without tag and digest, else IfNotPresent. */
 export function defaultPullPolicy(image: string | undefined): 'Always' | 'IfNotPresent' {
-  if (!image) return 'IfNotPresent';
-  const [name = '', digest] = image.split('@', 2);
-  const tag = /:([^/:]+)$/.exec(name)?.[1];
+  const parts = imageName.exec(image ?? '')?.groups;
+  if (parts === undefined) return 'IfNotPresent';
+  const { tag, digest } = parts;
   return tag === 'latest' || (tag === undefined && digest === undefined) ? 'Always' : 'IfNotPresent';
 }
+
+/** A reference as registries know it: a host or none, lower-case components, tag, digest. What is none has no tag either. */
+const imageName =
+  /^(?!(?:[0-9a-f]{64})$)(?:(?:localhost|[A-Za-z0-9-]*[A-Z][A-Za-z0-9-]*|[A-Za-z0-9-]+(?:\.[A-Za-z0-9-]+)+|\[[0-9a-fA-F:]+\]|[A-Za-z0-9.-]+(?=:\d+\/))(?::\d+)?\/)?[a-z0-9]+(?:(?:\.|_|__|-+)[a-z0-9]+)*(?:\/[a-z0-9]+(?:(?:\.|_|__|-+)[a-z0-9]+)*)*(?::(?<tag>\w[\w.-]{0,127}))?(?:@(?<digest>[A-Za-z][A-Za-z0-9]*(?:[-_+.][A-Za-z][A-Za-z0-9]*)*:[0-9a-fA-F]{32,}))?$/;
 
 function withPullPolicy<C extends { readonly image?: string; readonly imagePullPolicy?: unknown }>(draft: C): C {
   return draft.imagePullPolicy === undefined ? { ...draft, imagePullPolicy: defaultPullPolicy(draft.image) } : draft;
@@ -45,8 +49,10 @@ function withRequests<
     readonly limits?: Readonly<Record<string, string>>;
     readonly requests?: Readonly<Record<string, string>>;
   },
->(resources: R): R {
-  const missing = Object.entries(resources.limits ?? {}).filter(([name]) => resources.requests?.[name] === undefined);
+>(resources: R, counts: (name: string) => boolean = () => true): R {
+  const missing = Object.entries(resources.limits ?? {}).filter(
+    ([name]) => counts(name) && resources.requests?.[name] === undefined,
+  );
   return missing.length === 0
     ? resources
     : { ...resources, requests: { ...resources.requests, ...Object.fromEntries(missing) } };
@@ -114,7 +120,8 @@ export function fillPod<P extends { readonly spec?: SpecDraft }>(pod: P): P {
   const initContainers = mapped(spec.initContainers, own);
   if (initContainers !== undefined && initContainers !== spec.initContainers) spec = { ...spec, initContainers };
   if (spec.resources !== undefined) {
-    const resources = withRequests(spec.resources);
+    // Only what a pod as a whole may have.
+    const resources = withRequests(spec.resources, (name) => /^(?:cpu|memory|hugepages-.*)$/.test(name));
     if (resources !== spec.resources) spec = { ...spec, resources };
   }
   if (spec.enableServiceLinks === undefined) spec = { ...spec, enableServiceLinks: true };

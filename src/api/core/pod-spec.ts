@@ -13,7 +13,7 @@ import { volume } from './volume.ts';
 export const hostAlias = struct(
   'core.v1.HostAlias',
   {
-    ip: s.string(1).doc('The address of the line.'),
+    ip: s.string(1).ruled().doc('The address of the line.'),
     hostnames: s.list(2, t.string).optional().doc('Names that resolve to the address.'),
   },
   { doc: "One line of the pod's hosts file." },
@@ -50,7 +50,7 @@ export interface PodDNSConfig extends Of<typeof podDNSConfig> {}
 export const podReadinessGate = struct(
   'core.v1.PodReadinessGate',
   {
-    conditionType: s.string(1).doc("Type of a condition in the pod's status."),
+    conditionType: s.string(1).ruled().doc("Type of a condition in the pod's status."),
   },
   { doc: 'A condition that must be True before the pod counts as ready.' },
 );
@@ -68,7 +68,7 @@ export interface PodOS extends Of<typeof podOS> {}
 export const podSchedulingGate = struct(
   'core.v1.PodSchedulingGate',
   {
-    name: s.string(1).doc('Name of the gate; unique in the pod.'),
+    name: s.string(1).ruled().doc('Name of the gate; unique in the pod.'),
   },
   { doc: 'A named reason why the scheduler leaves the pod alone for now.' },
 );

@@ -12,7 +12,7 @@ import type { TopologySpreadConstraint } from './tolerations.ts';
 type Labels = Readonly<Record<string, string>> | undefined;
 
 /** The status of a pod that nobody has looked at yet. */
-export function freshStatus(spec: PodSpec): PodStatus {
+export function freshStatus(spec: PodSpec, created: string | undefined): PodStatus {
   return {
     phase: 'Pending',
     qosClass: qualityOf(spec),
@@ -24,6 +24,7 @@ export function freshStatus(spec: PodSpec): PodStatus {
               status: 'False',
               reason: 'SchedulingGated',
               message: 'Scheduling is blocked due to non-empty scheduling gates',
+              ...(created === undefined ? {} : { lastTransitionTime: created }),
             },
           ],
         }

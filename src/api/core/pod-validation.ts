@@ -3,7 +3,7 @@
  * repeated here. Paths and wording are upstream's (pkg/apis/core/validation, ValidatePodSpec).
  */
 import { duplicate, forbiddenField, invalidValue, required } from '#meta/causes.ts';
-import { dns1123Label, dns1123Subdomain, labelKey, type NameCheck } from '#meta/names.ts';
+import { dns1123Label, dns1123Subdomain, dns1123SubdomainWithUnderscore, labelKey } from '#meta/names.ts';
 import { addQuantities, compareQuantities, parseQuantity, type Quantity } from '#meta/quantity.ts';
 import { checkLabels } from '#meta/selector.ts';
 import type { DraftMeta } from '#meta/object-meta.ts';
@@ -13,8 +13,9 @@ import { containerCauses, ephemeralContainerCauses, initContainerCauses, type Ar
 import { affinityCauses, spreadCauses, tolerationCauses } from './placement-validation.ts';
 import type { PodSpec } from './pod-spec.ts';
 import type { PodTemplateSpec } from './pod-template.ts';
-import { resourceAmount, resourceCauses } from './resource-validation.ts';
+import { resourceCauses } from './resource-validation.ts';
 import { podSecurityCauses } from './security-validation.ts';
+import { hostProcessCauses } from './windows-validation.ts';
 import { volumeCauses, volumesByName } from './volume-validation.ts';
 
 // Limits of the resolver of Linux' libc, widened in 1.22 (KEP-2595).
@@ -24,7 +25,6 @@ const searchCharactersMax = 2048;
 const secondsMax = 2_147_483_647;
 
 /** Search domains may carry underscores (KEP-4427). */
-const searchDomain: NameCheck = (text) => dns1123Subdomain(text.replaceAll('_', 'a'));
 
 function* dns(path: string, { dnsPolicy, dnsConfig: config }: PodSpec): Causes {
   if (dnsPolicy === 'None') {
@@ -51,7 +51,7 @@ function* dns(path: string, { dnsPolicy, dnsConfig: config }: PodSpec): Causes {
     );
   }
   for (const [search, at] of indexed(`${path}.searches`, searches))
-    if (search !== '.') yield* named(searchDomain, at, search.replace(/\.$/, ''));
+    if (search !== '.') yield* named(dns1123SubdomainWithUnderscore, at, search.replace(/\.$/, ''));
   for (const [option, at] of indexed(`${path}.options`, options))
     if (!option.name) yield required(at, 'must not be empty');
 }
@@ -74,11 +74,12 @@ function* claims(path: string, spec: PodSpec): Causes {
     if (existing !== undefined && template !== undefined) {
       yield invalidValue(
         at,
-        claim,
+        { Name: name ?? '', ResourceClaimName: existing, ResourceClaimTemplateName: template },
         'at most one of `resourceClaimName` or `resourceClaimTemplateName` may be specified',
       );
     } else if (existing === undefined && template === undefined) {
-      yield invalidValue(at, claim, 'must specify one of: `resourceClaimName`, `resourceClaimTemplateName`');
+      const shown = { Name: name ?? '', ResourceClaimName: null, ResourceClaimTemplateName: null };
+      yield invalidValue(at, shown, 'must specify one of: `resourceClaimName`, `resourceClaimTemplateName`');
     }
     yield* named(dns1123Subdomain, `${at}.resourceClaimName`, existing);
     yield* named(dns1123Subdomain, `${at}.resourceClaimTemplateName`, template);
@@ -89,8 +90,12 @@ function* claims(path: string, spec: PodSpec): Causes {
 function* podResources(path: string, spec: PodSpec, known: ReadonlySet<string>): Causes {
   const { resources } = spec;
   if (resources === undefined) return;
+  if (spec.os?.name === 'windows') {
+    yield forbiddenField(path, 'may not be set for a windows pod');
+    return;
+  }
   if (resources.claims !== undefined)
-    yield forbiddenField(`${path}.claims`, 'claims cannot be set for Resources at pod-level');
+    yield forbiddenField(`${path}.claims`, 'claims may not be set for Resources at pod-level');
   yield* resourceCauses(path, resources, { level: 'pod', claims: known });
   const sums = new Map<string, Quantity>();
   for (const container of spec.containers ?? []) {
@@ -125,11 +130,11 @@ function* podResources(path: string, spec: PodSpec, known: ReadonlySet<string>):
 
 function* gates(path: string, spec: PodSpec): Causes {
   for (const [{ conditionType }, at] of indexed(`${path}.readinessGates`, spec.readinessGates)) {
-    if (conditionType) yield* named(labelKey, `${at}.conditionType`, conditionType);
+    yield* named(labelKey, `${at}.conditionType`, conditionType);
   }
   const seen = new Set<string>();
   for (const [{ name }, at] of indexed(`${path}.schedulingGates`, spec.schedulingGates)) {
-    if (name) yield* named(labelKey, at, name);
+    yield* named(labelKey, at, name);
     if (seen.has(name)) yield duplicate(at, name);
     seen.add(name);
   }
@@ -150,12 +155,13 @@ function* names(path: string, spec: PodSpec): Causes {
     if (spec.hostNetwork) yield forbiddenField(at, 'may not be specified when `hostNetwork` is true');
   }
   for (const [alias, at] of indexed(`${path}.hostAliases`, spec.hostAliases)) {
-    if (alias.ip) yield* address(`${at}.ip`, alias.ip);
+    yield* address(`${at}.ip`, alias.ip);
     for (const [hostname, hostnameAt] of indexed(`${at}.hostnames`, alias.hostnames))
       yield* named(dns1123Subdomain, hostnameAt, hostname);
   }
-  for (const [name, text] of Object.entries(spec.overhead ?? {}))
-    yield* resourceAmount(`${path}.overhead[${name}]`, name, text);
+  // The same as limits of a container, and reported as such.
+  if (spec.overhead !== undefined)
+    yield* resourceCauses(`${path}.overhead`, { limits: spec.overhead }, { level: 'container', claims: new Set() });
 }
 
 /** All causes in a pod's spec. `podName`: the name of the pod itself; undefined for a template. */
@@ -176,6 +182,7 @@ export function* podSpecCauses(path: string, spec: PodSpec, podName?: string): C
   yield* hostNetwork(path, spec, isPod);
   yield* checkLabels(spec.nodeSelector, `${path}.nodeSelector`);
   yield* podSecurityCauses(path, spec);
+  yield* hostProcessCauses(path, spec);
   yield* affinityCauses(`${path}.affinity`, spec.affinity);
   yield* dns(`${path}.dnsConfig`, spec);
   yield* gates(path, spec);

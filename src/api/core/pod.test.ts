@@ -99,8 +99,13 @@ test('the pull policy follows the tag', () => {
     ['nginx:latest', 'Always'],
     ['localhost:5000/nginx', 'Always'],
     ['localhost:5000/nginx:1', 'IfNotPresent'],
-    ['nginx@sha256:00', 'IfNotPresent'],
-    ['nginx:latest@sha256:00', 'Always'],
+    [`nginx@sha256:${'0'.repeat(64)}`, 'IfNotPresent'],
+    [`nginx:latest@sha256:${'0'.repeat(64)}`, 'Always'],
+    // What is no reference has no tag either.
+    ['nginx:latest@sha256:00', 'IfNotPresent'],
+    ['Nginx', 'IfNotPresent'],
+    ['not an image', 'IfNotPresent'],
+    ['Example.com/nginx', 'Always'],
   ]) {
     assert.equal(defaultPullPolicy(image), policy, image);
   }

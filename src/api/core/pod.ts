@@ -59,12 +59,12 @@ export const Pod = resource({
       return subresource === 'resize' ? [...resizeCauses(pod, old)] : [];
     },
     validateStatus: (pod, old) => [...podStatusCauses(pod, old)],
-    warnings: (pod) => [...podWarnings('spec', pod.spec)],
+    warnings: (pod) => [...podWarnings('', pod)],
     fill: (pod) => fillPod(pod),
     prepareCreate: (pod) => ({
       ...pod,
       spec: withLabelsOfPod(pod.spec, pod.metadata.labels),
-      status: freshStatus(pod.spec),
+      status: freshStatus(pod.spec, pod.metadata.creationTimestamp),
     }),
   },
   name: 'core.v1.Pod',

@@ -38,7 +38,7 @@ export const PodTemplate = resource({
   ],
   hooks: {
     validateCreate: ({ template }) => [...templateCauses('template', template)],
-    warnings: ({ template }) => [...podWarnings('template.spec', template.spec)],
+    warnings: ({ template }) => [...podWarnings('template', template)],
     fill: (draft) => fillTemplateOf(draft),
     generation: true,
   },

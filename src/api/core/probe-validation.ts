@@ -27,8 +27,8 @@ function* handler(path: string, handlers: Handlers, grace: number): Causes {
   const checks = {
     exec: (at: string) => (handlers.exec?.command?.length ? [] : [required(`${at}.command`)]),
     httpGet: (at: string) => (handlers.httpGet ? httpGet(at, handlers.httpGet) : []),
-    tcpSocket: (at: string) => portNumberOrName(`${at}.port`, handlers.tcpSocket?.port),
-    grpc: (at: string) => port(`${at}.port`, handlers.grpc?.port),
+    tcpSocket: (at: string) => portNumberOrName(`${at}.port`, handlers.tcpSocket?.port ?? 0),
+    grpc: (at: string) => port(`${at}.port`, handlers.grpc?.port ?? 0),
     sleep: (at: string) => (handlers.sleep ? sleep(at, handlers.sleep, grace) : []),
   } satisfies Record<keyof Handlers, (at: string) => Causes>;
   let found = false;

@@ -15,7 +15,7 @@ export interface ExecAction extends Of<typeof execAction> {}
 export const httpHeader = struct(
   'core.v1.HTTPHeader',
   {
-    name: s.string(1).doc('Name of the header.'),
+    name: s.string(1).ruled().doc('Name of the header.'),
     value: s.string(2).default('').doc('Value of the header.'),
   },
   { doc: "One header of a probe's request." },
@@ -26,7 +26,7 @@ export const httpGetAction = struct(
   'core.v1.HTTPGetAction',
   {
     path: s.string(1).default('/').doc('Path of the request.'),
-    port: s.intOrString(2).doc('Number or name of the port.'),
+    port: s.intOrString(2).ruled().doc('Number or name of the port.'),
     host: s.string(3).optional().doc("Host to connect to; the pod's address when empty. Rather set a Host header."),
     scheme: s.oneOf(4, 'HTTP', 'HTTPS').default('HTTP').doc('HTTP or HTTPS.'),
     httpHeaders: s.list(5, httpHeader).optional().doc('Headers to send.'),
@@ -39,7 +39,7 @@ export interface HTTPGetAction extends Of<typeof httpGetAction> {}
 export const tcpSocketAction = struct(
   'core.v1.TCPSocketAction',
   {
-    port: s.intOrString(1).doc('Number or name of the port.'),
+    port: s.intOrString(1).ruled().doc('Number or name of the port.'),
     host: s.string(2).optional().doc("Host to connect to; the pod's address when empty."),
   },
   { doc: 'Opens a TCP connection.' },
@@ -49,7 +49,7 @@ export interface TCPSocketAction extends Of<typeof tcpSocketAction> {}
 export const grpcAction = struct(
   'core.v1.GRPCAction',
   {
-    port: s.int32(1).doc('Number of the port.'),
+    port: s.int32(1).ruled().doc('Number of the port.'),
     service: s.string(2).keepsZero().default('').doc('Name to put into the health request.'),
     mode: s.oneOf(3, 'Plaintext', 'TLS').keepsZero().off('GRPCContainerProbeTLS').doc('Plaintext or TLS.'),
   },
@@ -94,7 +94,7 @@ export interface Probe extends Of<typeof probe> {}
 export const sleepAction = struct(
   'core.v1.SleepAction',
   {
-    seconds: s.int64(1).doc('How long.'),
+    seconds: s.int64(1).default(0).doc('How long.'),
   },
   { doc: 'Waits.' },
 );

@@ -42,7 +42,7 @@ export const objectFieldSelector = struct(
   'core.v1.ObjectFieldSelector',
   {
     apiVersion: s.string(1).default('v1').doc('The version in which the path is written.'),
-    fieldPath: s.string(2).doc('Path of the field.'),
+    fieldPath: s.string(2).ruled().doc('Path of the field.'),
   },
   { atomic: true, doc: 'One field of an object.' },
 );
@@ -52,7 +52,7 @@ export const resourceFieldSelector = struct(
   'core.v1.ResourceFieldSelector',
   {
     containerName: s.string(1).optional().doc('The container; needed in volumes, optional in env.'),
-    resource: s.string(2).doc('Such as limits.cpu or requests.memory.'),
+    resource: s.string(2).ruled().doc('Such as limits.cpu or requests.memory.'),
     divisor: s.quantity(3).default('0').doc('The unit of the output; 1 when 0.'),
   },
   { atomic: true, doc: 'One resource of a container.' },

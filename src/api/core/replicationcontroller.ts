@@ -156,7 +156,7 @@ export const ReplicationController = resource({
         counts: ['fullyLabeledReplicas', 'readyReplicas', 'availableReplicas'],
       }),
     ],
-    warnings: ({ spec }) => (spec.template ? [...podWarnings('spec.template.spec', spec.template.spec)] : []),
+    warnings: ({ spec }) => (spec.template ? [...podWarnings('spec.template', spec.template)] : []),
     fill: (draft) => filled(draft),
     prepareCreate: (controller) => ({ ...controller, status: { replicas: 0 } }),
     // Old clients that do not say otherwise keep the pods.

@@ -52,12 +52,8 @@ export const mayOvercommit = (name: string): boolean => isNative(name) && !isHug
 
 /** A resource that a container may name. */
 export function* containerResourceName(path: string, name: string): Causes {
-  const messages = labelKey(name);
-  for (const message of messages) yield invalidValue(path, name, message);
+  yield* resourceName(path, name);
   if (!name.includes('/')) {
-    if (messages.length === 0 && !standardNames.has(name) && !isHugePages(name)) {
-      yield invalidValue(path, name, 'must be a standard resource type or fully qualified');
-    }
     if (!containerNames.has(name) && !isHugePages(name))
       yield invalidValue(path, name, 'must be a standard resource for containers');
   } else if (!isNative(name) && !isExtended(name))
@@ -79,6 +75,9 @@ export const isQuotaResource = (name: string): boolean =>
   (standardNames.has(name) && name !== 'storage') || isQuotaHugePages(name);
 
 function* podResourceName(path: string, name: string): Causes {
+  const causes = [...resourceName(path, name)];
+  yield* causes;
+  if (causes.length > 0) return;
   if (name !== 'cpu' && name !== 'memory' && !isHugePages(name))
     yield notSupported(path, name, ['cpu', 'hugepages-', 'memory']);
 }
@@ -152,14 +151,14 @@ export function* resourceCauses(
 function* claimCauses(path: string, list: ResourceRequirements['claims'], known: ReadonlySet<string>): Causes {
   const seen = new Set<string>();
   for (const [{ name, request }, at] of indexed(path, list)) {
-    if (!name) continue;
+    if (!name) yield required(at);
     const key = request ? `${name}/${request}` : name;
     if (request) yield* named(dns1123Label, `${at}.request`, request);
     const overlaps =
       seen.has(name) || seen.has(key) || (!request && [...seen].some((other) => other.startsWith(`${name}/`)));
     if (overlaps) yield duplicate(at, seen.has(name) ? name : key);
     seen.add(key);
-    if (!known.has(name)) {
+    if (name && !known.has(name)) {
       const detail = known.size === 0 ? ' which is empty' : `: ${[...known].sort().join(', ')}`;
       yield {
         reason: 'FieldValueNotFound',

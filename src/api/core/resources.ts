@@ -6,7 +6,7 @@ import { s, struct, t, type Of } from '#schema/type.ts';
 export const resourceClaim = struct(
   'core.v1.ResourceClaim',
   {
-    name: s.string(1).doc('Name of the entry.'),
+    name: s.string(1).ruled().doc('Name of the entry.'),
     request: s.string(2).optional().doc('One request of the claim; all of it when empty.'),
   },
   { doc: "An entry of the pod's resourceClaims that a container uses." },

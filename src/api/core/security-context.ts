@@ -40,7 +40,10 @@ export interface WindowsSecurityContextOptions extends Of<typeof windowsSecurity
 export const seccompProfile = struct(
   'core.v1.SeccompProfile',
   {
-    type: s.oneOf(1, 'Unconfined', 'RuntimeDefault', 'Localhost').doc('Unconfined, RuntimeDefault or Localhost.'),
+    type: s
+      .oneOf(1, 'Unconfined', 'RuntimeDefault', 'Localhost')
+      .requiredAs('type is required when seccompProfile is set')
+      .doc('Unconfined, RuntimeDefault or Localhost.'),
     localhostProfile: s.string(2).keepsZero().optional().doc('A profile file on the node; only with Localhost.'),
   },
   { doc: 'Which system calls are allowed.' },
@@ -50,7 +53,10 @@ export interface SeccompProfile extends Of<typeof seccompProfile> {}
 export const appArmorProfile = struct(
   'core.v1.AppArmorProfile',
   {
-    type: s.oneOf(1, 'Unconfined', 'RuntimeDefault', 'Localhost').doc('Unconfined, RuntimeDefault or Localhost.'),
+    type: s
+      .oneOf(1, 'Unconfined', 'RuntimeDefault', 'Localhost')
+      .requiredAs('type is required when appArmorProfile is set')
+      .doc('Unconfined, RuntimeDefault or Localhost.'),
     localhostProfile: s.string(2).keepsZero().optional().doc('A profile loaded on the node; only with Localhost.'),
   },
   { doc: 'An AppArmor profile.' },

@@ -2,13 +2,8 @@
 import { duplicate, forbiddenField, invalidValue, required, tooLong } from '#meta/causes.ts';
 import { id, indexed, localDescendingPath, type Causes } from '../field-checks.ts';
 import type { PodSpec } from './pod-spec.ts';
-import type {
-  AppArmorProfile,
-  PodSecurityContext,
-  SeccompProfile,
-  SecurityContext,
-  WindowsSecurityContextOptions,
-} from './security-context.ts';
+import type { AppArmorProfile, PodSecurityContext, SeccompProfile, SecurityContext } from './security-context.ts';
+import { windowsOptionCauses } from './windows-validation.ts';
 
 /** PATH_MAX - 1. */
 const profileMax = 4095;
@@ -20,7 +15,9 @@ function* seccomp(path: string, profile: SeccompProfile | undefined): Causes {
       yield required(`${path}.localhostProfile`, 'must be set when seccomp type is Localhost');
     else yield* localDescendingPath(`${path}.localhostProfile`, profile.localhostProfile);
   } else if (profile.localhostProfile !== undefined) {
-    yield invalidValue(`${path}.localhostProfile`, profile, 'can only be set when seccomp type is Localhost');
+    // Upstream prints the profile as Go has it within.
+    const shown = { Type: profile.type ?? '', LocalhostProfile: profile.localhostProfile };
+    yield invalidValue(`${path}.localhostProfile`, shown, 'can only be set when seccomp type is Localhost');
   }
 }
 
@@ -35,13 +32,6 @@ function* appArmor(path: string, profile: AppArmorProfile | undefined): Causes {
   if (name === undefined || name === '') yield required(at, 'must be set when AppArmor type is Localhost');
   else if (name.trim() !== name) yield invalidValue(at, name, 'must not be padded with whitespace');
   if (name !== undefined && name.length > profileMax) yield tooLong(at, profileMax);
-}
-
-function* windows(path: string, options: WindowsSecurityContextOptions | undefined): Causes {
-  if (options?.gmsaCredentialSpec === '')
-    yield invalidValue(`${path}.gmsaCredentialSpec`, '', 'gmsaCredentialSpec cannot be an empty string');
-  if (options?.runAsUserName === '')
-    yield invalidValue(`${path}.runAsUserName`, '', 'runAsUserName cannot be an empty string');
 }
 
 const sysctlPattern = '^([a-z0-9]([-_a-z0-9]*[a-z0-9])?[\\./])*[a-z0-9]([-_a-z0-9]*[a-z0-9])?$';
@@ -83,7 +73,7 @@ export function* podSecurityCauses(specPath: string, spec: PodSpec): Causes {
     for (const [group, at] of indexed(`${path}.supplementalGroups`, context.supplementalGroups)) yield* id(at, group);
     yield* sysctls(`${path}.sysctls`, context, spec);
     yield* seccomp(`${path}.seccompProfile`, context.seccompProfile);
-    yield* windows(`${path}.windowsOptions`, context.windowsOptions);
+    yield* windowsOptionCauses(`${path}.windowsOptions`, context.windowsOptions);
     yield* appArmor(`${path}.appArmorProfile`, context.appArmorProfile);
   }
   if (spec.shareProcessNamespace && spec.hostPID) {
@@ -160,6 +150,6 @@ export function* containerSecurityCauses(path: string, context: SecurityContext 
     if (context.capabilities?.add?.includes('CAP_SYS_ADMIN'))
       yield invalidValue(path, context, detail('`capabilities.Add` CAP_SYS_ADMIN'));
   }
-  yield* windows(`${path}.windowsOptions`, context.windowsOptions);
+  yield* windowsOptionCauses(`${path}.windowsOptions`, context.windowsOptions);
   yield* appArmor(`${path}.appArmorProfile`, context.appArmorProfile);
 }

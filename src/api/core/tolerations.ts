@@ -39,9 +39,12 @@ export interface Taint extends Of<typeof taint> {}
 export const topologySpreadConstraint = struct(
   'core.v1.TopologySpreadConstraint',
   {
-    maxSkew: s.int32(1).doc('How much the fullest place may differ from the emptiest.'),
-    topologyKey: s.string(2).doc('Nodes with the same value of this label are one place.'),
-    whenUnsatisfiable: s.oneOf(3, 'DoNotSchedule', 'ScheduleAnyway').doc('DoNotSchedule or ScheduleAnyway.'),
+    maxSkew: s.int32(1).ruled().doc('How much the fullest place may differ from the emptiest.'),
+    topologyKey: s
+      .string(2)
+      .requiredAs('can not be empty')
+      .doc('Nodes with the same value of this label are one place.'),
+    whenUnsatisfiable: s.oneOf(3, 'DoNotSchedule', 'ScheduleAnyway').listed().doc('DoNotSchedule or ScheduleAnyway.'),
     labelSelector: s.field(4, labelSelector).optional().doc('Which pods are counted.'),
     minDomains: s.int32(5).keepsZero().optional().doc('The least number of places to expect; only with DoNotSchedule.'),
     nodeAffinityPolicy: s

@@ -8,7 +8,7 @@ import { localObjectReference } from './references.ts';
 export const gcePersistentDiskVolumeSource = struct(
   'core.v1.GCEPersistentDiskVolumeSource',
   {
-    pdName: s.string(1).doc('Name of the disk.'),
+    pdName: s.string(1).ruled().doc('Name of the disk.'),
     fsType: s.string(2).optional().doc('File system.'),
     partition: s.int32(3).optional().doc('Partition number.'),
     readOnly: s.boolean(4).optional().doc('Mount read-only.'),
@@ -154,7 +154,7 @@ export interface VsphereVirtualDiskVolumeSource extends Of<typeof vsphereVirtual
 export const quobyteVolumeSource = struct(
   'core.v1.QuobyteVolumeSource',
   {
-    registry: s.string(1).doc('Registry addresses, separated by commas.'),
+    registry: s.string(1).ruled().doc('Registry addresses, separated by commas.'),
     volume: s.string(2).doc('Name of the volume.'),
     readOnly: s.boolean(3).optional().doc('Mount read-only.'),
     user: s.string(4).optional().doc('User to map to.'),
@@ -212,7 +212,7 @@ export interface PortworxVolumeSource extends Of<typeof portworxVolumeSource> {}
 export const scaleIOFields = {
   gateway: s.string(1).doc('Address of the gateway.'),
   system: s.string(2).doc('Name of the system.'),
-  secretRef: s.field(3, localObjectReference).doc('Secret with the credentials.'),
+  secretRef: s.field(3, localObjectReference).ruled().doc('Secret with the credentials.'),
   sslEnabled: s.boolean(4).optional().doc('Use TLS to the gateway.'),
   protectionDomain: s.string(5).optional().doc('Protection domain.'),
   storagePool: s.string(6).optional().doc('Storage pool.'),

@@ -124,7 +124,7 @@ export interface PersistentVolumeClaimVolumeSource extends Of<typeof persistentV
 export const downwardAPIVolumeFile = struct(
   'core.v1.DownwardAPIVolumeFile',
   {
-    path: s.string(1).doc('Relative path of the file; without "..".'),
+    path: s.string(1).ruled().doc('Relative path of the file; without "..".'),
     fieldRef: s
       .field(2, objectFieldSelector)
       .optional()
@@ -210,7 +210,7 @@ export const serviceAccountTokenProjection = struct(
   {
     audience: s.string(1).optional().doc('Who may accept the token; the API server when empty.'),
     expirationSeconds: s.int64(2).keepsZero().default(3600).doc('Lifetime asked for, at least 600.'),
-    path: s.string(3).doc('Relative path of the file.'),
+    path: s.string(3).ruled().doc('Relative path of the file.'),
     user: s.int64(4).keepsZero().off('AtomicWriteVolumeUserFields').doc('Owner of the file; defaultUser when absent.'),
   },
   { doc: "A token of the pod's ServiceAccount, renewed by the kubelet." },
