@@ -74,7 +74,7 @@ const never = Symbol('no value means absent');
 
 /** An empty string is no value where a default stands; nor is a zero that the declared minimum excludes. */
 function absentOf(field: FieldData): unknown {
-  if (field.verbatim !== undefined) return never;
+  if (field.verbatim !== undefined || field.keepsZero === true) return never;
   if (field.default === undefined) return never;
   if (field.type.is === 'string') return '';
   if (field.type.is === 'integer' && field.min !== undefined && field.min > 0) return 0;

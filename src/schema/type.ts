@@ -16,6 +16,8 @@ export interface StringType {
   readonly format?: 'byte' | 'time' | 'microTime' | 'duration';
   /** Known values; another value is `Unsupported value` unless `open`. */
   readonly values?: readonly string[];
+  /** They are told as they are declared; otherwise sorted. */
+  readonly ordered?: boolean;
   readonly open?: boolean;
 }
 export interface IntegerType {
@@ -178,6 +180,10 @@ export class Field<Stored, Draft = Stored, P extends Presence = 'required'> {
   /** One of the known values, and no value is not one of them. */
   listed(): Field<Stored, Draft, P> {
     return this.#with({ missing: 'unsupported' });
+  }
+  /** Known values are told in this order, as upstream does of some. */
+  inOrder(): Field<Stored, Draft, P> {
+    return this.#with({ type: Object.freeze({ ...this.data.type, ordered: true }) as AnyTypeData });
   }
   /** Filled in when absent; the stored type has no undefined here. */
   default(value: Draft): Field<Stored, Draft, 'defaulted'> {

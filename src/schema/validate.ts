@@ -122,8 +122,11 @@ function rangeCheck({ min, max }: FieldData): Check | undefined {
   };
 }
 
-/** As they are told: sorted, without the empty one. */
-const supportedOf = ({ values = [] }: StringType): readonly string[] => values.filter((value) => value !== '').sort();
+/** As they are told, without the empty one. */
+function supportedOf({ values = [], ordered }: StringType): readonly string[] {
+  const told = values.filter((value) => value !== '');
+  return ordered === true ? told : told.sort();
+}
 
 /** `pointer`: an empty text is a value of its own. */
 function typeCheck(type: AnyTypeData, pointer = false): Check | undefined {
@@ -165,7 +168,8 @@ function typeCheck(type: AnyTypeData, pointer = false): Check | undefined {
 }
 
 function listCheck(type: ListType): Check | undefined {
-  const inner = typeCheck(type.items);
+  // An item cannot be missing: an empty text is one.
+  const inner = typeCheck(type.items, true);
   const unique = type.duplicates === 'allowed' ? undefined : uniqueCheck(type);
   if (inner === undefined && unique === undefined) return undefined;
   return (value, path, causes) => {

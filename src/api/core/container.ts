@@ -170,6 +170,7 @@ export const container = struct(
       .doc('The file whose content becomes the termination message.'),
     terminationMessagePolicy: s
       .oneOf(20, 'File', 'FallbackToLogsOnError')
+      .inOrder()
       .default('File')
       .doc('File, or FallbackToLogsOnError to use the end of the log when the file is empty.'),
     imagePullPolicy: s
@@ -251,6 +252,7 @@ export const ephemeralContainerCommon = struct('core.v1.EphemeralContainerCommon
     .doc('The file whose content becomes the termination message.'),
   terminationMessagePolicy: s
     .oneOf(20, 'File', 'FallbackToLogsOnError')
+    .inOrder()
     .default('File')
     .doc('File, or FallbackToLogsOnError to use the end of the log when the file is empty.'),
   imagePullPolicy: s

@@ -126,6 +126,7 @@ export const podSpec = struct(
       .doc('Containers added to a running pod for debugging, through the ephemeralcontainers subresource only.'),
     restartPolicy: s
       .oneOf(3, 'Always', 'OnFailure', 'Never')
+      .inOrder()
       .default('Always')
       .doc('When the kubelet restarts an ended container: Always, OnFailure or Never.'),
     terminationGracePeriodSeconds: s
