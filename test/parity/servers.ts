@@ -32,13 +32,16 @@ export function peer(
     name,
     ask: (method, path, body, contentType = 'application/json') =>
       new Promise((resolve, reject) => {
-        const stream = live().request({
-          ':method': method,
-          ':path': path,
-          accept: 'application/json',
-          'content-type': contentType,
-          ...(options.token ? { authorization: `Bearer ${options.token}` } : {}),
-        });
+        const stream = live().request(
+          {
+            ':method': method,
+            ':path': path,
+            accept: 'application/json',
+            'content-type': contentType,
+            ...(options.token ? { authorization: `Bearer ${options.token}` } : {}),
+          },
+          { endStream: body === undefined },
+        );
         const chunks: Buffer[] = [];
         let status = 0;
         let warnings: string[] = [];
@@ -59,7 +62,7 @@ export function peer(
           }
           resolve({ status, warnings, body: parsed });
         });
-        stream.end(body === undefined ? undefined : typeof body === 'string' ? body : JSON.stringify(body));
+        if (body !== undefined) stream.end(typeof body === 'string' ? body : JSON.stringify(body));
       }),
     [Symbol.dispose]: () => session?.destroy(),
   };
