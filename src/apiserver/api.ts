@@ -2,7 +2,7 @@
  * The API without a wire: one call in, one answer out, after authentication. The HTTP edge and the direct transport both end here, so that
  * a component in this process and a kubectl far away are treated alike.
  */
-import { ApiError, badRequest, methodNotSupported } from '#meta/status.ts';
+import { ApiError, badRequest, forbidden, methodNotSupported } from '#meta/status.ts';
 import type { AnyObject } from '#meta/object-meta.ts';
 import type { AnyKind, ApiCall, Patch } from '#client/client.ts';
 import { Binding } from '#api/core/binding.ts';
@@ -11,7 +11,7 @@ import { Node } from '#api/core/node.ts';
 import { Eviction } from '#api/policy/eviction.ts';
 import { TokenRequest } from '#api/authentication/tokenrequest.ts';
 import type { Verb } from '#schema/kind.ts';
-import { StoreFull, StoreUnavailable, type Store } from '#store/store.ts';
+import { StoreFull, StoreUnavailable, Untransformable, type Store } from '#store/store.ts';
 import type { World } from '#world/world.ts';
 import type { Admission } from './admission/admission.ts';
 import type { Quotas } from './admission/resource-quota.ts';
@@ -27,7 +27,7 @@ import {
   type ComponentCheck,
 } from './registry/component-statuses.ts';
 import { create } from './registry/create.ts';
-import { remove, removeAll, type Deleted } from './registry/delete.ts';
+import { remove, removeAll, removeUnreadable, type Deleted } from './registry/delete.ts';
 import { bodyAs, decoded } from './registry/prepare.ts';
 import { getEntry, list, type ListResult } from './registry/read.ts';
 import { review } from './registry/reviews.ts';
@@ -170,6 +170,8 @@ export class Api {
     } catch (error) {
       if (error instanceof StoreFull || error instanceof StoreUnavailable)
         throw new ApiError('ServiceUnavailable', error.message, { cause: error });
+      if (error instanceof Untransformable)
+        throw new ApiError('InternalError', `Internal error occurred: ${error.message}`, { cause: error });
       throw error;
     }
   }
@@ -203,6 +205,8 @@ export class Api {
         );
       }
       case 'delete':
+        if (call.options.ignoreStoreReadErrorWithClusterBreakingPotential)
+          return this.#removeUnreadable(resource, call, asker);
         return deletedAnswer(
           resource,
           await remove(resource, asker, { namespace, name: target.name, options: call.options }),
@@ -221,6 +225,21 @@ export class Api {
         call.verb satisfies never;
         throw badRequest(`unknown verb ${String(call.verb)}`);
     }
+  }
+
+  /** A right of its own, and no more than that the name was there can be answered. */
+  async #removeUnreadable(resource: Resource, call: ApiCall, { user, dryRun }: Asker): Promise<Answer> {
+    const { kind, namespace, name = '' } = call;
+    const verb = 'unsafe-delete-ignore-read-errors';
+    if (!this.policy.authorizer.allows({ ...this.attributesOf(call, user), verb }))
+      throw forbidden(nameOf(kind), name, `not permitted to do "${verb}", reason: `);
+    await removeUnreadable(resource, { namespace, name, dryRun });
+    const details = { name, ...(kind.group ? { group: kind.group } : {}), kind: kind.kind };
+    return {
+      is: 'object',
+      code: 200,
+      object: { kind: 'Status', apiVersion: 'v1', metadata: {}, status: 'Success', details } as unknown as AnyObject,
+    };
   }
 
   #componentStatuses(resource: Resource, { verb, name = '' }: ApiCall, { warnings }: CallContext): Answer {

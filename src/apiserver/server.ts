@@ -166,6 +166,7 @@ export async function startApiServer(world: World, options: ApiServerOptions): P
     objects: () => counted.map((kind) => ({ group: kind.group, plural: kind.plural, count: api.cache(kind).size })),
     storeBytes: () => options.store.sizeBytes(),
     storeGauges: options.store.gauges ?? {},
+    storeFamilies: options.store.families ?? [],
     version: options.version,
     checks,
   });

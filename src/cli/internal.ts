@@ -14,13 +14,18 @@ export const server = command({
   usage: 'k8ts server --data-dir DIR',
   summary: "Run the cluster's server process (started by `up`).",
   hidden: true,
-  flags: { 'data-dir': dataDirectoryFlag },
+  flags: {
+    'data-dir': dataDirectoryFlag,
+    'ignore-missing-keys': { type: 'boolean', doc: 'start although values cannot be decrypted' },
+  },
   async run({ values }, { world, program }) {
     const layout = layoutFor(world, values['data-dir']);
     const configuration = await readConfiguration(world, layout);
     if (!configuration) throw new UsageError(`there is no cluster in ${layout.root}`);
     const end = terminated(program);
-    const running = await startServerProcess(world, layout, configuration);
+    const running = await startServerProcess(world, layout, configuration, {
+      ignoreMissingKeys: values['ignore-missing-keys'],
+    });
     const outcome = await Promise.race([end, running.failed]);
     if (outcome instanceof Error) {
       // What is in memory may be ahead of the disk: nothing more may be answered.

@@ -13,6 +13,7 @@ const commands: Readonly<Record<string, () => Promise<Command>>> = {
   status: async () => (await import('./status.ts')).status,
   backup: async () => (await import('./backup.ts')).backup,
   restore: async () => (await import('./restore.ts')).restore,
+  encryption: async () => (await import('./encryption.ts')).encryption,
   kubectl: async () => (await import('./kubectl.ts')).kubectl,
   image: async () => (await import('./image.ts')).image,
   version: async () => (await import('./version.ts')).version,

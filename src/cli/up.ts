@@ -15,6 +15,7 @@ import {
   writeConfiguration,
   type Configuration,
 } from '#cluster/configuration.ts';
+import { readEncryptionFile } from '#cluster/encryption/key-file.ts';
 import { openEtcd, type EtcdConfiguration } from '#cluster/etcd.ts';
 import { openIdentities, type Identities } from '#cluster/identities.ts';
 import { mergeKubeconfig, userKubeconfig, writeKubeconfig } from '#cluster/kubeconfig.ts';
@@ -36,7 +37,8 @@ const nodesMax = 50;
 
 export const up = command({
   name: 'up',
-  usage: 'k8ts up [--nodes N] [--data-dir DIR] [--port P] [--etcd-servers URLS] [--foreground] [--no-merge]',
+  usage:
+    'k8ts up [--nodes N] [--data-dir DIR] [--port P] [--etcd-servers URLS] [--encryption-provider-config FILE] [--foreground] [--no-merge]',
   summary: 'Start the cluster, or resume it after a crash or `down`.',
   details:
     'As root on Linux every node is a machine of its own: a network namespace with real containers. Otherwise nodes are simulated, and `up` says so.\n' +
@@ -64,6 +66,15 @@ export const up = command({
     'etcd-cafile': { type: 'string', placeholder: 'FILE', doc: "who signed etcd's certificates" },
     'etcd-certfile': { type: 'string', placeholder: 'FILE', doc: 'our certificate for etcd' },
     'etcd-keyfile': { type: 'string', placeholder: 'FILE', doc: "our certificate's key" },
+    'encryption-provider-config': {
+      type: 'string',
+      placeholder: 'FILE',
+      doc: 'an EncryptionConfiguration of your own instead of the one that the cluster keeps (empty: that one again); read again when it changes',
+    },
+    'ignore-missing-keys': {
+      type: 'boolean',
+      doc: 'start although values cannot be decrypted: they are answered with errors',
+    },
     foreground: { type: 'boolean', doc: 'stay until ^C, which stops the cluster' },
     'no-merge': { type: 'boolean', doc: "leave the user's kubeconfig alone" },
     'no-install': { type: 'boolean', doc: 'only print how to install missing programs (read by the launcher)' },
@@ -74,9 +85,12 @@ export const up = command({
     const began = world.clock.monotonic();
     const present = await readConfiguration(world, layout);
     const etcd = etcdFlags(values);
+    const encryptionConfig = await encryptionFlag(world, values['encryption-provider-config']);
     if (present) refuseChanges(present, { nodes: values.nodes, port: values.port, simulated: values.simulated, etcd });
     const running = await runningState(world, layout.serverState);
-    const configuration =
+    if (running && present && encryptionConfig !== undefined && encryptionConfig !== (present.encryptionConfig ?? ''))
+      throw new UsageError('--encryption-provider-config: the cluster runs; stop it first with "k8ts down"');
+    const known =
       present ??
       (await newConfiguration(world, program, layout, {
         nodes: values.nodes ?? 1,
@@ -84,6 +98,8 @@ export const up = command({
         simulated: values.simulated,
         etcd,
       }));
+    const configuration = encryptionConfig === undefined ? known : withEncryption(known, encryptionConfig);
+    if (configuration !== known) await writeConfiguration(world, layout, configuration);
     const missing = await missingAgents(world, layout, configuration);
     if (running?.ready && missing.length === 0) {
       program.out(
@@ -93,7 +109,7 @@ export const up = command({
     }
     const identities = await openIdentities(world, layout, configuration);
     show(program, 'certificates', world.clock.monotonic() - began);
-    if (!running) await startServer(world, program, layout);
+    if (!running) await startServer(world, program, layout, values['ignore-missing-keys']);
     if (configuration.nodeKind === 'containers') {
       const at = world.clock.monotonic();
       await startMachines(world, { ...configuration, hostAddress: hostAddress(configuration) });
@@ -233,6 +249,23 @@ function etcdFlags(values: {
   };
 }
 
+/** An empty text: the cluster's own configuration again. */
+function withEncryption({ encryptionConfig: _old, ...rest }: Configuration, file: string): Configuration {
+  return file === '' ? rest : { ...rest, encryptionConfig: file };
+}
+
+/** A wrong file is told before anything is started. */
+async function encryptionFlag(world: World, file: string | undefined): Promise<string | undefined> {
+  if (file === undefined || file === '') return file;
+  const path = resolve(file);
+  try {
+    if (await readEncryptionFile(world, path)) return path;
+  } catch (cause) {
+    throw new UsageError(`--encryption-provider-config: ${(cause as Error).message}`);
+  }
+  throw new UsageError(`--encryption-provider-config: ${path} is missing`);
+}
+
 /** An etcd that does not answer, or that is not for us, is told before there is a cluster. */
 async function refuseBadEtcd(world: World, etcd: EtcdConfiguration): Promise<void> {
   try {
@@ -255,13 +288,24 @@ async function missingAgents(
 const main = new URL('main.ts', import.meta.url).pathname;
 
 /** The state that a killed process left goes first: it would pass for the new one's. */
-async function startServer(world: World, program: Program, layout: Layout): Promise<void> {
+async function startServer(world: World, program: Program, layout: Layout, ignoreMissingKeys: boolean): Promise<void> {
   await world.disk.remove(layout.serverState);
-  world.processes.spawn([program.node, ...serverFlags, main, 'server', '--data-dir', layout.root], {
-    detached: true,
-    env: processEnv,
-    stdio: { appendTo: layout.serverLog },
-  });
+  world.processes.spawn(
+    [
+      program.node,
+      ...serverFlags,
+      main,
+      'server',
+      '--data-dir',
+      layout.root,
+      ...(ignoreMissingKeys ? ['--ignore-missing-keys'] : []),
+    ],
+    {
+      detached: true,
+      env: processEnv,
+      stdio: { appendTo: layout.serverLog },
+    },
+  );
 }
 
 async function startAgent(

@@ -62,6 +62,8 @@ export interface DeleteOptions extends ReadOptions {
   /** Deprecated by upstream, and never together with propagationPolicy. */
   readonly orphanDependents?: boolean;
   readonly preconditions?: { readonly uid?: string; readonly resourceVersion?: string };
+  /** Deletes what cannot be decrypted, and only that. */
+  readonly ignoreStoreReadErrorWithClusterBreakingPotential?: boolean;
 }
 
 export type Patch =

@@ -23,6 +23,8 @@ export interface Configuration {
   readonly clusterDomain: string;
   /** Where the data is, instead of a file of our own. */
   readonly etcd?: EtcdConfiguration;
+  /** Somebody's own EncryptionConfiguration, an absolute path. Absent: one is made and kept in the data directory. */
+  readonly encryptionConfig?: string;
   readonly createdAt: string;
 }
 
@@ -92,7 +94,8 @@ export async function readConfiguration(world: World, layout: Layout): Promise<C
     typeof configuration.serviceSubnet === 'string' &&
     Array.isArray(configuration.nodePorts) &&
     typeof configuration.clusterDomain === 'string' &&
-    (configuration.etcd === undefined || Array.isArray(configuration.etcd.servers));
+    (configuration.etcd === undefined || Array.isArray(configuration.etcd.servers)) &&
+    (configuration.encryptionConfig === undefined || typeof configuration.encryptionConfig === 'string');
   if (!complete) throw new Error(`${layout.configuration} is damaged: fields are missing`);
   return configuration as Configuration;
 }

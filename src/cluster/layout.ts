@@ -9,6 +9,11 @@ export interface Layout {
   readonly kubeconfig: string;
   readonly pki: string;
   readonly database: string;
+  /** The keys with which values are encrypted; those that were replaced; a replacement that is going on; where the server is asked for one. */
+  readonly encryption: string;
+  readonly encryptionRetired: string;
+  readonly encryptionRotation: string;
+  readonly encryptionSocket: string;
   /** Backups of the database, and what is said about them. */
   readonly backups: string;
   readonly backupSettings: string;
@@ -39,6 +44,10 @@ export function layoutOf(root: string): Layout {
     kubeconfig: join(root, 'kubeconfig'),
     pki: join(root, 'pki'),
     database: join(root, 'store', 'state.db'),
+    encryption: join(root, 'encryption.yaml'),
+    encryptionRetired: join(root, 'encryption-retired.yaml'),
+    encryptionRotation: join(root, 'encryption-rotation.json'),
+    encryptionSocket: join(root, 'store', 'encryption.sock'),
     backups: join(root, 'backups'),
     backupSettings: join(root, 'backup.json'),
     backupSocket: join(root, 'store', 'backup.sock'),

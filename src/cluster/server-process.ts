@@ -15,6 +15,8 @@ import type { World } from '#world/world.ts';
 import { serveBackups } from './backup/backup-socket.ts';
 import { startBackups } from './backup/backups.ts';
 import { apiServiceIp, defaults, type Configuration } from './configuration.ts';
+import { serveEncryption } from './encryption/encryption-socket.ts';
+import { openEncryption } from './encryption/encryption.ts';
 import { openEtcd } from './etcd.ts';
 import { openIdentities } from './identities.ts';
 import { startIdleMemory } from './idle-memory.ts';
@@ -34,6 +36,7 @@ export async function startServerProcess(
   world: World,
   layout: Layout,
   configuration: Configuration,
+  options: { readonly ignoreMissingKeys?: boolean } = {},
 ): Promise<ServerProcess> {
   const state = await startState(world, layout.serverState);
   try {
@@ -42,6 +45,7 @@ export async function startServerProcess(
     await world.disk.makeDirectory(dirname(layout.database), { mode: 0o700 });
     const identities = await openIdentities(world, layout, configuration);
     let store: Store;
+    let purge: (() => Promise<void>) | undefined;
     if (configuration.etcd) {
       store = stack.use(await openEtcd(world, configuration.etcd));
     } else {
@@ -49,7 +53,13 @@ export async function startServerProcess(
       stack.use(startBackups(world, layout, file));
       stack.use(await serveBackups(world, layout, file));
       store = file;
+      purge = () => file.purge();
     }
+    const encryption = stack.use(
+      await openEncryption(world, { layout, configuration, store }, { ...options, ...(purge ? { purge } : {}) }),
+    );
+    stack.use(await serveEncryption(world, layout, encryption));
+    ({ store } = encryption);
     await state.stage('store');
 
     const server = stack.use(

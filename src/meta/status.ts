@@ -23,7 +23,7 @@ export const statusCodes = {
   ServiceUnavailable: 503,
   Timeout: 504,
   ServerTimeout: 500,
-  StoreReadError: 500,
+  StorageReadError: 500,
   Unknown: 500,
 } as const;
 

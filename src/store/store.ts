@@ -13,6 +13,8 @@ export interface Entry {
   readonly modRevision: Revision;
   /** 1 after creation, raised by each put. */
   readonly version: number;
+  /** Only of a store that encrypts: why the value cannot be decrypted. `value` is empty then. */
+  readonly unreadable?: Untransformable;
 }
 
 /** Put only if the key's modRevision equals `expect` (0: the key must not exist). Absent: unconditional. */
@@ -81,6 +83,29 @@ export interface Store extends AsyncDisposable {
   readonly checks?: Readonly<Record<string, () => string | undefined>>;
   /** Numbers for whoever watches it, by the name of the metric. */
   readonly gauges?: Readonly<Record<string, { readonly help: string; readonly value: () => number }>>;
+  /** Numbers with labels. */
+  readonly families?: readonly MetricFamily[];
+  /** Only of a store that encrypts: whether the value would be stored in another form now, so that even a write that changes nothing has something to write. */
+  stale?(key: string): Promise<boolean>;
+}
+
+/** Several series of one metric. */
+export type MetricFamily = { readonly name: string; readonly help: string } & (
+  | { readonly type: 'counter' | 'gauge'; readonly series: () => Iterable<NumberSeries> }
+  | { readonly type: 'histogram'; readonly series: () => Iterable<HistogramSeries> }
+);
+
+export interface NumberSeries {
+  readonly labels: Readonly<Record<string, string>>;
+  readonly value: number;
+}
+
+export interface HistogramSeries {
+  readonly labels: Readonly<Record<string, string>>;
+  readonly bounds: readonly number[];
+  /** How many were at most `bounds[i]` and more than the bound before; the last are above all bounds. */
+  readonly counts: Float64Array;
+  readonly sum: number;
 }
 
 export class Compacted extends Error {
@@ -118,6 +143,14 @@ export class StoreUnavailable extends Error {
   constructor(message: string, options?: { cause?: unknown }) {
     super(message, options);
     this.name = 'StoreUnavailable';
+  }
+}
+
+/** A value that cannot be encrypted (then nothing was written) or decrypted. Says why, with nothing of it. */
+export class Untransformable extends Error {
+  constructor(message: string, options?: { cause?: unknown }) {
+    super(message, options);
+    this.name = 'Untransformable';
   }
 }
 

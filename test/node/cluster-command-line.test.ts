@@ -21,7 +21,7 @@ describe('words and flags', linux, () => {
 
   test('every command explains itself', async () => {
     const all = await empty.ok('--help');
-    for (const name of ['up', 'down', 'status', 'kubectl', 'image', 'version']) {
+    for (const name of ['up', 'down', 'status', 'encryption', 'kubectl', 'image', 'version']) {
       assert.match(all, new RegExp(`^  ${name} `, 'm'));
     }
     for (const name of ['up', 'down', 'status', 'image', 'version', 'image import', 'image ls', 'image rm']) {

@@ -113,7 +113,16 @@ export function deleteOptions(way: Pick<Route, 'query' | 'verb'>, body: unknown)
   if (propagationPolicy !== undefined && !isPolicy(propagationPolicy))
     causes.push(notSupported('propagationPolicy', propagationPolicy, [...policies, 'nil']));
   causes.push(...dryRunCauses(dryRun));
-  // The feature behind ignoreStoreReadErrorWithClusterBreakingPotential is off: as upstream does then, the option is read and forgotten.
+  if (sent[unreadable]) {
+    const alone = ['propagationPolicy', 'orphanDependents', 'gracePeriodSeconds', 'preconditions'] as const;
+    for (const option of alone)
+      if (sent[option] !== undefined)
+        causes.push(invalidValue(unreadable, true, `cannot be set together with .${option}`));
+    if (way.verb === 'deletecollection')
+      causes.push(
+        invalidValue(unreadable, true, 'is not allowed with DELETECOLLECTION, try again after removing the option'),
+      );
+  }
   refuse(way, causes);
   return compact({
     gracePeriodSeconds,
@@ -121,8 +130,11 @@ export function deleteOptions(way: Pick<Route, 'query' | 'verb'>, body: unknown)
     propagationPolicy: propagationPolicy as DeleteOptions['propagationPolicy'],
     preconditions,
     dryRun: dryRun.length > 0 ? true : undefined,
+    [unreadable]: sent[unreadable] === true ? true : undefined,
   });
 }
+
+const unreadable = 'ignoreStoreReadErrorWithClusterBreakingPotential';
 
 const policies = ['Foreground', 'Background', 'Orphan'] as const;
 const isPolicy = (text: string): boolean => policies.some((policy) => policy === text);
@@ -133,6 +145,7 @@ interface SentDeleteOptions {
   readonly preconditions?: NonNullable<DeleteOptions['preconditions']>;
   readonly dryRun?: readonly string[];
   readonly orphanDependents?: boolean;
+  readonly ignoreStoreReadErrorWithClusterBreakingPotential?: boolean;
 }
 
 function inBody(body: unknown): SentDeleteOptions {
@@ -148,12 +161,16 @@ function inQuery(query: URLSearchParams): SentDeleteOptions {
   const grace = query.get('gracePeriodSeconds');
   if (grace && !/^[-+]?\d{1,18}$/.test(grace))
     throw badRequest(`strconv.ParseInt: parsing ${JSON.stringify(grace)}: invalid syntax`);
-  const orphans = query.get('orphanDependents');
+  // As Go reads a flag: only these two words deny it.
+  const said = (name: string): boolean | undefined => {
+    const value = query.get(name);
+    return value === null ? undefined : value !== '0' && value.toLowerCase() !== 'false';
+  };
   return compact({
     gracePeriodSeconds: grace ? Number(grace) : undefined,
     propagationPolicy: query.get('propagationPolicy') ?? undefined,
-    // As Go reads a flag: only these two words deny it.
-    orphanDependents: orphans === null ? undefined : orphans !== '0' && orphans.toLowerCase() !== 'false',
+    orphanDependents: said('orphanDependents'),
+    [unreadable]: said(unreadable),
     dryRun: query.getAll('dryRun'),
   });
 }

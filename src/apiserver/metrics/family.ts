@@ -3,6 +3,7 @@
  * counters hash their labels at every call (0.6 us each): too much for what happens at every request and every watch event.
  */
 import type { Registry } from 'prom-client';
+import type { HistogramSeries, NumberSeries } from '#store/store.ts';
 
 export type Labels = Readonly<Record<string, string>>;
 
@@ -65,7 +66,7 @@ function register(registry: Registry, { name, help, type, samples }: Family): vo
 /** A counter or gauge whose series stand elsewhere. */
 export function countFamily(
   registry: Registry,
-  family: Omit<Family, 'samples'> & { readonly series: () => Iterable<Count> },
+  family: Omit<Family, 'samples'> & { readonly series: () => Iterable<NumberSeries> },
 ): void {
   register(registry, {
     ...family,
@@ -78,7 +79,7 @@ export function countFamily(
 /** A histogram whose series stand elsewhere. */
 export function spreadFamily(
   registry: Registry,
-  family: Omit<Family, 'samples' | 'type'> & { readonly series: () => Iterable<Spread> },
+  family: Omit<Family, 'samples' | 'type'> & { readonly series: () => Iterable<HistogramSeries> },
 ): void {
   const { name } = family;
   register(registry, {

@@ -5,7 +5,7 @@ import { Gauge, Registry } from 'prom-client';
 import type { Store } from '#store/store.ts';
 import type { World } from '#world/world.ts';
 import type { Check } from '../health.ts';
-import { Count, countFamily } from './family.ts';
+import { Count, countFamily, spreadFamily } from './family.ts';
 import { requestMetrics, type RequestMetrics } from './requests.ts';
 
 export interface Metrics extends RequestMetrics {
@@ -26,11 +26,15 @@ export interface Sources {
   readonly objects: () => Iterable<{ readonly group: string; readonly plural: string; readonly count: number }>;
   readonly storeBytes: () => Promise<number>;
   readonly storeGauges: NonNullable<Store['gauges']>;
+  readonly storeFamilies: NonNullable<Store['families']>;
   readonly version: { readonly gitVersion: string; readonly major: string; readonly minor: string };
   readonly checks: { readonly [type in 'livez' | 'readyz']: readonly Check[] };
 }
 
-export function metricsOf(world: World, { objects, storeBytes, storeGauges, version, checks }: Sources): Metrics {
+export function metricsOf(
+  world: World,
+  { objects, storeBytes, storeGauges, storeFamilies, version, checks }: Sources,
+): Metrics {
   const { clock, processes } = world;
   const registry = new Registry();
   const registers = [registry];
@@ -65,6 +69,9 @@ export function metricsOf(world: World, { objects, storeBytes, storeGauges, vers
   };
   gauge('apiserver_storage_size_bytes', 'Size of the storage database.', storeBytes);
   for (const [name, { help, value }] of Object.entries(storeGauges)) gauge(name, help, value);
+  for (const family of storeFamilies)
+    if (family.type === 'histogram') spreadFamily(registry, family);
+    else countFamily(registry, family);
   gauge('process_resident_memory_bytes', 'Resident memory of this process.', () => processes.usage().residentBytes);
   const startedAt = clock.now();
   gauge('process_start_time_seconds', 'When this process started, since the epoch.', () => startedAt / 1000);

@@ -40,6 +40,29 @@ export async function remove(
   });
 }
 
+/**
+ * Deletes what cannot be decrypted, with nothing of what a deletion else respects: nobody knows its finalizers. Throws NotFound, and Conflict for an object that can be
+ * read.
+ */
+export async function removeUnreadable(
+  resource: Resource,
+  { namespace, name, dryRun }: { namespace: string | undefined; name: string; dryRun: boolean },
+): Promise<void> {
+  const key = resource.cache.key(namespace, name);
+  for (;;) {
+    const entry = resource.cache.get(key);
+    if (!entry) throw notFound(nameOf(resource.kind), name);
+    if (!entry.unreadable)
+      throw conflict(
+        nameOf(resource.kind),
+        name,
+        `StorageError: invalid object, Code: 4, Key: ${key}, ResourceVersion: 0, AdditionalErrorMsg: unsafe deletion is not allowed because the object is decodable from storage`,
+      );
+    if (dryRun) return;
+    if ((await resource.store.txn([{ op: 'delete', key, expect: entry.revision }])).ok) return;
+  }
+}
+
 /** Deletions after which other work gets a turn, when none of them had to wait for the store. */
 const sliceMs = 5;
 

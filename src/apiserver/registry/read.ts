@@ -16,7 +16,7 @@ import type { AnyTypeData } from '#schema/type.ts';
 import type { World } from '#world/world.ts';
 import type { ListOptions } from '#client/client.ts';
 import { Compacted, FutureRevision, type RangeResult, type Revision } from '#store/store.ts';
-import { entryOf, type Entry } from '../watch/entry.ts';
+import { corruption, entryOf, type Entry } from '../watch/entry.ts';
 import { nameOf, shown, type Resource } from './resource.ts';
 
 /** Throws NotFound. */
@@ -125,13 +125,36 @@ export async function list(
     );
   if (selection.all && limit > 0) {
     const { entries, next, remaining } = cache.page(prefix, from, limit);
+    requireReadable(resource, entries);
     return next === undefined
       ? { entries, revision }
       : { entries, revision, continue: tokenOf(revision, prefix, next), remaining };
   }
   const source = cache.snapshot(prefix, from);
+  requireReadable(resource, source);
   if (selection.all) return { entries: source, revision };
   return page([{ entries: source, left: 0 }], selection, paging);
+}
+
+/** Upstream's: how many of them an answer names. */
+const unreadableMax = 100;
+
+/** A list with an object that cannot be decrypted is refused as a whole, whatever is selected: nobody can know what it would be. Throws StorageReadError. */
+function requireReadable(resource: Resource, entries: readonly Entry[]): void {
+  const found: Cause[] = [];
+  for (const { key, unreadable } of entries) {
+    if (!unreadable) continue;
+    found.push({ reason: 'UnexpectedServerResponse', message: corruption(key, unreadable), field: key });
+    if (found.length === unreadableMax) break;
+  }
+  const [first, ...more] = found;
+  if (!first) return;
+  const { group, plural } = resource.kind;
+  throw new ApiError(
+    'StorageReadError',
+    `failed to read one or more ${plural}${group ? `.${group}` : ''} from the storage: ${first.message}${more.length > 0 ? ` (and ${more.length} more)` : ''}`,
+    { details: { name: 'list', ...(group ? { group } : {}), kind: plural, causes: found } },
+  );
 }
 
 /** Entries looked at between two looks at the clock. */
@@ -246,10 +269,9 @@ async function* olderStates(
       if (error instanceof FutureRevision) throw tooLarge(String(revision), resource.cache.revision);
       throw error;
     }
-    yield {
-      entries: found.entries.map((entry) => entryOf(resource.cache.kind, entry)),
-      left: found.count - found.entries.length,
-    };
+    const entries = found.entries.map((entry) => entryOf(resource.cache.kind, entry));
+    requireReadable(resource, entries);
+    yield { entries, left: found.count - found.entries.length };
     const last = found.entries.at(-1);
     start = last && found.entries.length === limit ? `${last.key}\0` : undefined;
     limit = historyPage;

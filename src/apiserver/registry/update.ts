@@ -287,7 +287,8 @@ async function attempt(
   const allocation = subresource ? undefined : resource.allocate?.allocate(object, old);
   if (allocation) object = allocation.object;
   try {
-    if (unchanged(object, old)) return { entry };
+    // What is stored in an older form (under a key that is being replaced) is written anew by whoever writes at all, as upstream has it.
+    if (unchanged(object, old) && (asker.dryRun || !(await resource.store.stale?.(entry.key)))) return { entry };
     if (asker.dryRun) {
       return { object: { ...object, metadata: { ...object.metadata, resourceVersion: String(entry.revision) } } };
     }

@@ -191,7 +191,8 @@ export class WatchCache {
     this.#waiters.wake(entry, this.end);
     this.#ring.push(change);
     this.#ringBytes += entry.size;
-    for (const observer of this.#observers) observer(change);
+    // Nothing can be learned from what cannot be read; what was known before stays.
+    if (!entry.unreadable || deleted) for (const observer of this.#observers) observer(change);
   }
 
   /** After a restart the ring is empty: the store's own history fills it backwards, so that watches resume. */

@@ -10,7 +10,8 @@ import type { AnyObject } from '#meta/object-meta.ts';
 import type { AnyKind } from '#client/client.ts';
 import { withDoubles } from '#schema/doubles.ts';
 import { apiVersionOf } from '#schema/kind.ts';
-import type { Revision } from '#store/store.ts';
+import { ApiError } from '#meta/status.ts';
+import type { Revision, Untransformable } from '#store/store.ts';
 
 /** Decoded objects that are kept over all kinds: 8,192 pods of 10 kB are 80 MB at the very most. */
 const decodedMax = 8_192;
@@ -31,6 +32,8 @@ export class Entry {
   readonly createRevision: Revision;
   readonly namespace: string | undefined;
   readonly name: string;
+  /** Why the store cannot decrypt it: then nothing but its key is known, and reading it throws. */
+  readonly unreadable: Untransformable | undefined;
   readonly #kind: AnyKind;
   /** JSON without a resourceVersion; the store's buffer. */
   readonly #value: Buffer;
@@ -50,6 +53,7 @@ export class Entry {
     this.namespace = kind.scope === 'Namespaced' ? key.slice(key.lastIndexOf('/', end - 1) + 1, end) : undefined;
     this.revision = stored.modRevision;
     this.createRevision = stored.createRevision;
+    this.unreadable = stored.unreadable;
     this.#kind = kind;
     this.#value = stored.value;
     this.#head = headOf(kind).length;
@@ -60,9 +64,22 @@ export class Entry {
     return this.#value.length;
   }
 
+  /** Throws InternalError for an entry that is unreadable. */
+  get #json(): Buffer {
+    if (this.unreadable)
+      throw new ApiError(
+        'InternalError',
+        `Internal error occurred: ${corruption(this.key.replace(/^\/registry/, ''), this.unreadable)}`,
+        {
+          cause: this.unreadable,
+        },
+      );
+    return this.#value;
+  }
+
   /** The whole object as JSON in two parts: a text with the version, and the store's own bytes. */
   get parts(): readonly [string, Buffer] {
-    return [`${headOf(this.#kind)}"resourceVersion":"${this.revision}",`, this.#value.subarray(this.#head)];
+    return [`${headOf(this.#kind)}"resourceVersion":"${this.revision}",`, this.#json.subarray(this.#head)];
   }
 
   /** The same in one piece, made for the caller. */
@@ -76,8 +93,14 @@ export class Entry {
 
   /** The same object at another revision: a deletion shows the last state so. */
   at(revision: Revision): Entry {
-    const { key, createRevision } = this;
-    return new Entry(this.#kind, { key, value: this.#value, modRevision: revision, createRevision });
+    const { key, createRevision, unreadable } = this;
+    return new Entry(this.#kind, {
+      key,
+      value: this.#value,
+      modRevision: revision,
+      createRevision,
+      ...(unreadable ? { unreadable } : {}),
+    });
   }
 
   /** Frozen, shared by all readers. */
@@ -90,15 +113,16 @@ export class Entry {
 
   /** Whether this text stands anywhere in the JSON; true for an object that is decoded already, which is as quick to ask itself. */
   mayMention(text: Buffer): boolean {
-    return this.#object !== undefined || this.#value.includes(text);
+    return this.#object !== undefined || this.#json.includes(text);
   }
 
   /** Every string that stands under this key anywhere in the JSON, without decoding it. Only for values that need no escape. */
   *stringsUnder(key: string): Generator<string> {
     const start = Buffer.from(`"${key}":"`);
-    for (let at = this.#value.indexOf(start); at >= 0; at = this.#value.indexOf(start, at)) {
+    const json = this.#json;
+    for (let at = json.indexOf(start); at >= 0; at = json.indexOf(start, at)) {
       at += start.length;
-      yield this.#value.toString('latin1', at, this.#value.indexOf(quote, at));
+      yield json.toString('latin1', at, json.indexOf(quote, at));
     }
   }
 
@@ -109,7 +133,7 @@ export class Entry {
 
   /** The JSON of the metadata, likewise. */
   get metadataParts(): readonly [string, Buffer] {
-    this.#metadataEnd ||= endOfObject(this.#value, this.#head - 1);
+    this.#metadataEnd ||= endOfObject(this.#json, this.#head - 1);
     return [`{"resourceVersion":"${this.revision}",`, this.#value.subarray(this.#head, this.#metadataEnd)];
   }
 
@@ -185,7 +209,12 @@ interface StoredEntry {
   readonly value: Buffer;
   readonly modRevision: Revision;
   readonly createRevision: Revision;
+  readonly unreadable?: Untransformable;
 }
+
+/** What upstream says of an object that it cannot read. */
+export const corruption = (key: string, { message }: Untransformable): string =>
+  `StorageError: corrupt object, Code: 7, Key: ${key}, ResourceVersion: 0, AdditionalErrorMsg: data from the storage is not transformable revision=0: ${message}`;
 
 /** Makes the entry of a stored value. */
 export function entryOf(kind: AnyKind, stored: StoredEntry): Entry {

@@ -98,7 +98,7 @@ function deliver(event: CacheEvent, namespace: string | undefined, selection: Se
   if (namespace !== undefined && entry.namespace !== namespace) return undefined;
   if (selection.name !== undefined && entry.name !== selection.name) return undefined;
   if (selection.all) return { type: deleted ? 'DELETED' : previous ? 'MODIFIED' : 'ADDED', entry };
-  const before = previous !== undefined && selection.includes(previous);
+  const before = previous !== undefined && !previous.unreadable && selection.includes(previous);
   if (deleted) return before ? { type: 'DELETED', entry } : undefined;
   const now = selection.includes(entry);
   if (now) return { type: before ? 'MODIFIED' : 'ADDED', entry };

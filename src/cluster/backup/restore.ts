@@ -5,9 +5,10 @@
  */
 import { dirname, join } from 'node:path';
 import { pipeline } from 'node:stream/promises';
-import { onDataFile } from '#store/sqlite/file-task.ts';
+import { onDataFile, type DataFile } from '#store/sqlite/file-task.ts';
 import type { World } from '#world/world.ts';
 import type { Configuration } from '../configuration.ts';
+import { bringBackKeys } from '../encryption/restored-keys.ts';
 import type { Layout } from '../layout.ts';
 import { runningState } from '../process-state.ts';
 
@@ -25,13 +26,19 @@ export interface Restored {
   readonly revision: number;
   /** Where the replaced data is; absent when there was none. */
   readonly replaced?: string;
+  /** Retired encryption keys that the backup needs, and that are in use again. */
+  readonly keys: readonly string[];
 }
 
 /** Rejects when the cluster runs or the backup is not whole; nothing has changed then. */
 export async function restoreBackup(
   world: World,
   layout: Layout,
-  { file, configuration }: { readonly file: string; readonly configuration: Configuration },
+  {
+    file,
+    configuration,
+    ignoreMissingKeys = false,
+  }: { readonly file: string; readonly configuration: Configuration; readonly ignoreMissingKeys?: boolean },
 ): Promise<Restored> {
   const states = [layout.serverState, ...configuration.nodes.map(({ name }) => layout.node(name).state)];
   for (const state of states)
@@ -43,13 +50,15 @@ export async function restoreBackup(
   const { database } = layout;
   await world.disk.makeDirectory(dirname(database), { mode: 0o700 });
   const next = `${database}.restoring`;
-  let found: { readonly revision: number; readonly entries: number };
+  let found: DataFile;
+  let keys: readonly string[] = [];
   let revision: number;
   try {
     // A copy, so that the backup itself is never written to.
     await world.disk.write(next, '', { mode: 0o600 });
     await pipeline(world.disk.readStream(file), world.disk.writeStream(next, { append: true }));
     found = await onDataFile({ task: 'verify', path: next });
+    if (!ignoreMissingKeys) keys = await bringBackKeys(world, { layout, configuration }, found.forms ?? {});
     const old = await lastRevision(world, database);
     const to = Math.max(found.revision, old ?? 0) + revisionJump;
     ({ revision } = await onDataFile({ task: 'jump', path: next, revision: to }));
@@ -68,6 +77,7 @@ export async function restoreBackup(
     backupRevision: found.revision,
     entries: found.entries,
     revision,
+    keys,
     ...(replaced === undefined ? {} : { replaced }),
   };
 }

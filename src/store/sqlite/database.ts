@@ -4,6 +4,7 @@
  * every row carries a checksum. After any error but DiskFull the caller must stop: SQLite's own state is then unknown.
  */
 import { backup, DatabaseSync, type StatementSync } from 'node:sqlite';
+import { headerOf } from '../encryption/transformer.ts';
 import type { Revision } from '../store.ts';
 import {
   checkpointPagesDefault,
@@ -33,6 +34,9 @@ const sqliteFull = 13;
 const freePagesKept = 0.2;
 /** Above every key with the prefix: no key holds this code point at the end of a prefix. */
 const last = '\u{10FFFF}';
+
+/** What a purge may take of memory. */
+const purgeInMemoryBytesMax = 256 * 1024 * 1024;
 
 const columns = 'id, key, create_revision, version, value, crc';
 export interface RangeQuestion {
@@ -222,6 +226,21 @@ export class Database {
     return excess <= vacuumStepPages;
   }
 
+  /** Writes the whole file anew, and empties the log: nothing of what was deleted is in either then. */
+  purge(): void {
+    const bytes = this.sizeBytes();
+    this.#filling(() => {
+      // The copy is made in memory, or in a file of the system's when it is too large for that.
+      if (bytes > purgeInMemoryBytesMax) this.#db.exec('PRAGMA temp_store = FILE');
+      try {
+        this.#db.exec('VACUUM');
+      } finally {
+        this.#db.exec('PRAGMA temp_store = MEMORY');
+      }
+      this.#checkpoint('TRUNCATE');
+    });
+  }
+
   /**
    * Verifies the next rows after `after`: their checksums, and that the index leads to them. `next` is where to go on,
    * undefined at the end. Throws what it finds.
@@ -243,12 +262,18 @@ export class Database {
   }
 
   /** Verifies everything that can be read. For backups and tests: it takes as long as it takes. */
-  verify(): { revision: Revision; entries: number } {
+  verify(): { revision: Revision; entries: number; forms: Record<string, number> } {
     let entries = 0;
-    for (let rows = this.load(scrubStepBytes); rows.length > 0; rows = this.load(scrubStepBytes))
+    const forms: Record<string, number> = {};
+    for (let rows = this.load(scrubStepBytes); rows.length > 0; rows = this.load(scrubStepBytes)) {
       entries += rows.length;
+      for (const { value } of rows) {
+        const form = value && headerOf(Buffer.from(value.buffer, value.byteOffset, value.length));
+        if (form !== undefined) forms[form] = (forms[form] ?? 0) + 1;
+      }
+    }
     for (let next: number | undefined = 0; next !== undefined;) ({ next } = this.scrubStep(next));
-    return { revision: this.revisions().revision, entries };
+    return { revision: this.revisions().revision, entries, forms };
   }
 
   /** Copies the file as it is at one commit to `path`, piece by piece, while writes go on. Not yet synced to the disk by name. */
@@ -315,7 +340,7 @@ export class Database {
     }
   }
 
-  #checkpoint(mode: 'NOOP' | 'PASSIVE'): { log: number } {
+  #checkpoint(mode: 'NOOP' | 'PASSIVE' | 'TRUNCATE'): { log: number } {
     return this.#sql(`PRAGMA wal_checkpoint(${mode})`).get() as { log: number };
   }
 

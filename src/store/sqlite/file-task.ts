@@ -16,6 +16,8 @@ export interface DataFile {
   readonly revision: Revision;
   /** How many keys it holds; only a verification counts them. */
   readonly entries: number;
+  /** How many values are encrypted how, by what they start with (`k8s:enc:secretbox:v1:key1:`); only a verification looks. */
+  readonly forms?: Readonly<Record<string, number>>;
 }
 
 /** The worker's only message. */

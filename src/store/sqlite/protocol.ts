@@ -21,6 +21,7 @@ export type Question =
   | { readonly ask: 'compact'; readonly revision: Revision }
   | { readonly ask: 'compact-step' }
   | { readonly ask: 'vacuum-step' }
+  | { readonly ask: 'purge' }
   | { readonly ask: 'scrub-step'; readonly after: number }
   /** Is there room again? */
   | { readonly ask: 'probe' }

@@ -50,6 +50,11 @@ export interface SqliteStoreOptions {
 export interface SqliteStore extends Store {
   /** Copies the data file as it is at one commit, while everything goes on. Rejects when the copy cannot be written. */
   backup(path: string): Promise<void>;
+  /**
+   * Leaves nothing of deleted and superseded rows in the data file and its log: the file is written anew. Writers wait for it, about a second
+   * for each hundred megabytes. Rejects with StoreFull.
+   */
+  purge(): Promise<void>;
 }
 
 /**
@@ -224,6 +229,11 @@ class LogStore implements SqliteStore {
   async backup(path: string): Promise<void> {
     this.#requireOpen();
     await this.#writer.copy(path);
+  }
+
+  async purge(): Promise<void> {
+    this.#requireOpen();
+    await this.#askRoom({ ask: 'purge' });
   }
 
   async #askRoom(question: Question): Promise<Answer> {

@@ -58,6 +58,9 @@ function perform(db: Database, question: Question): Answer {
       return { done: db.compactStep() };
     case 'vacuum-step':
       return { done: db.vacuumStep() };
+    case 'purge':
+      db.purge();
+      return {};
     case 'scrub-step': {
       const { next, rows } = db.scrubStep(question.after);
       return { count: rows, ...(next === undefined ? {} : { next }) };
