@@ -2,7 +2,7 @@
 import { count, create, podOf, startBench, wanted } from './api-server.ts';
 
 await using bench = await startBench();
-const { prepare, measure } = bench;
+const { prepare, measure, sides } = bench;
 const path = '/api/v1/namespaces/lists/pods';
 const forms = {
   JSON: 'application/json',
@@ -12,9 +12,14 @@ const forms = {
 };
 
 let present = 0;
+const before = sides.map((side) => side.residentBytes());
 for (const size of [1_000, 10_000]) {
   await prepare({ ...create, path, body: JSON.stringify(podOf('l-%', 'lists')), inFlight: 50, count: size - present });
   present = size;
+  const grown = sides.map((side, index) => (side.residentBytes() - (before[index] ?? 0)) / size / 1000);
+  console.log(
+    `${`memory grown by ${size} pods`.padEnd(36)} ${grown.map((kB) => `${kB.toFixed(1)} kB each`).join(', the reference ')}`,
+  );
   for (const [name, accept] of Object.entries(forms)) {
     if (!wanted(name)) continue;
     await measure(`LIST of ${size} pods, ${name}`, {

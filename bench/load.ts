@@ -40,10 +40,21 @@ let serial = 0;
 /** Processes started one after another must not meet. */
 const prefix = `${process.pid.toString(36)}`;
 
+/** Events seen by all open watches, and who waits for how many more. */
+let seen = 0;
+let seenBytes = 0;
+/** What the task before waited for. */
+let counted = 0;
+let waiting:
+  | { readonly at: number; readonly resolve: (result: LoadResult) => void; readonly began: number }
+  | undefined;
+
 for await (const line of createInterface({ input: process.stdin })) {
   const task = JSON.parse(line) as LoadTask;
   const sessions = connected.get(task.url) ?? [];
   connected.set(task.url, sessions);
+  // A server may have closed what was idle while another was asked.
+  for (const [index, session] of sessions.entries()) if (session.closed) sessions[index] = await dial(task);
   while (sessions.length < task.connections) sessions.push(await dial(task));
   const result = await (task.method === 'WATCH' ? watch(task, sessions) : requests(task, sessions));
   if (result) process.stdout.write(`${JSON.stringify(result)}\n`);
@@ -72,6 +83,9 @@ function requests(task: LoadTask, sessions: readonly ClientHttp2Session[]): Prom
   let started = 0;
   let failed = 0;
   let bytes = 0;
+  const fail = (why: string): void => {
+    if (failed++ === 0) process.stderr.write(`${task.method} ${task.path}: ${why}\n`);
+  };
   const began = performance.now();
   return new Promise((resolve) => {
     const one = (slot: number): void => {
@@ -105,10 +119,10 @@ function requests(task: LoadTask, sessions: readonly ClientHttp2Session[]): Prom
       );
       if (body !== undefined) stream.end(body.replaceAll('#', String(slot)).replaceAll('%', `${prefix}-${serial++}`));
       stream.once('response', (headers) => {
-        if ((headers[':status'] as number) >= 300) failed++;
+        if ((headers[':status'] as number) >= 300) fail(`answered ${headers[':status']}`);
       });
       stream.on('data', (chunk: Buffer) => (bytes += chunk.length));
-      stream.once('error', () => failed++);
+      stream.once('error', (error) => fail(error.message));
       stream.once('close', () => {
         times.push(performance.now() - at);
         one(slot);
@@ -118,13 +132,28 @@ function requests(task: LoadTask, sessions: readonly ClientHttp2Session[]): Prom
   });
 }
 
-/** Opens `inFlight` watches, says so, and ends when they have seen `count` events together; with a count of 0 they just stay open. */
+function saw(events: number): void {
+  seen += events;
+  if (waiting === undefined || seen < waiting.at) return;
+  const { resolve, began } = waiting;
+  waiting = undefined;
+  const result = { done: seen, failed: 0, bytes: seenBytes, p50Ms: 0, p99Ms: 0 };
+  resolve({ ...result, seconds: (performance.now() - began) / 1000 });
+}
+
+/**
+ * Opens `inFlight` watches and says so. With a count it ends when all watches, also those of earlier tasks, have seen so many events since the task before; with a count
+ * of 0 they just stay open.
+ */
 function watch(task: LoadTask, sessions: readonly ClientHttp2Session[]): Promise<LoadResult | undefined> {
-  let events = 0;
-  let bytes = 0;
-  let first = 0;
   let open = 0;
   return new Promise((resolve) => {
+    if (task.count > 0) {
+      waiting = { at: task.count, resolve, began: performance.now() };
+      seen -= counted;
+      counted = task.count;
+      saw(0);
+    }
     for (let i = 0; i < task.inFlight; i++) {
       const stream = (sessions[i % task.connections] as ClientHttp2Session).request({
         ':path': task.path.replace('#', String(i)),
@@ -136,11 +165,10 @@ function watch(task: LoadTask, sessions: readonly ClientHttp2Session[]): Promise
         if (task.count === 0) resolve(undefined);
       });
       stream.on('data', (chunk: Buffer) => {
-        first ||= performance.now();
-        bytes += chunk.length;
+        seenBytes += chunk.length;
+        let events = 0;
         for (let at = chunk.indexOf(10); at >= 0; at = chunk.indexOf(10, at + 1)) events++;
-        if (events === task.count)
-          resolve({ seconds: (performance.now() - first) / 1000, done: events, failed: 0, bytes, p50Ms: 0, p99Ms: 0 });
+        saw(events);
       });
       stream.on('error', () => {});
     }
