@@ -29,17 +29,17 @@ export async function serveDocument(edge: Edge, exchange: HttpExchange, way: Rou
   }
   if (path === '/metrics' || path === '/metrics/slis') {
     const { type, text } = path === '/metrics' ? await edge.metrics.render() : await edge.metrics.renderIndicators();
-    send(exchange, 200, {}, text, type);
+    void send(exchange, 200, {}, text, type);
     return fine;
   }
   const page = edge.zPages(path, one(exchange.headers['accept']) ?? '');
   if (page) {
-    send(exchange, 200, { 'x-content-type-options': 'nosniff' }, page.text, page.type);
+    void send(exchange, 200, { 'x-content-type-options': 'nosniff' }, page.text, page.type);
     return fine;
   }
   const { tokens } = edge.api.policy;
   if (path === '/.well-known/openid-configuration') {
-    send(
+    void send(
       exchange,
       200,
       {},
@@ -54,13 +54,13 @@ export async function serveDocument(edge: Edge, exchange: HttpExchange, way: Rou
     return fine;
   }
   if (path === '/openid/v1/jwks') {
-    send(exchange, 200, {}, JSON.stringify(await tokens.jwks()), 'application/jwk-set+json');
+    void send(exchange, 200, {}, JSON.stringify(await tokens.jwks()), 'application/jwk-set+json');
     return fine;
   }
   const document = edge.documents(path, one(exchange.headers['accept']) ?? '', query);
   if (!document) {
     if (path === '/') {
-      send(exchange, 200, {}, JSON.stringify({ paths: edge.paths }));
+      void send(exchange, 200, {}, JSON.stringify({ paths: edge.paths }));
       return fine;
     }
     throw new ApiError('NotFound', 'the server could not find the requested resource');
@@ -76,7 +76,7 @@ export async function serveDocument(edge: Edge, exchange: HttpExchange, way: Rou
     return { code: 304 };
   }
   const { bytes, type } = inForm(exchange, path, document);
-  send(exchange, 200, headers, bytes, type);
+  void send(exchange, 200, headers, bytes, type);
   return fine;
 }
 

@@ -2,7 +2,9 @@
  * From an answer to a response: encoded in the form that was asked for, compressed when it is large. The one place where a failure becomes a Status.
  */
 import { pipeline } from 'node:stream';
+import { promisify } from 'node:util';
 import { createGzip, gzip } from 'node:zlib';
+import { gate } from '#base/gate.ts';
 import type { AnyObject } from '#meta/object-meta.ts';
 import { toStatus } from '#meta/status.ts';
 import type { HttpExchange, HttpHeaders } from '#world/world.ts';
@@ -39,11 +41,11 @@ export async function respond(
     const parts = listParts(resource, list, shaping);
     if (parts) return sendParts(exchange, headers, parts, type);
     const bytes = documentBytes(listDocument(resource, list, shaping), shaping.form);
-    send(exchange, 200, headers, bytes, type);
+    await send(exchange, 200, headers, bytes, type);
     return bytes.length;
   }
   const bytes = bytesOf(answer, shaping);
-  send(exchange, answer.code, headers, bytes, type);
+  await send(exchange, answer.code, headers, bytes, type);
   return bytes.length;
 }
 
@@ -96,7 +98,7 @@ async function sendParts(
     if (exchange.signal.aborted) break;
   }
   total += size;
-  if (!sink) send(exchange, 200, headers, Buffer.concat(chunk), type);
+  if (!sink) await send(exchange, 200, headers, Buffer.concat(chunk), type);
   else {
     await sink.write(chunk);
     sink.end();
@@ -146,25 +148,37 @@ const wantsGzip = ({ headers }: Pick<HttpExchange, 'headers'>): boolean =>
 const withEncoding = (vary: HttpHeaders[string]): string =>
   vary === undefined ? 'Accept-Encoding' : `${String(vary)}, Accept-Encoding`;
 
-/** Any body. */
+/** Any body. What it answers resolves when the body is packed, if it is: until then the request holds its seat. */
 export function send(
   exchange: HttpExchange,
   code: number,
   headers: HttpHeaders,
   body: Buffer | string,
   type = jsonType,
-): void {
+): Promise<void> | undefined {
   const bytes = typeof body === 'string' ? Buffer.from(body) : body;
   if (bytes.length > gzipBytesMin && wantsGzip(exchange)) {
-    const vary = withEncoding(headers['vary']);
-    // In libuv's pool: 50 MB would hold the loop for 50 ms.
-    gzip(bytes, { level: gzipLevel }, (error, packed) => {
-      if (error) exchange.respond(code, { ...headers, 'content-type': type }, bytes);
-      else exchange.respond(code, { ...headers, 'content-encoding': 'gzip', vary, 'content-type': type }, packed);
-    });
-    return;
+    return sendPacked(exchange, code, { ...headers, 'content-type': type }, bytes);
   }
   exchange.respond(code, { ...headers, 'content-type': type }, bytes);
+  return undefined;
+}
+
+const pack = promisify(gzip);
+/** Bodies that are packed at once: as many as libuv has threads. */
+const packingMax = 4;
+const packing = gate(packingMax);
+
+/** Packs in libuv's pool: 50 MB would hold the loop for 50 ms. A client that went away while it waited for its turn costs nothing more. */
+async function sendPacked(exchange: HttpExchange, code: number, headers: HttpHeaders, bytes: Buffer): Promise<void> {
+  using _turn = await packing();
+  if (exchange.signal.aborted) return;
+  // Where there is no memory for it, the client takes it as it is.
+  const packed = await pack(bytes, { level: gzipLevel }).catch(() => undefined);
+  if (packed) {
+    const vary = withEncoding(headers['vary']);
+    exchange.respond(code, { ...headers, 'content-encoding': 'gzip', vary }, packed);
+  } else exchange.respond(code, headers, bytes);
 }
 
 /** The one edge where a failure becomes a response. A client whose wishes cannot be met is told so in JSON. */
@@ -180,7 +194,7 @@ export function fail(exchange: HttpExchange, error: unknown, headers: HttpHeader
         }
       : {};
   const form = acceptable(one(exchange.headers['accept']), 'document') ?? plainJson;
-  send(
+  void send(
     exchange,
     status.code,
     { ...headers, ...login, ...(retry === undefined ? {} : { 'retry-after': String(retry) }) },

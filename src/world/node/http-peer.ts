@@ -5,20 +5,28 @@
 import type { Socket } from 'node:net';
 import { TLSSocket } from 'node:tls';
 import type { HttpRequestHead, Millis } from '../world.ts';
+import type { UnsentAnswers } from './unsent-answers.ts';
 
 export interface Connection {
   readonly remoteAddress: string;
   readonly peer: HttpRequestHead['peer'];
   /** How long a body that is read whole may take. */
   readonly bodyTimeoutMs: Millis;
+  /** Of the whole server. */
+  readonly unsent: UnsentAnswers;
 }
 
 /** Computed once a connection; `verify` says that the server has a client CA to trust. */
-export function connectionOf(socket: Socket, verify: boolean, bodyTimeoutMs: Millis): Connection {
+export function connectionOf(
+  socket: Socket,
+  verify: boolean,
+  { bodyTimeoutMs, unsent }: Pick<Connection, 'bodyTimeoutMs' | 'unsent'>,
+): Connection {
   return {
     remoteAddress: plainAddress(socket.remoteAddress),
     peer: verify ? peerOf(socket) : undefined,
     bodyTimeoutMs,
+    unsent,
   };
 }
 

@@ -14,6 +14,7 @@ import { Http1Exchange } from './http1-exchange.ts';
 import { Http2Exchange } from './http2-exchange.ts';
 import { guardSession, sessionLimits } from './http2-session.ts';
 import { keepAliveMs, listen } from './tcp.ts';
+import { UnsentAnswers } from './unsent-answers.ts';
 
 /** Room for a dozen of the largest real headers (bearer tokens, impersonation extras); upstream's default is 1 MiB. */
 const maxHeaderBytesDefault = 128 * 1024;
@@ -36,6 +37,7 @@ export async function serveHttp(options: HttpServerOptions, handlers: HttpHandle
   const connections = new WeakMap<Socket, Connection>();
   const sockets = new Set<Socket>();
   const sessions = new Set<ServerHttp2Session>();
+  const unsent = new UnsentAnswers();
   let closing = false;
 
   const track = (socket: Socket): void => {
@@ -43,7 +45,7 @@ export async function serveHttp(options: HttpServerOptions, handlers: HttpHandle
     socket.once('close', () => sockets.delete(socket));
     // Resets reach the exchanges as aborted signals; the raw event must only not go unheard.
     socket.on('error', () => {});
-    connections.set(socket, connectionOf(socket, verify, bodyMs));
+    connections.set(socket, connectionOf(socket, verify, { bodyTimeoutMs: bodyMs, unsent }));
   };
 
   const handle = (exchange: Http1Exchange | Http2Exchange): void => {

@@ -93,6 +93,7 @@ export class Http2Exchange implements HttpExchange {
     } else {
       stream.respond(out);
       if (!stream.writableEnded) stream.end(bytes);
+      this.#connection.unsent.add(stream, bytes.length, () => stream.close(constants.NGHTTP2_ENHANCE_YOUR_CALM));
     }
     if (this.#overflowed) closeWhenSent(stream);
     // As in Go: "Connection: close" has no place in HTTP/2, but its meaning has. Other streams run to their end.
