@@ -30,7 +30,8 @@ export function validateMeta(kind: AnyKind, meta: DraftMeta, path = 'metadata'):
   const causes: Cause[] = [];
   const check = objectNames[kind.hooks.name ?? 'dns1123Subdomain'];
   if (meta.generateName) {
-    for (const message of namePrefix(check, meta.generateName))
+    const prefixCheck = kind.hooks.looseGenerateName ? objectNames.pathSegment : check;
+    for (const message of namePrefix(prefixCheck, meta.generateName))
       causes.push(invalidValue(`${path}.generateName`, meta.generateName, message));
   }
   if (!meta.name) causes.push(required(`${path}.name`, 'name or generateName is required'));

@@ -8,7 +8,7 @@ import { podTemplateSpec } from '../core/pod-template.ts';
 import { ageColumn, containersColumn, imagesColumn, nameColumn, selectorColumn } from '../columns.ts';
 import { fillTemplateOf } from '../core/pod-defaults.ts';
 import { invalidValue } from '#meta/causes.ts';
-import { podWarnings } from '../core/pod-warnings.ts';
+import { nameWarnings, podNames, podWarnings } from '../core/pod-warnings.ts';
 import { countCauses, deploymentStrategyCauses, neverLess, selectorAndTemplateCauses } from './workload-validation.ts';
 
 export const rollingUpdateDeployment = struct(
@@ -173,7 +173,10 @@ export const Deployment = resource({
       }),
       ...neverLess('status.collisionCount', status.collisionCount, old.collisionCount),
     ],
-    warnings: ({ spec }) => [...podWarnings('spec.template', spec.template)],
+    warnings: ({ metadata, spec }, old) => [
+      ...nameWarnings(metadata, old, podNames),
+      ...podWarnings('spec.template', spec.template),
+    ],
     fill: (draft) => {
       if (draft.spec === undefined) return draft;
       const spec = fillTemplateOf(draft.spec);

@@ -7,7 +7,7 @@ import { labelSelector } from '#schema/label-selector.ts';
 import { podTemplateSpec } from '../core/pod-template.ts';
 import { ageColumn, containersColumn, imagesColumn, nameColumn, selectorColumn } from '../columns.ts';
 import { fillTemplateOf } from '../core/pod-defaults.ts';
-import { podWarnings } from '../core/pod-warnings.ts';
+import { nameWarnings, podNames, podWarnings } from '../core/pod-warnings.ts';
 import { countCauses, selectorAndTemplateCauses } from './workload-validation.ts';
 
 export const replicaSetSpec = struct(
@@ -95,7 +95,10 @@ export const ReplicaSet = resource({
         counts: ['fullyLabeledReplicas', 'readyReplicas', 'availableReplicas'],
       }),
     ],
-    warnings: ({ spec }) => [...podWarnings('spec.template', spec.template)],
+    warnings: ({ metadata, spec }, old) => [
+      ...nameWarnings(metadata, old, podNames),
+      ...podWarnings('spec.template', spec.template),
+    ],
     fill: (draft) => {
       if (draft.spec === undefined) return draft;
       const spec = fillTemplateOf(draft.spec);

@@ -8,7 +8,7 @@ import { podTemplateSpec } from '../core/pod-template.ts';
 import { ageColumn, containersColumn, imagesColumn, nameColumn, selectorColumn } from '../columns.ts';
 import { completions, duration, jobState } from './job-columns.ts';
 import { fillJob, withSelector } from './job-strategy.ts';
-import { podWarnings } from '../core/pod-warnings.ts';
+import { nameWarnings, podNames, podWarnings } from '../core/pod-warnings.ts';
 import { jobCauses, jobStatusCauses, jobUpdateCauses } from './job-validation.ts';
 
 export const podFailurePolicyOnExitCodesRequirement = struct(
@@ -220,7 +220,10 @@ export const Job = resource({
     validateCreate: (job) => [...jobCauses(job)],
     validateUpdate: (job, old) => [...jobUpdateCauses(job, old)],
     validateStatus: (job) => [...jobStatusCauses(job)],
-    warnings: ({ spec }) => [...podWarnings('spec.template', spec.template)],
+    warnings: ({ metadata, spec }, old) => [
+      ...nameWarnings(metadata, old, podNames),
+      ...podWarnings('spec.template', spec.template),
+    ],
     fill: (draft) => fillJob(draft),
     prepareCreate: (job) => ({ ...job, spec: withSelector(job), status: {} }),
     // Old clients that do not say otherwise keep the pods.

@@ -1,7 +1,7 @@
 /** Warnings about a pod's spec: it is accepted, but its author probably meant something else. Wording is upstream's (pkg/api/pod/warnings.go). */
 import { quoted } from '#meta/causes.ts';
 import { ipWarnings } from '#meta/ip.ts';
-import { labelValue } from '#meta/names.ts';
+import { dns1123Label, labelValue } from '#meta/names.ts';
 import type { ObjectMeta } from '#meta/object-meta.ts';
 import { parseQuantity } from '#meta/quantity.ts';
 import { indexed } from '../field-checks.ts';
@@ -212,3 +212,14 @@ function* secretWarnings(path: string, { imagePullSecrets }: PodSpec): Warnings 
   }
   for (const [{ name }, at] of indexed(path, imagePullSecrets)) if (!name) yield `${at}.name: invalid empty name ""`;
 }
+
+/** A name that is no DNS label is cut and mangled where it becomes a host's name. Told once, when the object is made. */
+export function* nameWarnings({ name }: Pick<ObjectMeta, 'name'>, old: unknown, use: string): Warnings {
+  if (old !== undefined) return;
+  const faults = dns1123Label(name);
+  if (faults.length > 0)
+    yield `metadata.name: this is used in ${use}, which can result in surprising behavior; a DNS label is recommended: [${faults.join(' ')}]`;
+}
+
+/** Where the names of workloads go. */
+export const podNames = 'Pod names and hostnames';

@@ -15,7 +15,7 @@ import {
   resizeCauses,
 } from './pod-update-validation.ts';
 import { newPodCauses, podSpecCauses } from './pod-validation.ts';
-import { podWarnings } from './pod-warnings.ts';
+import { nameWarnings, podWarnings } from './pod-warnings.ts';
 
 export const Pod = resource({
   group: '',
@@ -59,7 +59,7 @@ export const Pod = resource({
       return subresource === 'resize' ? [...resizeCauses(pod, old)] : [];
     },
     validateStatus: (pod, old) => [...podStatusCauses(pod, old)],
-    warnings: (pod) => [...podWarnings('', pod)],
+    warnings: (pod, old) => [...nameWarnings(pod.metadata, old, "the Pod's hostname"), ...podWarnings('', pod)],
     fill: (pod) => fillPod(pod),
     prepareCreate: (pod) => ({
       ...pod,

@@ -13,7 +13,7 @@ import { nonNegative, type Causes } from '../field-checks.ts';
 import { fillTemplateOf } from './pod-defaults.ts';
 import { podTemplateSpec } from './pod-template.ts';
 import { templateCauses } from './pod-validation.ts';
-import { podWarnings } from './pod-warnings.ts';
+import { nameWarnings, podNames, podWarnings } from './pod-warnings.ts';
 
 export const replicationControllerSpec = struct(
   'core.v1.ReplicationControllerSpec',
@@ -147,6 +147,7 @@ export const ReplicationController = resource({
   ],
   selectable: { 'status.replicas': ({ status }) => String(status.replicas) },
   hooks: {
+    looseGenerateName: true,
     validateCreate: ({ spec }) => [...specCauses(spec)],
     validateStatus: ({ status }) => [
       ...nonNegative('status.replicas', status.replicas),
@@ -156,7 +157,10 @@ export const ReplicationController = resource({
         counts: ['fullyLabeledReplicas', 'readyReplicas', 'availableReplicas'],
       }),
     ],
-    warnings: ({ spec }) => (spec.template ? [...podWarnings('spec.template', spec.template)] : []),
+    warnings: ({ metadata, spec }, old) => [
+      ...nameWarnings(metadata, old, podNames),
+      ...(spec.template ? podWarnings('spec.template', spec.template) : []),
+    ],
     fill: (draft) => filled(draft),
     prepareCreate: (controller) => ({ ...controller, status: { replicas: 0 } }),
     // Old clients that do not say otherwise keep the pods.

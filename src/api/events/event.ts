@@ -65,6 +65,7 @@ export const Event = resource({
     type: ({ type }) => type ?? '',
   },
   hooks: {
+    name: 'pathSegment',
     validateCreate: (event) => {
       const view = {
         ...event,

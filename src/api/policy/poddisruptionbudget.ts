@@ -63,7 +63,17 @@ export interface PodDisruptionBudgetStatus extends Of<typeof podDisruptionBudget
 
 function* budgetCauses(spec: PodDisruptionBudgetSpec): Causes {
   if (spec.minAvailable !== undefined && spec.maxUnavailable !== undefined)
-    yield invalidValue('spec', spec, 'minAvailable and maxUnavailable cannot be both set');
+    yield invalidValue(
+      'spec',
+      // As Go has it within.
+      {
+        MinAvailable: spec.minAvailable,
+        Selector: spec.selector ?? null,
+        MaxUnavailable: spec.maxUnavailable,
+        UnhealthyPodEvictionPolicy: spec.unhealthyPodEvictionPolicy ?? null,
+      },
+      'minAvailable and maxUnavailable cannot be both set',
+    );
   for (const key of ['minAvailable', 'maxUnavailable'] as const) {
     yield* countOrPercent(`spec.${key}`, spec[key]);
     yield* atMostAll(`spec.${key}`, spec[key]);
@@ -112,6 +122,7 @@ export const PodDisruptionBudget = resource({
   hooks: {
     needsVersion: true,
     plainFinalizers: true,
+    name: 'pathSegment',
     prepareCreate: (budget) => ({
       ...budget,
       status: { disruptionsAllowed: 0, currentHealthy: 0, desiredHealthy: 0, expectedPods: 0 },

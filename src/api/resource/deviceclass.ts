@@ -46,6 +46,7 @@ export const DeviceClass = resource({
   scope: 'Cluster',
   columns: [nameColumn, ageColumn],
   hooks: {
+    looseGenerateName: true,
     generation: true,
     validateCreate: ({ spec }) => [
       ...selectorCauses('spec.selectors', spec.selectors),
