@@ -17,8 +17,8 @@ const commands: Readonly<Record<string, () => Promise<Command>>> = {
   kubectl: async () => (await import('./kubectl.ts')).kubectl,
   image: async () => (await import('./image.ts')).image,
   version: async () => (await import('./version.ts')).version,
-  server: async () => (await import('./internal.ts')).server,
-  agent: async () => (await import('./internal.ts')).agent,
+  server: async () => (await import('./server.ts')).server,
+  agent: async () => (await import('./agent.ts')).agent,
 };
 
 async function help(): Promise<string> {

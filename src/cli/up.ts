@@ -30,6 +30,8 @@ import { command } from './command.ts';
 import { dataDirectoryFlag, layoutFor } from './data-directory.ts';
 import { UsageError } from './flags.ts';
 import { runForeground } from './foreground.ts';
+import { backgroundFlags } from './node-flags.ts';
+import { backgroundProgram, sourceProgram, type BackgroundProgram } from './program-bundle.ts';
 
 const pollMs: Millis = 10;
 const startTimeoutMs: Millis = 60_000;
@@ -78,6 +80,7 @@ export const up = command({
     foreground: { type: 'boolean', doc: 'stay until ^C, which stops the cluster' },
     'no-merge': { type: 'boolean', doc: "leave the user's kubeconfig alone" },
     'no-install': { type: 'boolean', doc: 'only print how to install missing programs (read by the launcher)' },
+    'from-source': { type: 'boolean', doc: 'run the source files themselves, for a debugger or a profiler' },
     simulated: { type: 'boolean', doc: 'simulated nodes, even where real ones are possible' },
   },
   async run({ values }, { world, program }) {
@@ -107,14 +110,21 @@ export const up = command({
       );
       return 0;
     }
+    const bundling = values['from-source'] ? sourceProgram() : backgroundProgram(world);
     const identities = await openIdentities(world, layout, configuration);
     show(program, 'certificates', world.clock.monotonic() - began);
-    if (!running) await startServer(world, program, layout, values['ignore-missing-keys']);
+    const background = await shown(world, program, bundling);
+    if (!running)
+      await startServer(world, program, {
+        layout,
+        background,
+        ignoreMissingKeys: values['ignore-missing-keys'],
+      });
     if (configuration.nodeKind === 'containers') {
       const at = world.clock.monotonic();
       await startMachines(world, { ...configuration, hostAddress: hostAddress(configuration) });
       show(program, plural(configuration.nodes.length, 'machine'), world.clock.monotonic() - at);
-      for (const { name } of missing) await startAgent(world, program, layout, { configuration, name });
+      for (const { name } of missing) await startAgent(world, program, { layout, background, configuration, name });
     }
     await ready(world, program, layout.serverState, layout.serverLog, '');
     if (configuration.nodeKind === 'containers') {
@@ -285,64 +295,78 @@ async function missingAgents(
   return nodes.filter((_node, index) => states[index] === undefined);
 }
 
-const main = new URL('main.ts', import.meta.url).pathname;
+/** The program of the processes in the background, and what was wrong with its bundle. */
+async function shown(
+  world: World,
+  program: Program,
+  bundling: BackgroundProgram | Promise<BackgroundProgram>,
+): Promise<BackgroundProgram> {
+  const at = world.clock.monotonic();
+  const background = await bundling;
+  show(program, 'program', world.clock.monotonic() - at);
+  if (background.problem !== undefined)
+    program.err(
+      `The program could not be bundled and runs from its source, which takes more memory and time: ${background.problem}\n`,
+    );
+  return background;
+}
 
 /** The state that a killed process left goes first: it would pass for the new one's. */
-async function startServer(world: World, program: Program, layout: Layout, ignoreMissingKeys: boolean): Promise<void> {
+async function startServer(
+  world: World,
+  program: Program,
+  {
+    layout,
+    background,
+    ignoreMissingKeys,
+  }: { layout: Layout; background: BackgroundProgram; ignoreMissingKeys: boolean },
+): Promise<void> {
   await world.disk.remove(layout.serverState);
-  world.processes.spawn(
+  const { pid } = world.processes.spawn(
     [
       program.node,
-      ...serverFlags,
-      main,
+      ...backgroundFlags(program.nodeVersion, 'server'),
+      background.entry,
       'server',
       '--data-dir',
       layout.root,
       ...(ignoreMissingKeys ? ['--ignore-missing-keys'] : []),
     ],
-    {
-      detached: true,
-      env: processEnv,
-      stdio: { appendTo: layout.serverLog },
-    },
+    { detached: true, env: { ...processEnv, ...background.env }, stdio: { appendTo: layout.serverLog } },
   );
+  await background.started(pid);
 }
 
 async function startAgent(
   world: World,
   program: Program,
-  layout: Layout,
-  { configuration, name }: { configuration: Configuration; name: string },
+  {
+    layout,
+    background,
+    configuration,
+    name,
+  }: { layout: Layout; background: BackgroundProgram; configuration: Configuration; name: string },
 ): Promise<void> {
   const node = layout.node(name);
   await world.disk.remove(node.state);
-  world.processes.spawn(
+  const { pid } = world.processes.spawn(
     [
       ...machineCommand(configuration.id, name),
       program.node,
-      ...agentFlags,
-      main,
+      ...backgroundFlags(program.nodeVersion, 'agent'),
+      background.entry,
       'agent',
       '--data-dir',
       layout.root,
       '--node',
       name,
     ],
-    {
-      detached: true,
-      env: processEnv,
-      stdio: { appendTo: node.log },
-    },
+    { detached: true, env: { ...processEnv, ...background.env }, stdio: { appendTo: node.log } },
   );
+  // `machineCommand` becomes the program, under the same id.
+  await background.started(pid);
 }
 
-/**
- * node:sqlite still announces itself as experimental. A small young generation halves the memory of an idle process; the server, which parses and prints more,
- * gets a larger one.
- */
-const nodeFlags = ['--disable-warning=ExperimentalWarning'];
-const serverFlags = [...nodeFlags, '--max-semi-space-size=8'];
-const agentFlags = [...nodeFlags, '--max-semi-space-size=2'];
 /** glibc makes a heap per thread by default, and each keeps what its thread once needed: 5 MB of an idle agent. */
 const processEnv = { MALLOC_ARENA_MAX: '1' };
 

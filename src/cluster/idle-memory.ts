@@ -13,8 +13,8 @@ const quietMs: Millis = 50;
 /** A collection of a bigger process would block for too long (about 4 ms for each MB of small objects). */
 const residentBytesMax = 512 * 1024 * 1024;
 
-/** Looks until disposed. */
-export function startIdleMemory(world: World): AsyncDisposable {
+/** Looks until disposed. `threads` collects the garbage of this process' other threads. */
+export function startIdleMemory(world: World, threads?: () => Promise<void>): AsyncDisposable {
   const stop = new AbortController();
   const running = (async () => {
     let collectedAt = 0;
@@ -29,6 +29,9 @@ export function startIdleMemory(world: World): AsyncDisposable {
       const quiet = cpuMs - before <= quietMs;
       before = cpuMs;
       if (!quiet || cpuMs - collectedAt < busyMs || residentBytes > residentBytesMax) continue;
+      await threads?.().catch((error: unknown) => {
+        world.log.debug('the garbage of a thread stays', { error: String(error) });
+      });
       world.processes.collectGarbage();
       before = world.processes.usage().cpuMs;
       collectedAt = before;

@@ -23,7 +23,6 @@ import { startIdleMemory } from './idle-memory.ts';
 import type { Layout } from './layout.ts';
 import { publishClusterDns } from './cluster-dns.ts';
 import { startState } from './process-state.ts';
-import { startSimulatedNodes } from './simulated-nodes.ts';
 import { versionInfo } from './version.ts';
 
 export interface ServerProcess extends AsyncDisposable {
@@ -46,6 +45,7 @@ export async function startServerProcess(
     const identities = await openIdentities(world, layout, configuration);
     let store: Store;
     let purge: (() => Promise<void>) | undefined;
+    let threads: (() => Promise<void>) | undefined;
     if (configuration.etcd) {
       store = stack.use(await openEtcd(world, configuration.etcd));
     } else {
@@ -54,6 +54,7 @@ export async function startServerProcess(
       stack.use(await serveBackups(world, layout, file));
       store = file;
       purge = () => file.purge();
+      threads = () => file.collectGarbage();
     }
     const encryption = stack.use(
       await openEncryption(world, { layout, configuration, store }, { ...options, ...(purge ? { purge } : {}) }),
@@ -102,15 +103,17 @@ export async function startServerProcess(
     stack.use(await startScheduler(world, server.client(userOf('system:kube-scheduler'), 'kube-scheduler')));
     server.api.report('scheduler', () => undefined);
     await state.stage('scheduler');
-    if (configuration.nodeKind === 'simulated')
+    if (configuration.nodeKind === 'simulated') {
+      // Not needed where nodes are real: what is not loaded takes no memory.
+      const { startSimulatedNodes } = await import('./simulated-nodes.ts');
       stack.use(await startSimulatedNodes(world, server, configuration, layout));
-    else
+    } else
       stack.use(
         await startHostPorts(world, server.client(userOf('system:kube-proxy'), 'k8ts-host-ports'), {
           nodePorts: configuration.nodePorts,
         }),
       );
-    stack.use(startIdleMemory(world));
+    stack.use(startIdleMemory(world, threads));
     await state.ready();
     const owned = stack.move();
     return { failed: store.failed, [Symbol.asyncDispose]: () => owned.disposeAsync() };

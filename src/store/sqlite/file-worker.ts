@@ -30,5 +30,6 @@ async function perform(task: FileTask): Promise<FileOutcome> {
 }
 
 const task = workerData as FileTask;
-const outcome = await perform(task).catch((error: unknown): FileOutcome => ({ problem: (error as Error).message }));
-parentPort?.postMessage(outcome);
+void perform(task)
+  .catch((error: unknown): FileOutcome => ({ problem: (error as Error).message }))
+  .then((outcome) => parentPort?.postMessage(outcome));

@@ -27,6 +27,8 @@ export type Question =
   | { readonly ask: 'probe' }
   | { readonly ask: 'copy'; readonly path: string }
   | { readonly ask: 'size' }
+  /** Give back memory that is not needed. */
+  | { readonly ask: 'collect' }
   | { readonly ask: 'close' };
 
 /** Which fields are there depends on the question. `failed` is the last word of the store. */

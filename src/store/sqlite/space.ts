@@ -35,13 +35,7 @@ export function startSpace(world: World, path: string, probe: () => Promise<bool
   async function layReserve(): Promise<void> {
     if ((await world.disk.stat(reserve))?.sizeBytes === reserveBytes) return;
     // What a file system could compress or leave as a hole would reserve nothing.
-    const bytes = Buffer.alloc(reserveBytes);
-    let state = 1;
-    for (let at = 0; at < reserveBytes; at += 4) {
-      state = (Math.imul(state, 1_664_525) + 1_013_904_223) >>> 0;
-      bytes.writeUInt32LE(state, at);
-    }
-    await world.disk.write(reserve, bytes, { mode: 0o600 });
+    await world.disk.write(reserve, world.random.bytes(reserveBytes), { mode: 0o600 });
   }
 
   /** Never rejects: a reserve that cannot be removed is only room that is missing. */

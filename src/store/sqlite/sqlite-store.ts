@@ -55,6 +55,8 @@ export interface SqliteStore extends Store {
    * for each hundred megabytes. Rejects with StoreFull.
    */
   purge(): Promise<void>;
+  /** Collects the garbage of the store's thread, which blocks it for some milliseconds. */
+  collectGarbage(): Promise<void>;
 }
 
 /**
@@ -234,6 +236,10 @@ class LogStore implements SqliteStore {
   async purge(): Promise<void> {
     this.#requireOpen();
     await this.#askRoom({ ask: 'purge' });
+  }
+
+  async collectGarbage(): Promise<void> {
+    await this.#writer.ask({ ask: 'collect' });
   }
 
   async #askRoom(question: Question): Promise<Answer> {

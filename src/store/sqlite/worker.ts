@@ -73,6 +73,10 @@ function perform(db: Database, question: Question): Answer {
       return {};
     case 'size':
       return { bytes: db.sizeBytes() };
+    case 'collect':
+      // There only where Node was started with --expose-gc.
+      globalThis.gc?.({ type: 'major', execution: 'sync', flavor: 'last-resort' });
+      return {};
     case 'close':
       db.close();
       return {};

@@ -2,6 +2,7 @@
  * What only a program's outermost layer may do: its arguments, its terminal, its signals, its exit. Used by `cli/` alone; everything below gets a World.
  */
 import { spawn } from 'node:child_process';
+import { flushCompileCache } from 'node:module';
 
 export interface Program {
   readonly arguments: readonly string[];
@@ -14,6 +15,8 @@ export interface Program {
   /** Called once, at the first SIGTERM, SIGINT or SIGHUP. */
   onTerminate(listener: (signal: string) => void): void;
   exit(code: number): never;
+  /** Keeps what was compiled so far for the next start, which Node else does at a good end only. */
+  keepCompiled(): void;
   /** Runs a command on this program's own terminal; answers its exit code. */
   run(command: readonly string[], env: Readonly<Record<string, string>>): Promise<number>;
 }
@@ -36,6 +39,7 @@ export const program: Program = {
     }
   },
   exit: (code) => process.exit(code),
+  keepCompiled: flushCompileCache,
   run: ([file = '', ...rest], env) =>
     new Promise((resolve, reject) => {
       const child = spawn(file, rest, { stdio: 'inherit', env: { ...process.env, ...env } });

@@ -1,13 +1,9 @@
-/** The programs that `up` starts in the background: the server, and the agent of a node. Not for people, but anybody may look. */
-import { startAgentProcess } from '#cluster/agent-process.ts';
+/** The server process of a cluster, which `up` starts in the background. Not for people, but anybody may look. */
 import { readConfiguration } from '#cluster/configuration.ts';
 import { startServerProcess } from '#cluster/server-process.ts';
-import type { Program } from '#world/node/program.ts';
 import { command } from './command.ts';
 import { dataDirectoryFlag, layoutFor } from './data-directory.ts';
 import { UsageError } from './flags.ts';
-
-const terminated = (program: Program): Promise<string> => new Promise((resolve) => program.onTerminate(resolve));
 
 export const server = command({
   name: 'server',
@@ -22,10 +18,11 @@ export const server = command({
     const layout = layoutFor(world, values['data-dir']);
     const configuration = await readConfiguration(world, layout);
     if (!configuration) throw new UsageError(`there is no cluster in ${layout.root}`);
-    const end = terminated(program);
+    const end = new Promise<string>((resolve) => program.onTerminate(resolve));
     const running = await startServerProcess(world, layout, configuration, {
       ignoreMissingKeys: values['ignore-missing-keys'],
     });
+    program.keepCompiled();
     const outcome = await Promise.race([end, running.failed]);
     if (outcome instanceof Error) {
       // What is in memory may be ahead of the disk: nothing more may be answered.
@@ -33,25 +30,6 @@ export const server = command({
       return program.exit(1);
     }
     world.log.info('the server stops', { signal: outcome });
-    await running[Symbol.asyncDispose]();
-    return 0;
-  },
-});
-
-export const agent = command({
-  name: 'agent',
-  usage: 'k8ts agent --node NAME --data-dir DIR',
-  summary: "Run a node's agent (started by `up`).",
-  hidden: true,
-  flags: { 'data-dir': dataDirectoryFlag, node: { type: 'string', placeholder: 'NAME', doc: 'the node' } },
-  async run({ values }, { world, program }) {
-    const layout = layoutFor(world, values['data-dir']);
-    const configuration = await readConfiguration(world, layout);
-    const node = configuration?.nodes.find(({ name }) => name === values.node);
-    if (!configuration || !node) throw new UsageError(`there is no node ${values.node ?? ''} in ${layout.root}`);
-    const end = terminated(program);
-    const running = await startAgentProcess(world, layout, { configuration, node });
-    world.log.info('the agent stops', { signal: await end });
     await running[Symbol.asyncDispose]();
     return 0;
   },
