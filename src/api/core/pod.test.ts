@@ -273,7 +273,7 @@ const invalid: readonly [string, DraftObject<typeof Pod>, readonly string[]][] =
   [
     'a bad restart policy',
     pod({ restartPolicy: 'Sometimes' }),
-    ['spec.restartPolicy: Unsupported value: "Sometimes": supported values: "Always", "Never", "OnFailure"'],
+    ['spec.restartPolicy: Unsupported value: "Sometimes": supported values: "Always", "OnFailure", "Never"'],
   ],
   [
     'two sources in one volume',
