@@ -43,6 +43,7 @@ import {
   entryOf,
   interval,
   isCompacted,
+  isCompared,
   isFuture,
   isPassing,
   isUnsent,
@@ -163,7 +164,7 @@ class EtcdStore implements Store {
       const left = limit === undefined ? pageMax : Math.min(pageMax, limit - entries.length);
       const page = await this.#read(
         create(RangeRequestSchema, {
-          ...interval(prefix, from),
+          ...interval(prefix, from, options.to),
           limit: BigInt(left),
           revision: BigInt(at),
           countOnly: left === 0,
@@ -211,7 +212,7 @@ class EtcdStore implements Store {
       const done = await this.#findWork(operations, before);
       if (done !== undefined) return { ok: true, revision: done };
       // With a comparison on each key the second attempt and a late first one exclude each other; without, both could be carried out.
-      if (operations.some(({ expect }) => expect === undefined))
+      if (!operations.every(isCompared))
         throw new StoreUnavailable('etcd did not answer, and the transaction has not been written so far');
     }
   }

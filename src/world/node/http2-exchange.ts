@@ -10,6 +10,7 @@ import { readBody } from './http-body.ts';
 
 const empty = Buffer.alloc(0);
 const endAtOnce = { endStream: true };
+const withTrailers = { waitForTrailers: true };
 
 /** A reset or broken stream is told through `signal` and `drained`; the event itself must only not go unheard. */
 function ignoreStreamError(): void {}
@@ -100,10 +101,24 @@ export class Http2Exchange implements HttpExchange {
     if (headers['connection'] === 'close') stream.session?.close();
   }
 
-  stream(status: number, headers: HttpHeaders): HttpResponseStream {
+  stream(
+    status: number,
+    headers: HttpHeaders,
+    options?: { readonly trailers?: () => HttpHeaders },
+  ): HttpResponseStream {
     const stream = this.#stream;
-    if (!stream.destroyed && !stream.closed)
-      stream.respond(outgoing(status, headers), this.method === 'HEAD' ? endAtOnce : undefined);
+    const trailers = options?.trailers;
+    if (!stream.destroyed && !stream.closed) {
+      if (trailers)
+        stream.once('wantTrailers', () => {
+          // A stream that broke meanwhile takes none.
+          if (!stream.destroyed && !stream.closed) stream.sendTrailers(trailers() as OutgoingHttpHeaders);
+        });
+      stream.respond(
+        outgoing(status, headers),
+        this.method === 'HEAD' ? endAtOnce : trailers ? withTrailers : undefined,
+      );
+    }
     if (this.#overflowed) closeWhenSent(stream);
     return new ResponseStream(stream);
   }

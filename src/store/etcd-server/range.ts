@@ -1,0 +1,137 @@
+/**
+ * KV/Range: keys of an interval, as they are or were, filtered, sorted, counted. What it answers follows etcd's own
+ * order of steps: filters and sorting come after the reading, so that `limit` cuts last and `count` counts before them.
+ */
+import { create, type MessageInitShape } from '@bufbuild/protobuf';
+import { grpcCode, GrpcError } from '#world/grpc.ts';
+import {
+  RangeRequest_SortOrder as SortOrder,
+  RangeRequest_SortTarget as SortTarget,
+  RangeRequestSchema,
+  RangeResponseSchema,
+  RangeStreamResponseSchema,
+  type RangeRequest,
+  type RangeResponse,
+} from '../etcd/gen/etcd_pb.ts';
+import type { Entry, Revision } from '../store.ts';
+import { refusal } from './errors.ts';
+import { intervalOf } from './keys.ts';
+import { headerOf, kvOf, streaming, unary, type Backend, type Service } from './service.ts';
+
+/** Of a message of RangeStream: about as much as etcd's. */
+const chunkBytes = 1024 * 1024;
+const sortOrders: ReadonlySet<number> = new Set(Object.values(SortOrder));
+const sortTargets: ReadonlySet<number> = new Set(Object.values(SortTarget));
+
+export function rangeService(backend: Backend): Service {
+  return {
+    '/etcdserverpb.KV/Range': unary(RangeRequestSchema, RangeResponseSchema, (request) => range(backend, request)),
+    '/etcdserverpb.KV/RangeStream': streaming(
+      RangeRequestSchema,
+      RangeStreamResponseSchema,
+      async ({ requests, stream, send }) => {
+        for await (const request of requests) {
+          checkRange(request);
+          if (!isInKeyOrder(request))
+            throw new GrpcError(grpcCode.unimplemented, 'RangeStream does not support custom sort orders');
+          if (isFiltered(request))
+            throw new GrpcError(grpcCode.unimplemented, 'RangeStream does not support revision filters');
+          const { header, kvs, more, count } = await range(backend, request);
+          for (let at = 0; ;) {
+            const start = at;
+            for (let bytes = 0; at < kvs.length && bytes < chunkBytes; at++) bytes += kvs[at]?.value.length ?? 0;
+            const last = at >= kvs.length;
+            const part = kvs.slice(start, at);
+            send({ rangeResponse: last ? { header, kvs: part, more, count } : { kvs: part } } as MessageInitShape<
+              typeof RangeStreamResponseSchema
+            >);
+            if (last) return;
+            await stream.drained();
+            if (stream.signal.aborted) return;
+          }
+        }
+      },
+    ),
+  };
+}
+
+/** Throws GrpcError for what no state could make valid. */
+export function checkRange({ key, sortOrder, sortTarget }: RangeRequest): void {
+  if (key.length === 0) throw refusal('emptyKey');
+  if (!sortOrders.has(sortOrder) || !sortTargets.has(sortTarget)) throw refusal('invalidSortOption');
+}
+
+async function range(backend: Backend, request: RangeRequest): Promise<RangeResponse> {
+  checkRange(request);
+  const limit = readLimit(request);
+  const found = await backend.store.range('', {
+    ...intervalOf(request.key, request.rangeEnd),
+    ...(request.revision > 0n ? { revision: Number(request.revision) } : {}),
+    ...(limit === undefined ? {} : { limit }),
+  });
+  const response = rangeResponse(backend, request, found);
+  response.header = headerOf(backend, found.revision);
+  return response;
+}
+
+/** How many entries are to be read; undefined for all. */
+export function readLimit(request: RangeRequest): number | undefined {
+  if (request.countOnly) return 0;
+  if (request.limit <= 0n || !isInKeyOrder(request) || isFiltered(request)) return undefined;
+  // One more would only tell that there is more, which the count does.
+  return Number(request.limit);
+}
+
+/** The answer but for its header, from the entries that were read. */
+export function rangeResponse(
+  backend: Pick<Backend, 'leases'>,
+  request: RangeRequest,
+  found: { readonly entries: readonly Entry[]; readonly count: number },
+): RangeResponse {
+  const { limit, keysOnly } = request;
+  const kept = isFiltered(request) ? found.entries.filter((entry) => passes(entry, request)) : found.entries;
+  const sorted = inOrder(kept, request);
+  const cut = limit > 0n && BigInt(sorted.length) > limit ? sorted.slice(0, Number(limit)) : sorted;
+  const all = kept === found.entries && !request.countOnly ? found.count : sorted.length;
+  return create(RangeResponseSchema, {
+    kvs: cut.map((entry) => kvOf(backend, entry, { keyOnly: keysOnly })),
+    more: cut.length < all,
+    count: BigInt(found.count),
+  });
+}
+
+const isInKeyOrder = ({ sortOrder, sortTarget }: RangeRequest): boolean =>
+  sortOrder === SortOrder.NONE || (sortTarget === SortTarget.KEY && sortOrder === SortOrder.ASCEND);
+
+const isFiltered = (request: RangeRequest): boolean =>
+  request.minModRevision !== 0n ||
+  request.maxModRevision !== 0n ||
+  request.minCreateRevision !== 0n ||
+  request.maxCreateRevision !== 0n;
+
+function passes({ modRevision, createRevision }: Entry, request: RangeRequest): boolean {
+  const between = (revision: Revision, min: bigint, max: bigint): boolean =>
+    (max === 0n || revision <= max) && (min === 0n || revision >= min);
+  return (
+    between(modRevision, request.minModRevision, request.maxModRevision) &&
+    between(createRevision, request.minCreateRevision, request.maxCreateRevision)
+  );
+}
+
+function inOrder(entries: readonly Entry[], { sortOrder, sortTarget }: RangeRequest): readonly Entry[] {
+  if (sortTarget === SortTarget.KEY) return sortOrder === SortOrder.DESCEND ? entries.toReversed() : entries;
+  const order = (a: Entry, b: Entry): number => {
+    switch (sortTarget) {
+      case SortTarget.VERSION:
+        return a.version - b.version;
+      case SortTarget.CREATE:
+        return a.createRevision - b.createRevision;
+      case SortTarget.MOD:
+        return a.modRevision - b.modRevision;
+      default:
+        return a.value.compare(b.value);
+    }
+  };
+  const sign = sortOrder === SortOrder.DESCEND ? -1 : 1;
+  return entries.toSorted((a, b) => sign * order(a, b));
+}
