@@ -35,6 +35,31 @@ export interface Lease {
 const leaseKey = (id: bigint): string => `${leasePrefix}${BigInt.asUintN(64, id).toString(16).padStart(16, '0')}`;
 const attachmentKey = (key: string): string => keyPrefix + key;
 
+const leaseValue = (ttl: number): Buffer => Buffer.from(JSON.stringify({ ttl }));
+const attachmentValue = (lease: bigint): Buffer => Buffer.from(String(lease));
+
+/** A lease as a row of the data file. */
+export function leaseRow(
+  id: number,
+  lease: { readonly id: bigint; readonly ttl: number; readonly revision: Revision },
+) {
+  return {
+    id,
+    key: leaseKey(lease.id),
+    createRevision: lease.revision,
+    version: 1,
+    value: leaseValue(Math.max(ttlMin, lease.ttl)),
+  };
+}
+
+/** That a key of this revision hangs on a lease, as a row of the data file. */
+export function attachmentRow(
+  id: number,
+  { key, lease, revision }: { readonly key: string; readonly lease: bigint; readonly revision: Revision },
+) {
+  return { id, key: attachmentKey(key), createRevision: revision, version: 1, value: attachmentValue(lease) };
+}
+
 export class Leases implements AsyncDisposable {
   readonly #world: World;
   readonly #store: Store;
@@ -92,7 +117,7 @@ export class Leases implements AsyncDisposable {
     if (!lease) throw refusal('leaseNotFound');
     return [
       { op: 'check', key: leaseKey(id), expect: lease.revision },
-      { op: 'put', key: attachmentKey(key), value: Buffer.from(String(id)) },
+      { op: 'put', key: attachmentKey(key), value: attachmentValue(id) },
     ];
   }
 
@@ -110,8 +135,7 @@ export class Leases implements AsyncDisposable {
     if (seconds > BigInt(ttlMax)) throw refusal('leaseTtlTooLarge');
     const ttl = Math.max(ttlMin, Number(seconds));
     const id = wanted === 0n ? this.#newId() : wanted;
-    const value = Buffer.from(JSON.stringify({ ttl }));
-    const result = await this.#store.txn([{ op: 'put', key: leaseKey(id), value, expect: 0 }]);
+    const result = await this.#store.txn([{ op: 'put', key: leaseKey(id), value: leaseValue(ttl), expect: 0 }]);
     if (!result.ok) throw refusal('leaseExists');
     return this.#all.get(id) ?? { id, ttl, revision: result.revision, endsAt: this.#endOf(ttl), keys: new Set() };
   }
