@@ -14,7 +14,8 @@ export function compactService(backend: Backend): Service {
       CompactionResponseSchema,
       async ({ revision, physical }) => {
         const asked = Number(revision);
-        if (asked <= store.compactRevision()) throw refusal('compacted');
+        if (asked <= store.compactRevision() && (asked !== 0 || store.compactRevision() > 0))
+          throw refusal('compacted');
         if (asked > store.revision()) throw refusal('futureRevision');
         const done = store.compact(asked);
         let isDone = false;

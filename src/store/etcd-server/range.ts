@@ -78,8 +78,7 @@ async function range(backend: Backend, request: RangeRequest): Promise<RangeResp
 export function readLimit(request: RangeRequest): number | undefined {
   if (request.countOnly) return 0;
   if (request.limit <= 0n || !isInKeyOrder(request) || isFiltered(request)) return undefined;
-  // One more would only tell that there is more, which the count does.
-  return Number(request.limit);
+  return windowOf(request);
 }
 
 /** The answer but for its header, from the entries that were read. */
@@ -89,16 +88,25 @@ export function rangeResponse(
   found: { readonly entries: readonly Entry[]; readonly count: number },
 ): RangeResponse {
   const { limit, keysOnly } = request;
-  const kept = isFiltered(request) ? found.entries.filter((entry) => passes(entry, request)) : found.entries;
+  const window = limit > 0n && isInKeyOrder(request) && !isFiltered(request) ? windowOf(request) : Infinity;
+  const read = found.entries.length > window ? found.entries.slice(0, window) : found.entries;
+  const kept = isFiltered(request) ? read.filter((entry) => passes(entry, request)) : read;
   const sorted = inOrder(kept, request);
   const cut = limit > 0n && BigInt(sorted.length) > limit ? sorted.slice(0, Number(limit)) : sorted;
-  const all = kept === found.entries && !request.countOnly ? found.count : sorted.length;
+  const all = kept === read && !request.countOnly ? found.count : sorted.length;
   return create(RangeResponseSchema, {
     kvs: cut.map((entry) => kvOf(backend, entry, { keyOnly: keysOnly })),
     more: cut.length < all,
     count: BigInt(found.count),
   });
 }
+
+/**
+ * Entries that are read when nothing but `limit` cuts. Etcd reads one more, and without an order sorts just those it has read: that
+ * one counts then.
+ */
+const windowOf = ({ limit, sortTarget }: RangeRequest): number =>
+  Number(limit) + (sortTarget === SortTarget.KEY ? 0 : 1);
 
 const isInKeyOrder = ({ sortOrder, sortTarget }: RangeRequest): boolean =>
   sortOrder === SortOrder.NONE || (sortTarget === SortTarget.KEY && sortOrder === SortOrder.ASCEND);

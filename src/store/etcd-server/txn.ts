@@ -147,6 +147,7 @@ class Evaluation {
     const { leases } = this.#backend;
     const { ignoreValue, ignoreLease, prevKv } = request;
     const key = keyText(request.key);
+    const beside = request.lease === 0n ? [] : leases.onPut(key, request.lease);
     const previous = ignoreValue || ignoreLease || prevKv || this.#rereads ? await this.view.get(key) : undefined;
     if ((ignoreValue || ignoreLease) && !previous) throw refusal('keyNotFound');
     const value = ignoreValue && previous ? previous.value : bufferOf(request.value);
@@ -155,7 +156,8 @@ class Evaluation {
       header: this.#header(true),
       ...(prevKv && previous ? { prevKv: kvOf(this.#backend, previous) } : {}),
     });
-    for (const operation of leases.onPut(key, lease)) this.#beside.set(operation.key, operation);
+    for (const operation of beside.length > 0 ? beside : leases.onPut(key, lease))
+      this.#beside.set(operation.key, operation);
     this.#leases.set(key, lease);
     const modRevision = this.#rereads ? await this.view.nextRevision() : 0;
     const { createRevision, version } = previous ?? { createRevision: modRevision, version: 0 };
@@ -201,6 +203,7 @@ class Evaluation {
   async #check({ operations, inner }: Chosen): Promise<void> {
     for (const { request } of operations) {
       if (request.case === 'requestTxn') await this.#check(inner.get(request.value) as Chosen);
+      if (request.case === 'requestPut') await this.#checkPut(request.value);
       if (request.case !== 'requestRange') continue;
       this.#rereads = true;
       if (request.value.revision <= 0n) continue;
@@ -208,6 +211,11 @@ class Evaluation {
       if (asked > (await this.view.revision())) throw refusal('futureRevision');
       if (asked < this.#backend.store.compactRevision()) throw refusal('compacted');
     }
+  }
+
+  async #checkPut({ key, lease, ignoreValue, ignoreLease }: PutRequest): Promise<void> {
+    if (lease !== 0n && !this.#backend.leases.get(lease)) throw refusal('leaseNotFound');
+    if ((ignoreValue || ignoreLease) && !(await this.view.get(keyText(key)))) throw refusal('keyNotFound');
   }
 
   async #run({ succeeded, operations, inner }: Chosen): Promise<TxnResponse> {
