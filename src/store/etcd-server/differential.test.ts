@@ -249,7 +249,7 @@ async function clear(url: string): Promise<number> {
 
 /** Every revision that is not 0, moved to where the sequence began. */
 function shifted(value: unknown, by: bigint, name = ''): unknown {
-  if (typeof value === 'bigint') return /evision$/.test(name) && value !== 0n ? value + by : value;
+  if (typeof value === 'bigint') return name.endsWith('evision') && value !== 0n ? value + by : value;
   if (Buffer.isBuffer(value) || typeof value !== 'object' || value === null) return value;
   if (Array.isArray(value)) return value.map((each) => shifted(each, by, name));
   const union = 'case' in value ? String(value.case) : undefined;

@@ -1,7 +1,8 @@
 /**
  * Etcd's keys are bytes, the store's are text. A key is its UTF-8, unchanged, as the API server's own keys are; bytes that are no UTF-8
  * or hold a NUL cannot be put and are refused by name. Intervals may end at any bytes. What begins with U+0001 is the server's own
- * (leases) and does not exist for clients.
+ * (leases) and does not exist for clients. Keys are in the stores' order, which is that of their bytes but for characters beyond U+FFFF
+ * among such from U+E000 on.
  */
 import { isUtf8 } from 'node:buffer';
 import { grpcCode, GrpcError } from '#world/grpc.ts';
