@@ -202,3 +202,24 @@ test('a port that demands certificates takes those of its authority only', async
   await assert.rejects(ask({}), NetworkError);
   await assert.rejects(ask({ identity: await other.client({ commonName: 'a' }) }), NetworkError);
 });
+
+test('pings that measure answers are no flood, pings for nothing are', async () => {
+  const session = connect(peer.url);
+  const failed = new Promise<Error>((resolve) => session.on('error', resolve));
+  const ping = (): Promise<void> =>
+    new Promise((resolve, reject) => {
+      session.ping((error) => (error ? reject(error) : resolve()));
+    });
+  for (let i = 0; i < 500; i++) {
+    const stream = session.request({ ':method': 'POST', ':path': '/a.B/Echo', 'content-type': 'application/grpc' });
+    stream.end(frame(Buffer.from('a')));
+    for await (const _chunk of stream);
+    await ping();
+  }
+  const flood = (async () => {
+    for (let i = 0; i < 5_000; i++) await ping();
+  })();
+  await assert.rejects(flood);
+  assert.match((await failed).message, /ENHANCE_YOUR_CALM|closed|reset/i);
+  session.destroy();
+});

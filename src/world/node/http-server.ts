@@ -96,7 +96,7 @@ export async function serveHttp(options: HttpServerOptions, handlers: HttpHandle
         code: (error as NodeJS.ErrnoException).code,
       });
     });
-    const guard = guardSession(session, socket, idleMs);
+    const guard = guardSession(session, socket, { connection, idleTimeoutMs: idleMs });
     session.on('stream', (stream: ServerHttp2Stream, headers) => {
       guard.opened(stream);
       if (headers[':method'] === 'CONNECT' || headers[':path'] === undefined) {

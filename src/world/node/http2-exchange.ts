@@ -9,6 +9,8 @@ import type { Connection } from './http-peer.ts';
 import { readBody } from './http-body.ts';
 
 const empty = Buffer.alloc(0);
+/** A client measures at most so often: each frame of an answer is no longer. */
+const measuredBytes = 16 * 1024;
 const endAtOnce = { endStream: true };
 const withTrailers = { waitForTrailers: true };
 
@@ -88,6 +90,7 @@ export class Http2Exchange implements HttpExchange {
     if (stream.destroyed || stream.closed) return;
     const out = outgoing(status, headers);
     const bytes = typeof body === 'string' ? Buffer.from(body) : body;
+    countAnswer(this.#connection, bytes?.length ?? 0);
     if (bytes !== undefined && out['content-length'] === undefined) out['content-length'] = bytes.length;
     if (bytes === undefined || bytes.length === 0 || this.method === 'HEAD') {
       stream.respond(out, endAtOnce);
@@ -120,8 +123,13 @@ export class Http2Exchange implements HttpExchange {
       );
     }
     if (this.#overflowed) closeWhenSent(stream);
-    return new ResponseStream(stream);
+    return new ResponseStream(stream, this.#connection);
   }
+}
+
+/** Of one answer or a part of it, which a client may measure. */
+function countAnswer(connection: Connection, bytes: number): void {
+  connection.answered += 1 + bytes / measuredBytes;
 }
 
 function outgoing(status: number, headers: HttpHeaders): OutgoingHttpHeaders {
@@ -143,9 +151,11 @@ function closeWhenSent(stream: ServerHttp2Stream): void {
 /** Both protocols' streamed answer: a thin face over a Writable that is never written to after its end. */
 export class ResponseStream implements HttpResponseStream {
   readonly writable: Writable;
+  readonly #connection: Connection | undefined;
 
-  constructor(writable: Writable) {
+  constructor(writable: Writable, connection?: Connection) {
     this.writable = writable;
+    this.#connection = connection;
   }
 
   get bufferedBytes(): number {
@@ -155,6 +165,7 @@ export class ResponseStream implements HttpResponseStream {
   write(chunk: Uint8Array | string): boolean {
     const { writable } = this;
     if (writable.destroyed || writable.writableEnded) return false;
+    if (this.#connection) countAnswer(this.#connection, chunk.length);
     return writable.write(chunk);
   }
 
@@ -164,7 +175,10 @@ export class ResponseStream implements HttpResponseStream {
     // Corked writes reach the socket as one vector.
     writable.cork();
     let taken = true;
-    for (const chunk of chunks) taken = writable.write(chunk);
+    for (const chunk of chunks) {
+      if (this.#connection) countAnswer(this.#connection, chunk.length);
+      taken = writable.write(chunk);
+    }
     writable.uncork();
     return taken;
   }
@@ -186,6 +200,7 @@ export class ResponseStream implements HttpResponseStream {
   end(chunk?: Uint8Array | string): void {
     const { writable } = this;
     if (writable.destroyed || writable.writableEnded) return;
+    if (this.#connection) countAnswer(this.#connection, chunk?.length ?? 0);
     if (chunk === undefined) writable.end();
     else writable.end(chunk);
   }
