@@ -23,6 +23,7 @@ const source = (name: string, items: Items): BucketSource => ({
   name,
   count: items.length,
   key: (i) => items[i]![0],
+  keyBytes: (i) => items[i]![0].length,
   valueBytes: (i) => items[i]![1].length,
   value: (i) => items[i]![1],
 });

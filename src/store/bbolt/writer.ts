@@ -18,11 +18,12 @@ export const pageBytes = 4096;
 /** Elements of a page are counted in 16 bits, of which the highest number means something else. */
 const elementsMax = 0xfffe;
 
-/** Items in the order of their keys. `valueBytes` must be the length of what `value` answers. */
+/** Items in the order of their keys. `keyBytes` and `valueBytes` must be the lengths of what `key` and `value` answer. */
 export interface BucketSource {
   readonly name: string;
   readonly count: number;
   key(index: number): Uint8Array;
+  keyBytes(index: number): number;
   valueBytes(index: number): number;
   value(index: number): Uint8Array;
 }
@@ -64,7 +65,7 @@ export function planDatabase(buckets: readonly BucketSource[]): DatabasePlan {
   const trees = buckets
     .toSorted((a, b) => Buffer.from(a.name).compare(Buffer.from(b.name)))
     .map((source): Tree => {
-      const leaves = split(source.count, (i) => source.key(i).length + source.valueBytes(i), place);
+      const leaves = split(source.count, (i) => source.keyBytes(i) + source.valueBytes(i), place);
       const levels = [leaves];
       for (let below = leaves; below.length > 1; levels.push(below)) {
         const children = below;
@@ -142,6 +143,12 @@ type Element =
 
 function pageOf(id: number, kind: number, elements: readonly Element[], overflow = 0): Buffer {
   const page = Buffer.alloc((overflow + 1) * pageBytes);
+  const bytes = elements.reduce(
+    (sum, element) => sum + element.key.length + ('value' in element ? element.value.length : 0),
+    pageHeaderBytes + elements.length * elementBytes,
+  );
+  // A meta has no elements and is written by its caller.
+  if (bytes > page.length) throw new Error(`page ${id}: an item is longer than its source said`);
   page.writeBigUInt64LE(BigInt(id), 0);
   page.writeUInt16LE(kind, 8);
   page.writeUInt16LE(elements.length, 10);

@@ -11,7 +11,6 @@ import type { Entry, Revision } from '../store.ts';
 import { intervalOf } from './keys.ts';
 import { kvOf, raftTerm, type Backend } from './service.ts';
 
-/** Bytes that vary with what a record says are few: this many are encoded at a time, to know how long they will be. */
 const revisionBytes = 17;
 
 export interface State {
@@ -50,7 +49,7 @@ export function planSnapshot(backend: Backend, state: State): DatabasePlan {
   for (const [i, entry] of state.entries.entries()) {
     const lease = leases.of(entry);
     if (lease !== 0n) leased.set(i, lease);
-    lengths[i] = encode(KeyValueSchema, kvOf(backend, entry)).length;
+    lengths[i] = recordBytes(entry, lease);
   }
   const value = (i: number): Uint8Array =>
     encode(KeyValueSchema, { ...kvOf(backend, state.entries[i] as Entry), lease: leased.get(i) ?? 0n });
@@ -59,7 +58,14 @@ export function planSnapshot(backend: Backend, state: State): DatabasePlan {
     .map(({ id, ttl }): Item => [int64(id), encode(LeaseSchema, create(LeaseSchema, { ID: id, TTL: BigInt(ttl) }))]);
   const revision = revisionKey(state.revision, 0);
   return planDatabase([
-    { name: 'key', count: records.count, key: records.key, valueBytes: (i) => lengths[i] as number, value },
+    {
+      name: 'key',
+      count: records.count,
+      key: records.key,
+      keyBytes: () => revisionBytes,
+      valueBytes: (i) => lengths[i] as number,
+      value,
+    },
     bucket('lease', all),
     bucket('meta', [
       [Buffer.from('consistent_index'), int64(BigInt(state.revision))],
@@ -73,12 +79,29 @@ export function planSnapshot(backend: Backend, state: State): DatabasePlan {
   ]);
 }
 
+/** How long the record of an entry will be: counting is ten times quicker than encoding it. Every field's tag is a byte. */
+function recordBytes({ key, value, createRevision, modRevision, version }: Entry, lease: bigint): number {
+  const keyBytes = Buffer.byteLength(key);
+  const numbers = [keyBytes, createRevision, modRevision, version];
+  let bytes = keyBytes + value.length;
+  for (const number of value.length > 0 ? [...numbers, value.length] : numbers) bytes += 1 + varintBytes(number);
+  // Seven bits a byte, of 64 where it is negative.
+  return lease === 0n ? bytes : bytes + 1 + Math.ceil(BigInt.asUintN(64, lease).toString(2).length / 7);
+}
+
+function varintBytes(value: number): number {
+  let bytes = 1;
+  for (let rest = value; rest >= 128; rest = Math.floor(rest / 128)) bytes++;
+  return bytes;
+}
+
 type Item = readonly [key: Buffer, value: Uint8Array];
 
 const bucket = (name: string, items: readonly Item[]): BucketSource => ({
   name,
   count: items.length,
   key: (i) => (items[i] as Item)[0],
+  keyBytes: (i) => (items[i] as Item)[0].length,
   valueBytes: (i) => (items[i] as Item)[1].length,
   value: (i) => (items[i] as Item)[1],
 });

@@ -27,6 +27,8 @@ import { followChanges } from './changes.ts';
 import {
   CompactionRequestSchema,
   CompactionResponseSchema,
+  DefragmentRequestSchema,
+  DefragmentResponseSchema,
   RangeRequestSchema,
   RangeResponseSchema,
   StatusRequestSchema,
@@ -66,6 +68,14 @@ const statusMethod = {
   input: StatusRequestSchema,
   output: StatusResponseSchema,
 };
+
+const defragmentMethod = {
+  path: '/etcdserverpb.Maintenance/Defragment',
+  input: DefragmentRequestSchema,
+  output: DefragmentResponseSchema,
+};
+/** Etcd does nothing else meanwhile. */
+const defragmentMs: Millis = 60_000;
 
 /** Entries a message: 5,000 objects of 10 kB are 50 MB, which etcd and we hold at once. */
 const pageMax = 5_000;
@@ -264,6 +274,14 @@ class EtcdStore implements Store {
     this.#requireOpen();
     const { dbSizeInUse } = await this.#members.call(statusMethod, create(StatusRequestSchema));
     return Number(dbSizeInUse);
+  }
+
+  /** The member that is asked at present: each has a file of its own. */
+  async defragment(): Promise<void> {
+    this.#requireOpen();
+    await this.#members.attempt(defragmentMethod, create(DefragmentRequestSchema), defragmentMs).catch((error) => {
+      throw isPassing(error) ? new StoreUnavailable((error as Error).message, { cause: error }) : error;
+    });
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
