@@ -47,6 +47,11 @@ export function refusalOf(error: unknown): unknown {
   if (error instanceof StoreFull) return refusal('noSpace');
   if (error instanceof StoreUnavailable) return refusal('requestTimeout');
   if (error instanceof StoreFailed) return refusal('stopped');
-  if (error instanceof RangeError) return new GrpcError(invalidArgument, `etcdserver: ${error.message}`);
+  // A store that is an etcd itself has said it in those words already.
+  if (error instanceof RangeError)
+    return new GrpcError(
+      invalidArgument,
+      error.message.startsWith('etcdserver: ') ? error.message : `etcdserver: ${error.message}`,
+    );
   return error;
 }

@@ -35,13 +35,16 @@ export class SnapshotView {
     return this.#writes.size > 0;
   }
 
-  /** Every entry of an interval, as the transaction sees it at this point. */
-  async range(interval: Interval): Promise<readonly Entry[]> {
-    const { entries, revision } = await this.#store.range('', {
-      ...interval,
+  /** The entries of an interval, as the transaction sees it at this point; with `limit` the first ones, and nothing rests on the others. */
+  async range(whole: Interval, limit = Infinity): Promise<readonly Entry[]> {
+    const { entries, revision, count } = await this.#store.range('', {
+      ...whole,
+      ...(limit === Infinity ? {} : { limit }),
       ...(this.#revision === undefined ? {} : { revision: this.#revision }),
     });
     this.#revision ??= revision;
+    const last = entries.at(-1);
+    const interval = last && count > entries.length ? { from: whole.from, to: `${last.key}\0` } : whole;
     if (interval.to === `${interval.from}\0`) this.#read.set(interval.from, entries[0]?.modRevision ?? 0);
     else {
       this.#ranges.push(interval);

@@ -166,8 +166,7 @@ class Evaluation {
   }
 
   async delete(request: DeleteRangeRequest, max = Infinity): Promise<DeleteRangeResponse> {
-    const found = await this.view.range(intervalOf(request.key, request.rangeEnd));
-    const entries = found.length > max ? found.slice(0, max) : found;
+    const entries = await this.view.range(intervalOf(request.key, request.rangeEnd), max);
     for (const { key } of entries) {
       for (const operation of this.#backend.leases.onDelete(key)) this.#beside.set(operation.key, operation);
       this.view.write(key, undefined);
