@@ -62,21 +62,29 @@ export const snapshotStatus = command({
 
 export const restore = command({
   name: 'etcd snapshot restore',
-  usage: 'k8ts etcd snapshot restore FILE [--data-dir DIR] [--skip-hash-check]',
+  usage: 'k8ts etcd snapshot restore FILE [--data-dir DIR] [--skip-hash-check] [--ignore-missing-keys]',
   summary: 'Put a snapshot, ours or an etcd’s, in the place of what a stopped cluster stores.',
   details:
     'The current state of every key and its lease come along; revisions go on far past the old ones, so that every older watch learns that it is too old.\n' +
     'What was there is kept beside it. Without a cluster in DIR it makes data for "k8ts etcd serve --data-dir DIR".',
-  flags: { 'data-dir': dataDirectoryFlag, 'skip-hash-check': skipHashCheck },
+  flags: {
+    'data-dir': dataDirectoryFlag,
+    'skip-hash-check': skipHashCheck,
+    'ignore-missing-keys': { type: 'boolean', doc: 'restore although values of it could not be decrypted' },
+  },
   words: [1, 1],
   async run({ values, words: [file = ''] }, { world, program }) {
     const restored = await restoreEtcdSnapshot(world, layoutFor(world, values['data-dir']), {
       file: resolve(file),
       trusted: values['skip-hash-check'],
+      ignoreMissingKeys: values['ignore-missing-keys'],
     });
     program.out(
       `Restored ${restored.entries} entries of revision ${restored.backupRevision} to ${restored.database}; it goes on at revision ${restored.revision}.\n` +
-        (restored.replaced === undefined ? '' : `What was there before is kept in ${restored.replaced}.\n`),
+        (restored.replaced === undefined ? '' : `What was there before is kept in ${restored.replaced}.\n`) +
+        (restored.keys.length === 0
+          ? ''
+          : `It needs encryption keys that were retired, which are in use again: ${restored.keys.join(', ')}.\n`),
     );
     return 0;
   },

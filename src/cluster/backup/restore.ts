@@ -52,6 +52,8 @@ export async function restoreBackup(
       await world.disk.write(path, '', { mode: 0o600 });
       await pipeline(world.disk.readStream(file), world.disk.writeStream(path, { append: true }));
     },
+    keysFor: async ({ forms = {} }) =>
+      ignoreMissingKeys ? [] : bringBackKeys(world, { layout, configuration }, forms),
   });
 }
 
@@ -64,7 +66,13 @@ export async function refuseWhileRunning(world: World, layout: Layout, configura
 /** Puts what `prepare` writes, made from `file`, in the place of a data file. Rejects when that is not whole; nothing has changed then. */
 export async function replaceData(
   world: World,
-  source: { readonly database: string; readonly file: string; prepare(path: string): Promise<void> },
+  source: {
+    readonly database: string;
+    readonly file: string;
+    prepare(path: string): Promise<void>;
+    /** Sees to it that what was found can be decrypted; answers the keys that came back for it. */
+    keysFor(found: DataFile): Promise<readonly string[]>;
+  },
 ): Promise<Restored> {
   const { database, file } = source;
   await world.disk.makeDirectory(dirname(database), { mode: 0o700 });
@@ -75,7 +83,7 @@ export async function replaceData(
   try {
     await source.prepare(next);
     found = await onDataFile({ task: 'verify', path: next });
-    if (!ignoreMissingKeys) keys = await bringBackKeys(world, { layout, configuration }, found.forms ?? {});
+    keys = await source.keysFor(found);
     const old = await lastRevision(world, database);
     const to = Math.max(found.revision, old ?? 0) + revisionJump;
     ({ revision } = await onDataFile({ task: 'jump', path: next, revision: to }));

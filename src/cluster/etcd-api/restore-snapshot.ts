@@ -8,6 +8,7 @@ import type { Row } from '#store/sqlite/rows.ts';
 import type { World } from '#world/world.ts';
 import { refuseWhileRunning, replaceData, type Restored } from '../backup/restore.ts';
 import { readConfiguration } from '../configuration.ts';
+import { bringBackKeys } from '../encryption/restored-keys.ts';
 import { protobufMagic } from '../etcd.ts';
 import type { Layout } from '../layout.ts';
 import { etcdDataFile } from './data.ts';
@@ -16,7 +17,11 @@ import { etcdDataFile } from './data.ts';
 export async function restoreEtcdSnapshot(
   world: World,
   layout: Layout,
-  { file, trusted }: { readonly file: string; readonly trusted: boolean },
+  {
+    file,
+    trusted,
+    ignoreMissingKeys = false,
+  }: { readonly file: string; readonly trusted: boolean; readonly ignoreMissingKeys?: boolean },
 ): Promise<Restored & { readonly database: string }> {
   const configuration = await readConfiguration(world, layout);
   if (configuration) await refuseWhileRunning(world, layout, configuration);
@@ -27,6 +32,8 @@ export async function restoreEtcdSnapshot(
     file,
     prepare: async (path) =>
       importRows(world, path, configuration ? refuseProtobuf(file, rowsOf(file, snapshot)) : rowsOf(file, snapshot)),
+    keysFor: async ({ forms = {} }) =>
+      configuration && !ignoreMissingKeys ? bringBackKeys(world, { layout, configuration }, forms) : [],
   });
   return { ...restored, database };
 }
