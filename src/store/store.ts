@@ -101,6 +101,8 @@ export interface Store extends AsyncDisposable {
   /** Gives room that is free inside its files back to the disk. Absent where there is nothing to give back. */
   defragment?(): Promise<void>;
   readonly failed: Promise<Error>;
+  /** Other processes may write to it too. */
+  readonly shared?: boolean;
   /** What else is to be known about its health: by name, undefined or what is wrong. Absent where there is nothing. */
   readonly checks?: Readonly<Record<string, () => string | undefined>>;
   /** Numbers for whoever watches it, by the name of the metric. */

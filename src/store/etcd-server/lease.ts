@@ -35,7 +35,7 @@ export function leaseService(backend: Backend): Service {
       async ({ requests, send }) => {
         // No time left is how etcd says that there is no such lease.
         for await (const { ID } of requests)
-          send({ header: headerOf(backend), ID, TTL: BigInt(leases.keepAlive(ID) ?? 0) });
+          send({ header: headerOf(backend), ID, TTL: BigInt((await leases.keepAlive(ID)) ?? 0) });
       },
     ),
     '/etcdserverpb.Lease/LeaseTimeToLive': unary(

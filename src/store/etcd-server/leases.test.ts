@@ -64,9 +64,9 @@ test('a lease ends after its time and takes its keys along, unless it is kept al
   await advance(3_000);
   assert.deepEqual(await keysOf(store), ['/a', '/b', '/free']);
   assert.throws(() => leases.onPut('/c', 5n), /requested lease not found/);
-  assert.equal(leases.keepAlive(5n), undefined);
+  assert.equal(await leases.keepAlive(5n), undefined);
   await advance(6_000);
-  assert.equal(leases.keepAlive(id), 10);
+  assert.equal(await leases.keepAlive(id), 10);
   await advance(9_000);
   assert.deepEqual(await keysOf(store), ['/a', '/b', '/free']);
   const before = store.revision();
@@ -121,6 +121,25 @@ test('leases outlive a restart with their whole time, and what a crash left half
   assert.deepEqual(await keysOf(store), ['/a', '/c']);
   await advance(2_000);
   assert.deepEqual(await keysOf(store), ['/c']);
+  assert.equal((await store.range('\u0001')).count, 0);
+});
+
+test('of several who serve one store none ends what another keeps alive, and any ends what nobody does', async () => {
+  const { world, advance } = handWorld();
+  const store: Store = { ...memoryStore(), shared: true };
+  await using one = await Leases.open(world, store);
+  await using other = await Leases.open(world, store);
+  await one.grant(1n, 9n);
+  await putWith(store, other, '/a', 1n);
+  for (let second = 0; second < 60; second += 3) {
+    await advance(3_000);
+    assert.equal(await (second < 30 ? one : other).keepAlive(1n), 9);
+  }
+  await putWith(store, one, '/b', 1n);
+  assert.deepEqual(await keysOf(store), ['/a', '/b']);
+  await advance(10_000);
+  assert.deepEqual(await keysOf(store), []);
+  assert.equal(await one.keepAlive(1n), undefined);
   assert.equal((await store.range('\u0001')).count, 0);
 });
 

@@ -4,7 +4,8 @@
  * in whatever way, has let go of it.
  *
  * When a lease ends is known to this process only: after a restart each one lives for its whole time again, as etcd's do after
- * a change of leaders. One process at a time may serve the leases of a store.
+ * a change of leaders. In a store that others write to as well, what keeps a lease alive is written now and then, so that those who
+ * serve it beside us do not end it.
  */
 import type { Millis, Timer, World } from '#world/world.ts';
 import { operationsMax } from '../transaction.ts';
@@ -19,6 +20,8 @@ const ttlMin = 2;
 const ttlMax = 9_000_000_000;
 /** How often it is looked for ended leases, as etcd does. */
 const expiryMs: Millis = 500;
+/** Clients keep a lease alive each third of its time: others hear of it each quarter at the latest, and have time left. */
+const toldParts = 4;
 /** Of a transaction that a store on other machines takes at least. */
 const operationsLeast = 16;
 
@@ -29,6 +32,8 @@ export interface Lease {
   /** Of the entry that says it exists. */
   readonly revision: Revision;
   endsAt: Millis;
+  /** When others have last been told that it lives. */
+  readonly toldAt: Millis;
   readonly keys: Set<string>;
 }
 
@@ -137,15 +142,21 @@ export class Leases implements AsyncDisposable {
     const id = wanted === 0n ? this.#newId() : wanted;
     const result = await this.#store.txn([{ op: 'put', key: leaseKey(id), value: leaseValue(ttl), expect: 0 }]);
     if (!result.ok) throw refusal('leaseExists');
-    return this.#all.get(id) ?? { id, ttl, revision: result.revision, endsAt: this.#endOf(ttl), keys: new Set() };
+    return this.#all.get(id) ?? this.#leaseOf(id, ttl, result.revision);
   }
 
   /** The time it has from now on; undefined when there is no such lease. */
-  keepAlive(id: bigint): number | undefined {
+  async keepAlive(id: bigint): Promise<number | undefined> {
     const lease = this.#all.get(id);
     if (!lease) return undefined;
-    lease.endsAt = this.#endOf(lease.ttl);
-    return lease.ttl;
+    const { ttl, toldAt, revision } = lease;
+    lease.endsAt = this.#endOf(ttl);
+    if (this.#store.shared && this.#world.clock.monotonic() - toldAt > (ttl * 1_000) / toldParts) {
+      // Lost to another who told it, which is as good, or ended it.
+      await this.#store.txn([{ op: 'put', key: leaseKey(id), value: leaseValue(ttl), expect: revision }]);
+      if (!this.#all.has(id)) return undefined;
+    }
+    return ttl;
   }
 
   /** Whole seconds. */
@@ -184,6 +195,10 @@ export class Leases implements AsyncDisposable {
     return this.#world.clock.monotonic() + ttl * 1_000;
   }
 
+  #leaseOf(id: bigint, ttl: number, revision: Revision, keys: Set<string> = new Set()): Lease {
+    return { id, ttl, revision, endsAt: this.#endOf(ttl), toldAt: this.#world.clock.monotonic(), keys };
+  }
+
   /** Positive, as etcd's are. */
   #newId(): bigint {
     const bytes = Buffer.from(this.#world.random.bytes(8));
@@ -201,7 +216,7 @@ export class Leases implements AsyncDisposable {
         return;
       }
       const { ttl } = JSON.parse(value.toString()) as { ttl: number };
-      this.#all.set(id, { id, ttl, revision: modRevision, endsAt: this.#endOf(ttl), keys: lease?.keys ?? new Set() });
+      this.#all.set(id, this.#leaseOf(id, ttl, modRevision, lease?.keys));
       return;
     }
     const name = key.slice(keyPrefix.length);

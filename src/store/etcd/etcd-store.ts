@@ -129,6 +129,8 @@ class EtcdStore implements Store {
     return this.#failure.promise;
   }
 
+  readonly shared = true;
+
   readonly checks = { 'etcd-watch': (): string | undefined => this.#cutOff };
 
   readonly gauges = {
