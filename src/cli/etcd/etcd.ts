@@ -25,7 +25,8 @@ export const etcd: Command = {
       return command?.run(words.slice(name.split(' ').length), context) ?? 1;
     }
     const all = await Promise.all(Object.entries(commands).map(async ([key, load]) => [key, (await load()).summary]));
-    const help = `The cluster's store in etcd's words. The real etcdctl works too: etcdctl --endpoints unix://DATA-DIR/store/etcd.sock
+    const help = `The cluster's store in etcd's words. The real etcdctl works too:
+  cd DATA-DIR/store && etcdctl --endpoints unix://etcd.sock get /registry --prefix --keys-only
 
 Usage:
   k8ts etcd COMMAND [flags]
