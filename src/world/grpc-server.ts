@@ -157,7 +157,7 @@ async function unary(log: Log, call: Call, { method, limits }: Work<'unary'>): P
   }
   call.done();
   if (call.expired) return;
-  exchange.stream(200, answerHeaders, { trailers: () => ({ 'grpc-status': '0' }) }).end(frame(answer));
+  exchange.respond(200, answerHeaders, frame(answer), { trailers: () => ({ 'grpc-status': '0' }) });
 }
 
 async function streamed(log: Log, call: Call, { method, limits }: Work<'stream'>): Promise<void> {

@@ -179,12 +179,14 @@ export interface HttpExchange extends HttpRequestHead {
   readonly bodyStream: Readable;
   /** False when the request certainly has no body. */
   readonly hasBody: boolean;
-  respond(status: number, headers: HttpHeaders, body?: Uint8Array | string): void;
-  /**
-   * Starts a streamed answer. Writes return false when the peer is slow; `drained` resolves when it caught up. `trailers` is
-   * asked at the end for what follows the body; HTTP/1.1 has none.
-   */
-  stream(status: number, headers: HttpHeaders, options?: { readonly trailers?: () => HttpHeaders }): HttpResponseStream;
+  respond(status: number, headers: HttpHeaders, body?: Uint8Array | string, options?: HttpAnswerOptions): void;
+  /** Starts a streamed answer. Writes return false when the peer is slow; `drained` resolves when it caught up. */
+  stream(status: number, headers: HttpHeaders, options?: HttpAnswerOptions): HttpResponseStream;
+}
+
+export interface HttpAnswerOptions {
+  /** Asked at the end for what follows the body, if there is one; HTTP/1.1 has none. */
+  readonly trailers?: () => HttpHeaders;
 }
 
 export interface HttpResponseStream {

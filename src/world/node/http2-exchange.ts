@@ -4,7 +4,7 @@
  */
 import { constants, type IncomingHttpHeaders, type OutgoingHttpHeaders, type ServerHttp2Stream } from 'node:http2';
 import type { Readable, Writable } from 'node:stream';
-import type { HttpExchange, HttpHeaders, HttpRequestHead, HttpResponseStream } from '../world.ts';
+import type { HttpAnswerOptions, HttpExchange, HttpHeaders, HttpRequestHead, HttpResponseStream } from '../world.ts';
 import type { Connection } from './http-peer.ts';
 import { readBody } from './http-body.ts';
 
@@ -85,7 +85,7 @@ export class Http2Exchange implements HttpExchange {
     });
   }
 
-  respond(status: number, headers: HttpHeaders, body?: Uint8Array | string): void {
+  respond(status: number, headers: HttpHeaders, body?: Uint8Array | string, options?: HttpAnswerOptions): void {
     const stream = this.#stream;
     if (stream.destroyed || stream.closed) return;
     const out = outgoing(status, headers);
@@ -95,7 +95,8 @@ export class Http2Exchange implements HttpExchange {
     if (bytes === undefined || bytes.length === 0 || this.method === 'HEAD') {
       stream.respond(out, endAtOnce);
     } else {
-      stream.respond(out);
+      if (options?.trailers) sendTrailers(stream, options.trailers);
+      stream.respond(out, options?.trailers ? withTrailers : undefined);
       if (!stream.writableEnded) stream.end(bytes);
       this.#connection.unsent.add(stream, bytes.length, () => stream.close(constants.NGHTTP2_ENHANCE_YOUR_CALM));
     }
@@ -104,19 +105,11 @@ export class Http2Exchange implements HttpExchange {
     if (headers['connection'] === 'close') stream.session?.close();
   }
 
-  stream(
-    status: number,
-    headers: HttpHeaders,
-    options?: { readonly trailers?: () => HttpHeaders },
-  ): HttpResponseStream {
+  stream(status: number, headers: HttpHeaders, options?: HttpAnswerOptions): HttpResponseStream {
     const stream = this.#stream;
     const trailers = options?.trailers;
     if (!stream.destroyed && !stream.closed) {
-      if (trailers)
-        stream.once('wantTrailers', () => {
-          // A stream that broke meanwhile takes none.
-          if (!stream.destroyed && !stream.closed) stream.sendTrailers(trailers() as OutgoingHttpHeaders);
-        });
+      if (trailers) sendTrailers(stream, trailers);
       stream.respond(
         outgoing(status, headers),
         this.method === 'HEAD' ? endAtOnce : trailers ? withTrailers : undefined,
@@ -130,6 +123,13 @@ export class Http2Exchange implements HttpExchange {
 /** Of one answer or a part of it, which a client may measure. */
 function countAnswer(connection: Connection, bytes: number): void {
   connection.answered += 1 + bytes / measuredBytes;
+}
+
+function sendTrailers(stream: ServerHttp2Stream, trailers: () => HttpHeaders): void {
+  stream.once('wantTrailers', () => {
+    // A stream that broke meanwhile takes none.
+    if (!stream.destroyed && !stream.closed) stream.sendTrailers(trailers() as OutgoingHttpHeaders);
+  });
 }
 
 function outgoing(status: number, headers: HttpHeaders): OutgoingHttpHeaders {
