@@ -2,7 +2,18 @@
 import { spawn } from 'node:child_process';
 import { fileURLToPath } from 'node:url';
 
-for (const name of ['schema', 'store', 'api', 'lists', 'watches', 'stalled', 'start', 'history', 'cluster']) {
+for (const name of [
+  'schema',
+  'store',
+  'api',
+  'lists',
+  'watches',
+  'stalled',
+  'start',
+  'history',
+  'etcd-api',
+  'cluster',
+]) {
   console.log(`\n== ${name}`);
   const child = spawn(process.execPath, ['--expose-gc', fileURLToPath(new URL(`${name}.ts`, import.meta.url))], {
     stdio: 'inherit',

@@ -8,7 +8,7 @@ const chunkMax = 512;
 
 export interface SortedRange<V> {
   readonly values: V[];
-  /** All entries of the prefix from `from` on, not cut by `limit`. */
+  /** All entries of the prefix from `from` on and before `to`, not cut by `limit`. */
   readonly count: number;
 }
 
@@ -46,12 +46,18 @@ export class SortedMap<V> {
     return true;
   }
 
-  /** The values under `prefix` in key order, from the key `from` (inclusive) on, at most `limit` of them. */
-  range(prefix: string, options: { from?: string | undefined; limit?: number | undefined } = {}): SortedRange<V> {
+  /** The values under `prefix` in key order, from the key `from` (inclusive) on, before `to`, at most `limit` of them. */
+  range(
+    prefix: string,
+    options: { from?: string | undefined; to?: string | undefined; limit?: number | undefined } = {},
+  ): SortedRange<V> {
+    const { to } = options;
     const start = options.from !== undefined && options.from > prefix ? options.from : prefix;
     const limit = options.limit ?? Number.POSITIVE_INFINITY;
     const [chunk, place] = this.#place((key) => key < start);
-    const [endChunk, endPlace] = this.#place((key) => key < start || key < prefix || key.startsWith(prefix));
+    const [endChunk, endPlace] = this.#place(
+      (key) => key < start || ((key < prefix || key.startsWith(prefix)) && (to === undefined || key < to)),
+    );
     const values: V[] = [];
     let count = endPlace - place;
     for (let at = chunk; at < endChunk; at++) count += (this.#chunks[at] as string[]).length;

@@ -14,6 +14,7 @@ const commands: Readonly<Record<string, () => Promise<Command>>> = {
   backup: async () => (await import('./backup.ts')).backup,
   restore: async () => (await import('./restore.ts')).restore,
   encryption: async () => (await import('./encryption.ts')).encryption,
+  etcd: async () => (await import('./etcd/etcd.ts')).etcd,
   kubectl: async () => (await import('./kubectl.ts')).kubectl,
   image: async () => (await import('./image.ts')).image,
   version: async () => (await import('./version.ts')).version,

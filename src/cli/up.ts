@@ -28,6 +28,7 @@ import type { Program } from '#world/node/program.ts';
 import type { Millis, World } from '#world/world.ts';
 import { command } from './command.ts';
 import { dataDirectoryFlag, layoutFor } from './data-directory.ts';
+import { etcdListenFlag, etcdListenOf, withEtcdListen } from './etcd/listen-flag.ts';
 import { UsageError } from './flags.ts';
 import { runForeground } from './foreground.ts';
 import { backgroundFlags } from './node-flags.ts';
@@ -40,7 +41,7 @@ const nodesMax = 50;
 export const up = command({
   name: 'up',
   usage:
-    'k8ts up [--nodes N] [--data-dir DIR] [--port P] [--etcd-servers URLS] [--encryption-provider-config FILE] [--foreground] [--no-merge]',
+    'k8ts up [--nodes N] [--data-dir DIR] [--port P] [--etcd-servers URLS] [--etcd-listen-client-urls URLS] [--encryption-provider-config FILE] [--foreground] [--no-merge]',
   summary: 'Start the cluster, or resume it after a crash or `down`.',
   details:
     'As root on Linux every node is a machine of its own: a network namespace with real containers. Otherwise nodes are simulated, and `up` says so.\n' +
@@ -77,6 +78,7 @@ export const up = command({
       type: 'boolean',
       doc: 'start although values cannot be decrypted: they are answered with errors',
     },
+    'etcd-listen-client-urls': etcdListenFlag,
     foreground: { type: 'boolean', doc: 'stay until ^C, which stops the cluster' },
     'no-merge': { type: 'boolean', doc: "leave the user's kubeconfig alone" },
     'no-install': { type: 'boolean', doc: 'only print how to install missing programs (read by the launcher)' },
@@ -93,13 +95,15 @@ export const up = command({
     const running = await runningState(world, layout.serverState);
     if (running && present && encryptionConfig !== undefined && encryptionConfig !== (present.encryptionConfig ?? ''))
       throw new UsageError('--encryption-provider-config: the cluster runs; stop it first with "k8ts down"');
+    const etcdListen = etcdListenOf(values['etcd-listen-client-urls']);
     const known =
-      present ??
+      (present && (await withEtcdListen(world, layout, { present, etcdListen, running: running !== undefined }))) ??
       (await newConfiguration(world, program, layout, {
         nodes: values.nodes ?? 1,
         port: values.port,
         simulated: values.simulated,
         etcd,
+        etcdListen,
       }));
     const configuration = encryptionConfig === undefined ? known : withEncryption(known, encryptionConfig);
     if (configuration !== known) await writeConfiguration(world, layout, configuration);
@@ -192,7 +196,13 @@ async function newConfiguration(
   world: World,
   program: Program,
   layout: Layout,
-  asked: { nodes: number; port: number | undefined; simulated: boolean; etcd: EtcdConfiguration | undefined },
+  asked: {
+    nodes: number;
+    port: number | undefined;
+    simulated: boolean;
+    etcd: EtcdConfiguration | undefined;
+    etcdListen: readonly string[] | undefined;
+  },
 ): Promise<Configuration> {
   const { self } = world.processes;
   const possible = self.platform === 'linux' && self.uid === 0;
@@ -220,6 +230,7 @@ async function newConfiguration(
     nodePorts: defaults.nodePorts,
     clusterDomain: defaults.clusterDomain,
     ...(asked.etcd ? { etcd: asked.etcd } : {}),
+    ...(asked.etcdListen ? { etcdListen: asked.etcdListen } : {}),
     createdAt: formatTime(world.clock.now()),
   };
   await world.disk.makeDirectory(layout.root, { mode: 0o700 });

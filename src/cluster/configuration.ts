@@ -25,6 +25,8 @@ export interface Configuration {
   readonly etcd?: EtcdConfiguration;
   /** Somebody's own EncryptionConfiguration, an absolute path. Absent: one is made and kept in the data directory. */
   readonly encryptionConfig?: string;
+  /** Where the store is served to etcd's clients over TLS, besides its socket: `https://host:port`. */
+  readonly etcdListen?: readonly string[];
   readonly createdAt: string;
 }
 
@@ -95,7 +97,8 @@ export async function readConfiguration(world: World, layout: Layout): Promise<C
     Array.isArray(configuration.nodePorts) &&
     typeof configuration.clusterDomain === 'string' &&
     (configuration.etcd === undefined || Array.isArray(configuration.etcd.servers)) &&
-    (configuration.encryptionConfig === undefined || typeof configuration.encryptionConfig === 'string');
+    (configuration.encryptionConfig === undefined || typeof configuration.encryptionConfig === 'string') &&
+    (configuration.etcdListen === undefined || Array.isArray(configuration.etcdListen));
   if (!complete) throw new Error(`${layout.configuration} is damaged: fields are missing`);
   return configuration as Configuration;
 }

@@ -15,7 +15,7 @@ export interface EtcdConfiguration {
 }
 
 /** What upstream's API server puts before a value in protobuf, which is not what this one reads. */
-const protobufMagic = Buffer.from('k8s\0');
+export const protobufMagic = Buffer.from('k8s\0');
 
 /** Throws StoreUnavailable when no member answers, TypeError for an address that cannot be, Error for a file that is missing. */
 export async function openEtcd(

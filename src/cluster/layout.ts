@@ -19,6 +19,10 @@ export interface Layout {
   readonly backupSettings: string;
   /** Where the server is asked for one. */
   readonly backupSocket: string;
+  /** Where the store is served to etcd's clients. */
+  readonly etcdSocket: string;
+  /** Who may: an authority of its own, because whoever it trusts can read and write everything. */
+  readonly etcdPki: string;
   /** The API server's unix socket, through which every node reaches it. */
   readonly apiSocket: string;
   readonly serverLog: string;
@@ -51,6 +55,8 @@ export function layoutOf(root: string): Layout {
     backups: join(root, 'backups'),
     backupSettings: join(root, 'backup.json'),
     backupSocket: join(root, 'store', 'backup.sock'),
+    etcdSocket: join(root, 'store', 'etcd.sock'),
+    etcdPki: join(root, 'pki', 'etcd'),
     apiSocket: join(root, 'run', 'api.sock'),
     serverLog: join(root, 'log', 'server.log'),
     serverState: join(root, 'run', 'server.json'),

@@ -34,11 +34,11 @@ export interface CertificateRequest {
   readonly ipAddresses?: readonly string[];
 }
 
-/** Opens the authority in `directory`, making it on first use. */
-export async function openAuthority(world: World, directory: string): Promise<Authority> {
+/** Opens the authority in `directory`, making it on first use under this name. */
+export async function openAuthority(world: World, directory: string, name = 'kubernetes'): Promise<Authority> {
   await world.disk.makeDirectory(directory, { mode: 0o700 });
   const kept = await readPair(world, directory, 'ca');
-  const pair = kept ?? (await makeAuthority(world, directory));
+  const pair = kept ?? (await makeAuthority(world, directory, name));
   return {
     ...pair,
     issue: async (name, request) => {
@@ -100,13 +100,13 @@ export async function openTokenKey(
   return made;
 }
 
-async function makeAuthority(world: World, directory: string): Promise<TlsIdentity> {
+async function makeAuthority(world: World, directory: string, name: string): Promise<TlsIdentity> {
   const keys = (await webcrypto.subtle.generateKey(algorithm, true, ['sign', 'verify'])) as webcrypto.CryptoKeyPair;
   const now = world.clock.now();
   const x509 = await signing();
   const certificate = await x509.X509CertificateGenerator.createSelfSigned({
     serialNumber: serial(world),
-    name: 'CN=kubernetes',
+    name: `CN=${name}`,
     notBefore: new Date(now - 60_000),
     notAfter: new Date(now + authorityDays * dayMs),
     keys: keys as never,

@@ -18,6 +18,7 @@ import { apiServiceIp, defaults, type Configuration } from './configuration.ts';
 import { serveEncryption } from './encryption/encryption-socket.ts';
 import { openEncryption } from './encryption/encryption.ts';
 import { openEtcd } from './etcd.ts';
+import { serveClusterEtcd } from './etcd-api/serve.ts';
 import { openIdentities } from './identities.ts';
 import { startIdleMemory } from './idle-memory.ts';
 import type { Layout } from './layout.ts';
@@ -56,6 +57,8 @@ export async function startServerProcess(
       purge = () => file.purge();
       threads = () => file.collectGarbage();
     }
+    // As in an etcd under upstream's API server: what is encrypted stays so.
+    stack.use(await serveClusterEtcd(world, layout, { configuration, store }));
     const encryption = stack.use(
       await openEncryption(world, { layout, configuration, store }, { ...options, ...(purge ? { purge } : {}) }),
     );

@@ -58,7 +58,7 @@ const componentWith = (component: string, change: (client: Client) => Partial<Cl
   component: (client, name) => (name.startsWith(component) ? { ...client, ...change(client) } : client),
 });
 
-const isPut = (operation: Operation, prefix: string): boolean =>
+const isPut = (operation: Operation, prefix: string): operation is Extract<Operation, { op: 'put' }> =>
   operation.op === 'put' && operation.key.startsWith(prefix);
 const maps = '/registry/configmaps/default/';
 const pods = '/registry/pods/default/';
@@ -131,8 +131,9 @@ const storeDefects: readonly KnownDefect[] = [
       txn: (operations) =>
         store.txn(
           operations.map((each) => {
+            if (!isPut(each, maps) || each.expect === 0) return each;
             const { expect: _forgotten, ...rest } = each;
-            return isPut(each, maps) && each.expect !== 0 ? rest : each;
+            return rest;
           }),
         ),
     })),

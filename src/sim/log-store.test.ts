@@ -1,7 +1,7 @@
 /** The simulated log against the suite of all stores, and through a crash at every point of every transaction; and the defects that this must find. */
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { StoreFailed, type Store } from '#store/store.ts';
+import { isWrite, StoreFailed, type Store } from '#store/store.ts';
 import { storeSuite } from '#store/suite.ts';
 import { openLogStore, type LogStore } from './log-store.ts';
 import { simDisk, type SimDisk } from './world/disk.ts';
@@ -115,7 +115,7 @@ const wrongs: Readonly<Record<string, Wrong>> = {
         },
         async txn(operations) {
           const revision = store.revision() + 1;
-          for (const { key, ...rest } of operations) {
+          for (const { key, ...rest } of operations.filter(isWrite)) {
             const value = 'value' in rest ? rest.value : Buffer.alloc(0);
             const entry = { key, value, createRevision: revision, modRevision: revision, version: 1 };
             for (const onEvents of early) onEvents([{ type: rest.op, entry, previous: undefined }], revision);

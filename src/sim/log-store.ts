@@ -4,8 +4,8 @@
  * that anybody has been told.
  */
 import { memoryStore } from '#store/memory.ts';
-import { StoreFailed, type Operation, type Store, type TxnResult } from '#store/store.ts';
-import { validate } from '#store/transaction.ts';
+import { isWrite, StoreFailed, type Operation, type Store, type TxnResult, type WriteOperation } from '#store/store.ts';
+import { validate, type Conflict } from '#store/transaction.ts';
 import type { SimDisk } from './world/disk.ts';
 
 /** Where a crash may come, around one transaction. */
@@ -71,13 +71,13 @@ export async function openLogStore(
       inTurn(async (): Promise<TxnResult> => {
         requireAlive();
         validate(operations);
-        for (const { key, expect } of operations) {
-          const current = expect === undefined ? undefined : await memory.get(key);
-          if (expect !== undefined && (current?.modRevision ?? 0) !== expect)
-            return { ok: false, conflict: { key, current }, revision: memory.revision() };
+        // One that is refused leaves no line.
+        for (const operation of operations) {
+          const conflict = await conflictWith(memory, operation);
+          if (conflict) return { ok: false, conflict, revision: memory.revision() };
         }
         if (await changesNothing(memory, operations)) return memory.txn(operations);
-        await write({ revision: memory.revision() + 1, operations: operations.map(lineOf) });
+        await write({ revision: memory.revision() + 1, operations: operations.filter(isWrite).map(lineOf) });
         const result = await memory.txn(operations);
         at('before-answer');
         return result;
@@ -100,14 +100,29 @@ export async function openLogStore(
   };
 }
 
-const lineOf = (operation: Operation) => ({
+const lineOf = (operation: WriteOperation) => ({
   op: operation.op,
   key: operation.key,
   ...(operation.op === 'put' ? { value: operation.value.toString('base64') } : {}),
 });
 
+async function conflictWith(memory: Store, operation: Operation): Promise<Conflict | undefined> {
+  const { key } = operation;
+  if (operation.op === 'check-range') {
+    const { entries } = await memory.range('', {
+      from: key,
+      ...(operation.to === undefined ? {} : { to: operation.to }),
+    });
+    const current = entries.find(({ modRevision }) => modRevision > operation.since);
+    return current && { key: current.key, current };
+  }
+  if (operation.expect === undefined) return undefined;
+  const current = await memory.get(key);
+  return (current?.modRevision ?? 0) === operation.expect ? undefined : { key, current };
+}
+
 async function changesNothing(memory: Store, operations: readonly Operation[]): Promise<boolean> {
-  for (const { op, key } of operations) if (op === 'put' || (await memory.get(key))) return false;
+  for (const { op, key } of operations) if (op === 'put' || (op === 'delete' && (await memory.get(key)))) return false;
   return true;
 }
 

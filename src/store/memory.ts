@@ -14,7 +14,7 @@ import {
   type Store,
   type TxnResult,
 } from './store.ts';
-import { decide } from './transaction.ts';
+import { decide, type State } from './transaction.ts';
 import { Watchers, type Change } from './watchers.ts';
 
 /** One state of a key: an entry, or its absence since a revision. */
@@ -30,6 +30,10 @@ export function memoryStore(): Store {
   /** Changes after the compaction; one per revision, without gaps. */
   let log: Change[] = [];
   const watchers = new Watchers();
+  const state: State = {
+    get: (key) => current.get(key),
+    putSince: (from, to, since) => current.range('', { from, to }).values.find((entry) => entry.modRevision > since),
+  };
   let revision: Revision = 1;
   let compacted: Revision = 0;
   let closed = false;
@@ -54,14 +58,14 @@ export function memoryStore(): Store {
 
     async range(prefix, options: RangeOptions = {}): Promise<RangeResult> {
       const at = readAt(options.revision);
-      const { from, limit } = options;
+      const { from, to, limit } = options;
       if (at === undefined) {
-        const { values, count } = current.range(prefix, { from, limit });
+        const { values, count } = current.range(prefix, { from, to, limit });
         return { entries: values, revision, count };
       }
       const entries: Entry[] = [];
       let count = 0;
-      for (const history of versions.range(prefix, { from }).values) {
+      for (const history of versions.range(prefix, { from, to }).values) {
         const entry = versionAt(history, at);
         if (!entry) continue;
         count++;
@@ -72,7 +76,7 @@ export function memoryStore(): Store {
 
     async txn(operations): Promise<TxnResult> {
       requireOpen();
-      const decision = decide(operations, (key) => current.get(key), revision + 1);
+      const decision = decide(operations, state, revision + 1);
       if ('conflict' in decision) return { ok: false, conflict: decision.conflict, revision };
       const { events } = decision;
       if (events.length === 0) return { ok: true, revision };

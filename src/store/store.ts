@@ -20,7 +20,25 @@ export interface Entry {
 /** Put only if the key's modRevision equals `expect` (0: the key must not exist). Absent: unconditional. */
 export type Operation =
   | { readonly op: 'put'; readonly key: string; readonly value: Buffer; readonly expect?: Revision }
-  | { readonly op: 'delete'; readonly key: string; readonly expect?: Revision };
+  | { readonly op: 'delete'; readonly key: string; readonly expect?: Revision }
+  /** Writes nothing: only if the key's modRevision equals `expect` is the rest of the transaction done. */
+  | { readonly op: 'check'; readonly key: string; readonly expect: Revision }
+  /**
+   * Only if no key from `key` on and before `to` (absent: to the last) was put after `since` is the rest done. What was deleted
+   * since is not seen: whoever needs that checks each key.
+   */
+  | {
+      readonly op: 'check-range';
+      readonly key: string;
+      readonly to?: string;
+      readonly since: Revision;
+      readonly expect?: undefined;
+    };
+
+export type WriteOperation = Extract<Operation, { op: 'put' | 'delete' }>;
+
+export const isWrite = (operation: Operation): operation is WriteOperation =>
+  operation.op === 'put' || operation.op === 'delete';
 
 export type TxnResult =
   | { readonly ok: true; readonly revision: Revision }
@@ -44,13 +62,15 @@ export interface RangeOptions {
   readonly limit?: number;
   /** Start at this key (inclusive) instead of the prefix' first. */
   readonly from?: string;
+  /** End before this key. */
+  readonly to?: string;
 }
 
 export interface RangeResult {
   readonly entries: readonly Entry[];
   /** The store's revision at the read (the latest, also when an older state was read). */
   readonly revision: Revision;
-  /** How many entries the prefix holds from `from` on, not cut by `limit`. */
+  /** How many entries the prefix holds from `from` on and before `to`, not cut by `limit`. */
   readonly count: number;
 }
 
@@ -78,7 +98,11 @@ export interface Store extends AsyncDisposable {
   revision(): Revision;
   compactRevision(): Revision;
   sizeBytes(): Promise<number>;
+  /** Gives room that is free inside its files back to the disk. Absent where there is nothing to give back. */
+  defragment?(): Promise<void>;
   readonly failed: Promise<Error>;
+  /** Other processes may write to it too. */
+  readonly shared?: boolean;
   /** What else is to be known about its health: by name, undefined or what is wrong. Absent where there is nothing. */
   readonly checks?: Readonly<Record<string, () => string | undefined>>;
   /** Numbers for whoever watches it, by the name of the metric. */

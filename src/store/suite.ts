@@ -126,6 +126,38 @@ export function storeSuite(name: string, open: () => Promise<Store>): void {
     assert.deepEqual(await keys('/a/', { from: '/', limit: 1 }), ['/a/1', 3]);
     assert.deepEqual(await keys('', { limit: 1 }), ['/a', 6]);
     assert.deepEqual(await keys('/a/', { revision: 2, from: '/a/1' }), ['/a/2', 1]);
+    assert.deepEqual(await keys('', { from: '/a', to: '/a/2' }), ['/a', '/a/1', 2]);
+    assert.deepEqual(await keys('', { from: '/a/1', to: '/a/1\0' }), ['/a/1', 1]);
+    assert.deepEqual(await keys('', { to: '/b', limit: 1 }), ['/a', 5]);
+    assert.deepEqual(await keys('/a/', { to: '/z' }), ['/a/1', '/a/2', '/a/3', 3]);
+    assert.deepEqual(await keys('', { from: '/b', to: '/a' }), [0]);
+    assert.deepEqual(await keys('', { revision: 4, from: '/a/1', to: '/a/3' }), ['/a/1', '/a/2', 2]);
+  });
+
+  it('a transaction may rest on keys and ranges that it does not write', async (store) => {
+    await put(store, '/a/1', '1'); // 2
+    await put(store, '/b', '1'); // 3
+    const write = { op: 'put', key: '/c', value: Buffer.from('x') } as const;
+    const outcome = async (...operations: Operation[]) => {
+      const result = await store.txn([...operations, write]);
+      return result.ok ? result.revision : result.conflict.key;
+    };
+    assert.equal(await outcome({ op: 'check', key: '/a/1', expect: 2 }), 4);
+    assert.equal(await outcome({ op: 'check', key: '/none', expect: 0 }), 5);
+    assert.equal(await outcome({ op: 'check', key: '/a/1', expect: 1 }), '/a/1');
+    assert.equal(await outcome({ op: 'check', key: '/none', expect: 2 }), '/none');
+    assert.equal(await outcome({ op: 'check-range', key: '/a', to: '/b', since: 2 }), 6);
+    assert.equal(await outcome({ op: 'check-range', key: '/a', to: '/b', since: 1 }), '/a/1');
+    assert.equal(await outcome({ op: 'check-range', key: '/a', since: 5 }), '/c');
+    assert.equal(await outcome({ op: 'check-range', key: '/d', since: 1 }), 7);
+    assert.deepEqual(await store.txn([{ op: 'check', key: '/b', expect: 3 }]), { ok: true, revision: 7 });
+    // Also on what is still on its way to the disk, where the first that asks is the first.
+    const [first, late] = await Promise.all([
+      put(store, '/a/2', '1'),
+      store.txn([{ op: 'check-range', key: '/a/', to: '/a0', since: 7 }, write]),
+    ]);
+    if (late.ok) assert.ok(first.revision > late.revision);
+    else assert.equal(late.conflict.key, '/a/2');
   });
 
   it('older revisions stay readable until they are compacted', async (store) => {

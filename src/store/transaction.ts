@@ -2,35 +2,37 @@
  * What a transaction does to a state, as a value: either the first failed comparison, or the events that commit it. Pure,
  * and shared by every implementation, so that they cannot differ in it.
  */
-import type { Entry, Operation, Revision, StoreEvent } from './store.ts';
+import type { Entry, Operation, Revision, StoreEvent, TxnResult } from './store.ts';
 
 /** Row ids of the SQLite log leave room for this many operations a revision; etcd's own default limit is 128. */
 export const operationsMax = 4096;
 /** Keys are paths of names of 253 characters; etcd has no limit of its own below its request size. */
 const keyLengthMax = 4096;
 
-export type Decision =
-  | { readonly events: readonly StoreEvent[] }
-  | { readonly conflict: { readonly key: string; readonly current: Entry | undefined } };
+export type Conflict = Extract<TxnResult, { ok: false }>['conflict'];
+export type Decision = { readonly events: readonly StoreEvent[] } | { readonly conflict: Conflict };
+
+/** What a transaction looks at. */
+export interface State {
+  get(key: string): Entry | undefined;
+  /** Some entry from `from` on and before `to` that was put after `since`. */
+  putSince(from: string, to: string | undefined, since: Revision): Entry | undefined;
+}
 
 /**
- * Compares all operations with the state `lookup` shows, then says what `revision` will hold. No events: nothing to write (a
+ * Compares all operations with the state, then says what `revision` will hold. No events: nothing to write (a
  * delete of a missing key). Throws RangeError for what no state could make valid.
  */
-export function decide(
-  operations: readonly Operation[],
-  lookup: (key: string) => Entry | undefined,
-  revision: Revision,
-): Decision {
+export function decide(operations: readonly Operation[], state: State, revision: Revision): Decision {
   validate(operations);
-  for (const { key, expect } of operations) {
-    if (expect === undefined) continue;
-    const current = lookup(key);
-    if ((current?.modRevision ?? 0) !== expect) return { conflict: { key, current } };
+  for (const operation of operations) {
+    const conflict = conflictWith(operation, state);
+    if (conflict) return { conflict };
   }
   const events: StoreEvent[] = [];
   for (const operation of operations) {
-    const previous = lookup(operation.key);
+    if (operation.op === 'check' || operation.op === 'check-range') continue;
+    const previous = state.get(operation.key);
     if (operation.op === 'put') {
       const entry: Entry = {
         key: operation.key,
@@ -47,6 +49,17 @@ export function decide(
   return { events };
 }
 
+function conflictWith(operation: Operation, state: State): Conflict | undefined {
+  const { key } = operation;
+  if (operation.op === 'check-range') {
+    const current = state.putSince(key, operation.to, operation.since);
+    return current && { key: current.key, current };
+  }
+  if (operation.expect === undefined) return undefined;
+  const current = state.get(key);
+  return (current?.modRevision ?? 0) === operation.expect ? undefined : { key, current };
+}
+
 /** Throws RangeError for what no state could make valid. */
 export function validate(operations: readonly Operation[]): void {
   if (operations.length > operationsMax) {
@@ -54,11 +67,12 @@ export function validate(operations: readonly Operation[]): void {
   }
   const [first] = operations;
   if (operations.length === 1 && first) {
-    validateKey(first.key);
+    if (first.op !== 'check-range') validateKey(first.key);
     return;
   }
   const seen = new Set<string>();
-  for (const { key } of operations) {
+  for (const { op, key } of operations) {
+    if (op === 'check-range') continue;
     validateKey(key);
     if (seen.has(key)) throw new RangeError(`duplicate key ${JSON.stringify(key)} in one transaction`);
     seen.add(key);

@@ -8,15 +8,19 @@ import { NetworkError, type HttpClientRequest, type HttpClientResponse, type Mil
 
 /** A peer's message is refused past this: a range of 500,000 objects of a kilobyte. */
 const messageBytesMax = 512 * 1024 * 1024;
-const frameHeaderBytes = 5;
+export const frameHeaderBytes = 5;
 
 /** https://grpc.io/docs/guides/status-codes/: those that callers tell apart. */
 export const grpcCode = {
+  cancelled: 1,
   unknown: 2,
   invalidArgument: 3,
   deadlineExceeded: 4,
+  notFound: 5,
   resourceExhausted: 8,
+  failedPrecondition: 9,
   outOfRange: 11,
+  unimplemented: 12,
   internal: 13,
   unavailable: 14,
   dataLoss: 15,
@@ -69,7 +73,7 @@ export async function grpcCall(
     const body = await response.bytes(messageBytesMax);
     await requireOk(response);
     if (body.length < frameHeaderBytes) throw new GrpcError(grpcCode.internal, 'the answer has no message');
-    const length = lengthOf(body);
+    const length = lengthOf(body, answerLimits);
     if (body.length !== frameHeaderBytes + length)
       throw new GrpcError(grpcCode.internal, `the answer is no single message`);
     return body.subarray(frameHeaderBytes);
@@ -121,18 +125,28 @@ export async function grpcStream(
 }
 
 async function* messagesOf(response: HttpClientResponse): AsyncGenerator<Buffer, void, undefined> {
+  const rest = yield* messagesIn(chunksOf(response), answerLimits);
+  await requireOk(response);
+  if (rest > 0) throw new GrpcError(grpcCode.internal, 'the stream ended inside a message');
+}
+
+/** The messages in a body as it comes; returns how many bytes of an unfinished one were left at its end. */
+export async function* messagesIn(
+  body: AsyncIterable<Buffer>,
+  limits: MessageLimits,
+): AsyncGenerator<Buffer, number, undefined> {
   let chunks: Buffer[] = [];
   let bytes = 0;
   /** Of the whole next frame, once its header is here. */
   let wanted = frameHeaderBytes;
-  for await (const chunk of chunksOf(response)) {
+  for await (const chunk of body) {
     chunks.push(chunk);
     bytes += chunk.length;
     if (bytes < wanted) continue;
     let rest = chunks.length === 1 ? chunk : Buffer.concat(chunks, bytes);
     wanted = frameHeaderBytes;
     while (rest.length >= frameHeaderBytes) {
-      const end = frameHeaderBytes + lengthOf(rest);
+      const end = frameHeaderBytes + lengthOf(rest, limits);
       if (rest.length < end) {
         wanted = end;
         break;
@@ -143,8 +157,7 @@ async function* messagesOf(response: HttpClientResponse): AsyncGenerator<Buffer,
     chunks = rest.length > 0 ? [rest] : [];
     bytes = rest.length;
   }
-  await requireOk(response);
-  if (bytes > 0) throw new GrpcError(grpcCode.internal, 'the stream ended inside a message');
+  return bytes;
 }
 
 /** The body as it comes; what the stream says of its own death is told as what it is, a broken connection. */
@@ -174,7 +187,7 @@ function requestOf(
   };
 }
 
-function frame(message: Uint8Array): Buffer {
+export function frame(message: Uint8Array): Buffer {
   const framed = Buffer.allocUnsafe(frameHeaderBytes + message.length);
   framed.writeUInt8(0, 0);
   framed.writeUInt32BE(message.length, 1);
@@ -182,12 +195,24 @@ function frame(message: Uint8Array): Buffer {
   return framed;
 }
 
-/** The length of the message that begins here. We never offer a compression, so that none may be used. */
-function lengthOf(bytes: Buffer): number {
-  if (bytes[0] !== 0) throw new GrpcError(grpcCode.internal, 'the peer compressed a message unasked');
-  const length = bytes.readUInt32BE(1);
-  if (length > messageBytesMax)
-    throw new GrpcError(grpcCode.resourceExhausted, `the peer sent a message of ${length} bytes`);
+export interface MessageLimits {
+  readonly bytesMax: number;
+  readonly compressed: () => GrpcError;
+  readonly tooLong: (length: number) => GrpcError;
+}
+
+/** We never offer a compression, so that none may be used. */
+const answerLimits: MessageLimits = {
+  bytesMax: messageBytesMax,
+  compressed: () => new GrpcError(grpcCode.internal, 'the peer compressed a message unasked'),
+  tooLong: (length) => new GrpcError(grpcCode.resourceExhausted, `the peer sent a message of ${length} bytes`),
+};
+
+/** The length of the message whose header this is. Throws GrpcError for what may not be. */
+export function lengthOf(header: Buffer, { bytesMax, compressed, tooLong }: MessageLimits): number {
+  if (header[0] !== 0) throw compressed();
+  const length = header.readUInt32BE(1);
+  if (length > bytesMax) throw tooLong(length);
   return length;
 }
 

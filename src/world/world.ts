@@ -87,7 +87,7 @@ export interface FileStat {
 }
 
 export interface Network {
-  /** One port that speaks HTTP/2, HTTP/1.1 and upgrades over TLS (or plain HTTP/1.1 when `tls` is absent). */
+  /** One port that speaks HTTP/2, HTTP/1.1 and upgrades over TLS (or plain HTTP/1.1 when `tls` is absent, see `clearHttp2`). */
   serveHttp(options: HttpServerOptions, handlers: HttpHandlers): Promise<HttpServer>;
   /** One request. HTTP/2 connections to one authority and identity are shared and re-dialled. Throws NetworkError. */
   request(request: HttpClientRequest): Promise<HttpClientResponse>;
@@ -132,7 +132,13 @@ export interface TlsIdentity {
 
 export interface HttpServerOptions {
   readonly listen: SocketAddress;
-  readonly tls?: TlsIdentity & { readonly clientCa?: string };
+  readonly tls?: TlsIdentity & {
+    readonly clientCa?: string;
+    /** No connection without a certificate of `clientCa`'s; else the handler decides. */
+    readonly clientCertRequired?: boolean;
+  };
+  /** Without TLS: connections that begin as HTTP/2 (prior knowledge, as gRPC does) are served as such, others as HTTP/1.1. */
+  readonly clearHttp2?: boolean;
   /** Bytes of all request headers together. */
   readonly maxHeaderBytes?: number;
   /** How long a client may take: for the headers of a request, for a body that is read whole, between requests. */
@@ -173,9 +179,14 @@ export interface HttpExchange extends HttpRequestHead {
   readonly bodyStream: Readable;
   /** False when the request certainly has no body. */
   readonly hasBody: boolean;
-  respond(status: number, headers: HttpHeaders, body?: Uint8Array | string): void;
+  respond(status: number, headers: HttpHeaders, body?: Uint8Array | string, options?: HttpAnswerOptions): void;
   /** Starts a streamed answer. Writes return false when the peer is slow; `drained` resolves when it caught up. */
-  stream(status: number, headers: HttpHeaders): HttpResponseStream;
+  stream(status: number, headers: HttpHeaders, options?: HttpAnswerOptions): HttpResponseStream;
+}
+
+export interface HttpAnswerOptions {
+  /** Asked at the end for what follows the body, if there is one; HTTP/1.1 has none. */
+  readonly trailers?: () => HttpHeaders;
 }
 
 export interface HttpResponseStream {

@@ -197,7 +197,9 @@ function everything(path: string): string {
     for (const [row, previous] of pairs) text.push(`${shown(row)} after ${previous ? shown(previous) : 'nothing'}`);
     for (const at of [compacted, compacted + 20, revision - 1])
       text.push(
-        ...database.range('/', { revision: at, now: revision, from: undefined, limit: undefined }).rows.map(shown),
+        ...database
+          .range('/', { revision: at, now: revision, from: undefined, to: undefined, limit: undefined })
+          .rows.map(shown),
       );
     return text.join('\n');
   } finally {

@@ -3,42 +3,12 @@
  * configurations, discovery. It is built where Go is on the PATH and its modules can be had; the program is kept beside the other clients.
  */
 import assert from 'node:assert/strict';
-import { spawnSync } from 'node:child_process';
-import { createHash } from 'node:crypto';
-import { existsSync, globSync, readFileSync, rmSync } from 'node:fs';
-import { dirname, join } from 'node:path';
 import { after, before, test } from 'node:test';
-import { fileURLToPath } from 'node:url';
-import { toolsDirectory } from '#cluster/client-tools.ts';
 import { everyKind, everyManifest } from './every-kind.ts';
 import { wireCluster, type WireCluster } from './fixture.ts';
+import { goProgram } from './go-program.ts';
 
-const source = fileURLToPath(new URL('go-client', import.meta.url));
-/** Cold, two cores compile the program in about 80 s. Both together stay under the limit of a test file. */
-const [downloadMsMax, buildMsMax] = [100_000, 180_000];
-
-/** The path of the program, or why there is none. */
-function built(): { readonly program: string } | { readonly lacking: string } {
-  const version = spawnSync('go', ['version'], { encoding: 'utf8' });
-  if (version.status !== 0) return { lacking: 'needs Go on the PATH' };
-  const hash = createHash('sha256').update(version.stdout);
-  for (const file of globSync('*', { cwd: source }).toSorted()) hash.update(readFileSync(join(source, file)));
-  const program = join(dirname(toolsDirectory), `k8ts-go-client-${hash.digest('hex').slice(0, 16)}`);
-  if (existsSync(program)) return { program };
-  for (const older of globSync(join(dirname(toolsDirectory), 'k8ts-go-client-*'))) rmSync(older);
-  const modules = spawnSync('go', ['mod', 'download'], { cwd: source, encoding: 'utf8', timeout: downloadMsMax });
-  if (modules.status !== 0) return { lacking: `needs Go 1.26 and modules: ${modules.stderr.split('\n')[0]}` };
-  const build = spawnSync('go', ['build', '-mod=readonly', '-ldflags=-s -w', '-o', program, '.'], {
-    cwd: source,
-    encoding: 'utf8',
-    timeout: buildMsMax,
-  });
-  if (build.status === null) return { lacking: `needs a machine that compiles client-go in ${buildMsMax / 1000} s` };
-  assert.equal(build.status, 0, build.stderr);
-  return { program };
-}
-
-const client = built();
+const client = goProgram('go-client');
 const skip = 'lacking' in client ? client.lacking : false;
 
 let cluster: WireCluster;

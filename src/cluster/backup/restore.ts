@@ -40,25 +40,50 @@ export async function restoreBackup(
     ignoreMissingKeys = false,
   }: { readonly file: string; readonly configuration: Configuration; readonly ignoreMissingKeys?: boolean },
 ): Promise<Restored> {
-  const states = [layout.serverState, ...configuration.nodes.map(({ name }) => layout.node(name).state)];
-  for (const state of states)
-    if (await runningState(world, state)) throw new Error('the cluster runs: stop it first with "k8ts down"');
+  await refuseWhileRunning(world, layout, configuration);
   if ((await world.disk.stat(file))?.type !== 'file') throw new Error(`${file} is not a file`);
   if ((await world.disk.stat(`${file}-wal`)) !== undefined)
     throw new Error(`${file} is not a backup but a data file with a write-ahead log: make a backup with "k8ts backup"`);
+  return replaceData(world, {
+    database: layout.database,
+    file,
+    // A copy, so that the backup itself is never written to.
+    async prepare(path) {
+      await world.disk.write(path, '', { mode: 0o600 });
+      await pipeline(world.disk.readStream(file), world.disk.writeStream(path, { append: true }));
+    },
+    keysFor: async ({ forms = {} }) =>
+      ignoreMissingKeys ? [] : bringBackKeys(world, { layout, configuration }, forms),
+  });
+}
 
-  const { database } = layout;
+export async function refuseWhileRunning(world: World, layout: Layout, configuration: Configuration): Promise<void> {
+  const states = [layout.serverState, ...configuration.nodes.map(({ name }) => layout.node(name).state)];
+  for (const state of states)
+    if (await runningState(world, state)) throw new Error('the cluster runs: stop it first with "k8ts down"');
+}
+
+/** Puts what `prepare` writes, made from `file`, in the place of a data file. Rejects when that is not whole; nothing has changed then. */
+export async function replaceData(
+  world: World,
+  source: {
+    readonly database: string;
+    readonly file: string;
+    prepare(path: string): Promise<void>;
+    /** Sees to it that what was found can be decrypted; answers the keys that came back for it. */
+    keysFor(found: DataFile): Promise<readonly string[]>;
+  },
+): Promise<Restored> {
+  const { database, file } = source;
   await world.disk.makeDirectory(dirname(database), { mode: 0o700 });
   const next = `${database}.restoring`;
   let found: DataFile;
   let keys: readonly string[] = [];
   let revision: number;
   try {
-    // A copy, so that the backup itself is never written to.
-    await world.disk.write(next, '', { mode: 0o600 });
-    await pipeline(world.disk.readStream(file), world.disk.writeStream(next, { append: true }));
+    await source.prepare(next);
     found = await onDataFile({ task: 'verify', path: next });
-    if (!ignoreMissingKeys) keys = await bringBackKeys(world, { layout, configuration }, found.forms ?? {});
+    keys = await source.keysFor(found);
     const old = await lastRevision(world, database);
     const to = Math.max(found.revision, old ?? 0) + revisionJump;
     ({ revision } = await onDataFile({ task: 'jump', path: next, revision: to }));

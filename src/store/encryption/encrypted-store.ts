@@ -175,7 +175,7 @@ export class EncryptedStore implements Store {
   }
 
   #sealed(operation: Operation): Operation {
-    if (operation.op === 'delete') return operation;
+    if (operation.op !== 'put') return operation;
     const { key, value } = operation;
     let sealed = value;
     try {

@@ -8,15 +8,17 @@ import { grpcStream, GrpcError, grpcCode, type GrpcPeer } from '#world/grpc.ts';
 import { NetworkError, type Millis, type World } from '#world/world.ts';
 import { Compacted, StoreFailed, type Revision, type StoreEvent } from '../store.ts';
 import type { Change } from '../watchers.ts';
-import { WatchRequestSchema, WatchResponseSchema, type Event } from './gen/etcd_pb.ts';
+import { WatchCreateRequestSchema, WatchRequestSchema, WatchResponseSchema, type Event } from './gen/etcd_pb.ts';
 import { decode, encode, eventOf, interval } from './messages.ts';
 
 const method = '/etcdserverpb.Watch/Watch';
 const openMs: Millis = 2_500;
 /** Silence after which the member is asked for its progress, and after another such span taken for dead. */
 const quietMs: Millis = 2_500;
+/** Asks a server of ours for its own entries too (`../etcd-server`), so that it leaves no gap; etcd does not know it. */
+export const showReservedHeader = 'k8ts-show-reserved';
 /** As etcd's own client with WithRequireLeader: a member that was cut off ends the watch instead of keeping silent. */
-const headers = { hasleader: 'true' };
+const headers = { hasleader: 'true', [showReservedHeader]: 'true' };
 
 export interface Follow {
   readonly after: Revision;
@@ -42,13 +44,12 @@ export async function followChanges(world: World, peer: GrpcPeer, { after, ...fo
       create(WatchRequestSchema, {
         requestUnion: {
           case: 'createRequest',
-          value: {
-            $typeName: 'etcdserverpb.WatchCreateRequest',
+          value: create(WatchCreateRequestSchema, {
             ...interval(''),
             startRevision: BigInt(last + 1),
             prevKv: true,
             fragment: true,
-          },
+          }),
         },
       }),
     ),

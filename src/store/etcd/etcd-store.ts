@@ -27,6 +27,8 @@ import { followChanges } from './changes.ts';
 import {
   CompactionRequestSchema,
   CompactionResponseSchema,
+  DefragmentRequestSchema,
+  DefragmentResponseSchema,
   RangeRequestSchema,
   RangeResponseSchema,
   StatusRequestSchema,
@@ -43,6 +45,7 @@ import {
   entryOf,
   interval,
   isCompacted,
+  isCompared,
   isFuture,
   isPassing,
   isUnsent,
@@ -65,6 +68,14 @@ const statusMethod = {
   input: StatusRequestSchema,
   output: StatusResponseSchema,
 };
+
+const defragmentMethod = {
+  path: '/etcdserverpb.Maintenance/Defragment',
+  input: DefragmentRequestSchema,
+  output: DefragmentResponseSchema,
+};
+/** Etcd does nothing else meanwhile. */
+const defragmentMs: Millis = 60_000;
 
 /** Entries a message: 5,000 objects of 10 kB are 50 MB, which etcd and we hold at once. */
 const pageMax = 5_000;
@@ -118,6 +129,8 @@ class EtcdStore implements Store {
     return this.#failure.promise;
   }
 
+  readonly shared = true;
+
   readonly checks = { 'etcd-watch': (): string | undefined => this.#cutOff };
 
   readonly gauges = {
@@ -163,7 +176,7 @@ class EtcdStore implements Store {
       const left = limit === undefined ? pageMax : Math.min(pageMax, limit - entries.length);
       const page = await this.#read(
         create(RangeRequestSchema, {
-          ...interval(prefix, from),
+          ...interval(prefix, from, options.to),
           limit: BigInt(left),
           revision: BigInt(at),
           countOnly: left === 0,
@@ -211,7 +224,7 @@ class EtcdStore implements Store {
       const done = await this.#findWork(operations, before);
       if (done !== undefined) return { ok: true, revision: done };
       // With a comparison on each key the second attempt and a late first one exclude each other; without, both could be carried out.
-      if (operations.some(({ expect }) => expect === undefined))
+      if (!operations.every(isCompared))
         throw new StoreUnavailable('etcd did not answer, and the transaction has not been written so far');
     }
   }
@@ -263,6 +276,14 @@ class EtcdStore implements Store {
     this.#requireOpen();
     const { dbSizeInUse } = await this.#members.call(statusMethod, create(StatusRequestSchema));
     return Number(dbSizeInUse);
+  }
+
+  /** The member that is asked at present: each has a file of its own. */
+  async defragment(): Promise<void> {
+    this.#requireOpen();
+    await this.#members.attempt(defragmentMethod, create(DefragmentRequestSchema), defragmentMs).catch((error) => {
+      throw isPassing(error) ? new StoreUnavailable((error as Error).message, { cause: error }) : error;
+    });
   }
 
   async [Symbol.asyncDispose](): Promise<void> {

@@ -5,12 +5,15 @@
 import { create, fromBinary, toBinary, type DescMessage, type MessageShape } from '@bufbuild/protobuf';
 import { GrpcError, grpcCode } from '#world/grpc.ts';
 import { NetworkError } from '#world/world.ts';
-import { Compacted, StoreFull, type Entry, type Operation, type Revision, type StoreEvent } from '../store.ts';
+import { Compacted, isWrite, StoreFull, type Entry, type Operation, type Revision, type StoreEvent } from '../store.ts';
 import {
   Compare_CompareResult,
   Compare_CompareTarget,
   CompareSchema,
+  DeleteRangeRequestSchema,
   Event_EventType,
+  PutRequestSchema,
+  RangeRequestSchema,
   RequestOpSchema,
   TxnRequestSchema,
   type Event,
@@ -32,9 +35,12 @@ const endless = Buffer.from([0]);
 
 export const keyBytes = (key: string): Buffer => Buffer.from(key);
 
-/** Keys from `from` or the prefix' first to the prefix' last. */
-export function interval(prefix: string, from?: string): { key: Buffer; rangeEnd: Buffer } {
+/** Keys from `from` or the prefix' first to the prefix' last or before `to`. */
+export function interval(prefix: string, from?: string, to?: string): { key: Buffer; rangeEnd: Buffer } {
   const start = from !== undefined && from > prefix ? keyBytes(from) : prefix === '' ? endless : keyBytes(prefix);
+  // An empty end would mean one key.
+  if (to !== undefined && (prefix === '' || to < prefix || to.startsWith(prefix)))
+    return { key: start, rangeEnd: to === '' ? start : keyBytes(to) };
   if (prefix === '') return { key: start, rangeEnd: endless };
   const rangeEnd = keyBytes(prefix);
   // The last byte of UTF-8 text is never 0xff: one more is always possible.
@@ -75,52 +81,69 @@ export function eventOf({ type, kv, prevKv }: Event): StoreEvent {
 
 /** Writes when all comparisons hold; otherwise reads the compared keys. */
 export function txnRequest(operations: readonly Operation[]): TxnRequest {
-  const compared = operations.filter(({ expect }) => expect !== undefined);
+  const compared = operations.filter(isCompared);
   return create(TxnRequestSchema, {
-    compare: compared.map(({ key, expect }) =>
-      create(CompareSchema, {
-        result: Compare_CompareResult.EQUAL,
-        target: Compare_CompareTarget.MOD,
-        key: keyBytes(key),
-        targetUnion: { case: 'modRevision', value: BigInt(expect as Revision) },
-      }),
+    compare: compared.map((operation) =>
+      operation.op === 'check-range'
+        ? create(CompareSchema, {
+            result: Compare_CompareResult.LESS,
+            target: Compare_CompareTarget.MOD,
+            ...interval('', operation.key, operation.to),
+            targetUnion: { case: 'modRevision', value: BigInt(operation.since + 1) },
+          })
+        : create(CompareSchema, {
+            result: Compare_CompareResult.EQUAL,
+            target: Compare_CompareTarget.MOD,
+            key: keyBytes(operation.key),
+            targetUnion: { case: 'modRevision', value: BigInt(operation.expect as Revision) },
+          }),
     ),
-    success: operations.map((operation): RequestOp => {
+    success: operations.filter(isWrite).map((operation): RequestOp => {
       const key = keyBytes(operation.key);
       return create(RequestOpSchema, {
         request:
           operation.op === 'put'
-            ? { case: 'requestPut', value: { $typeName: 'etcdserverpb.PutRequest', key, value: operation.value } }
-            : { case: 'requestDeleteRange', value: { $typeName: 'etcdserverpb.DeleteRangeRequest', key } },
+            ? { case: 'requestPut', value: create(PutRequestSchema, { key, value: operation.value }) }
+            : { case: 'requestDeleteRange', value: create(DeleteRangeRequestSchema, { key }) },
       });
     }),
-    failure: compared.map(({ key }) =>
-      create(RequestOpSchema, { request: { case: 'requestRange', value: rangeOf(key) } }),
+    failure: compared.map((operation) =>
+      create(RequestOpSchema, {
+        request: {
+          case: 'requestRange',
+          value: create(
+            RangeRequestSchema,
+            operation.op === 'check-range'
+              ? {
+                  ...interval('', operation.key, operation.to),
+                  minModRevision: BigInt(operation.since + 1),
+                  limit: 1n,
+                }
+              : { key: keyBytes(operation.key) },
+          ),
+        },
+      }),
     ),
   });
 }
 
-const rangeOf = (key: string) => ({
-  $typeName: 'etcdserverpb.RangeRequest' as const,
-  key: keyBytes(key),
-  rangeEnd: Buffer.alloc(0),
-  limit: 0n,
-  revision: 0n,
-  countOnly: false,
-});
+/** With a comparison, so that a second attempt and a late first one exclude each other. */
+export const isCompared = (operation: Operation): boolean =>
+  operation.op === 'check-range' || operation.expect !== undefined;
 
 /** The first operation whose comparison failed, and what stands there. */
 export function conflictOf(
   operations: readonly Operation[],
   response: TxnResponse,
 ): { readonly key: string; readonly current: Entry | undefined } {
-  const compared = operations.filter(({ expect }) => expect !== undefined);
-  for (const [index, { key, expect }] of compared.entries()) {
+  for (const [index, operation] of operations.filter(isCompared).entries()) {
     const answer = response.responses[index]?.response;
     if (answer?.case !== 'responseRange') break;
     const [kv] = answer.value.kvs;
     const current = kv ? entryOf(kv) : undefined;
-    if ((current?.modRevision ?? 0) !== expect) return { key, current };
+    if (operation.op === 'check-range') {
+      if (current) return { key: current.key, current };
+    } else if ((current?.modRevision ?? 0) !== operation.expect) return { key: operation.key, current };
   }
   throw new GrpcError(grpcCode.internal, 'etcd refused a transaction whose comparisons all hold');
 }
@@ -129,7 +152,7 @@ export function conflictOf(
 export function isWorkOf(operations: readonly Operation[], events: readonly StoreEvent[]): boolean {
   const byKey = new Map(events.map((event) => [event.entry.key, event]));
   let found = 0;
-  for (const operation of operations) {
+  for (const operation of operations.filter(isWrite)) {
     const event = byKey.get(operation.key);
     // A delete of a missing key leaves no event.
     if (!event && operation.op === 'delete' && (operation.expect ?? 0) === 0) continue;

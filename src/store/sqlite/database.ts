@@ -44,6 +44,7 @@ export interface RangeQuestion {
   /** The asker's current revision. */
   readonly now: Revision;
   readonly from: string | undefined;
+  readonly to: string | undefined;
   readonly limit: number | undefined;
 }
 
@@ -138,16 +139,17 @@ export class Database {
    */
   range(prefix: string, options: RangeQuestion): { rows: Row[]; more: number } {
     const from = options.from !== undefined && options.from > prefix ? options.from : prefix;
+    const end = options.to !== undefined && options.to < prefix + last ? options.to : prefix + last;
     const then = rowId(options.revision + 1, 0);
     const now = rowId(options.now + 1, 0);
     // SQLite takes the other columns of a max() from the row that holds the maximum.
     const rows = this.#sql(
       `SELECT max(id) AS id, key, create_revision, version, value, crc FROM log
        WHERE key >= ? AND key < ? AND id < ? GROUP BY key HAVING version > 0 ORDER BY key LIMIT ?`,
-    ).all(from, prefix + last, then, options.limit ?? -1) as unknown as StoredRow[];
+    ).all(from, end, then, options.limit ?? -1) as unknown as StoredRow[];
     const touched = this.#sql('SELECT DISTINCT key FROM log WHERE id >= ? AND id < ? AND key >= ? AND key < ?');
     let more = 0;
-    for (const { key } of touched.all(then, now, from, prefix + last) as unknown as { key: string }[]) {
+    for (const { key } of touched.all(then, now, from, end) as unknown as { key: string }[]) {
       more += Number(this.#existed(key, then)) - Number(this.#existed(key, now));
     }
     return { rows: rows.map((row) => this.#checked(row)), more };

@@ -21,7 +21,7 @@ import {
   type StoreEvent,
   type TxnResult,
 } from '../store.ts';
-import { decide } from '../transaction.ts';
+import { decide, type State as Expected } from '../transaction.ts';
 import { Watchers, type Change, type OnEvents } from '../watchers.ts';
 import type { Tuning } from './data-file.ts';
 import type { Answer, Question } from './protocol.ts';
@@ -155,14 +155,14 @@ class LogStore implements SqliteStore {
 
   async range(prefix: string, options: RangeOptions = {}): Promise<RangeResult> {
     const revision = this.#readAt(options.revision);
-    const { from, limit } = options;
+    const { from, to, limit } = options;
     if (revision === undefined) {
-      const { values, count } = this.#current.range(prefix, { from, limit });
+      const { values, count } = this.#current.range(prefix, { from, to, limit });
       return { entries: values, revision: this.#revision, count };
     }
     const now = this.#revision;
-    const { count } = this.#current.range(prefix, { from, limit: 0 });
-    const answer = await this.#writer.ask({ ask: 'range', prefix, revision, now, from, limit });
+    const { count } = this.#current.range(prefix, { from, to, limit: 0 });
+    const answer = await this.#writer.ask({ ask: 'range', prefix, revision, now, from, to, limit });
     const entries = [...unpack(answer.rows as PackedRows)].map(entryOf);
     return { entries, revision: this.#revision, count: count + (answer.more as number) };
   }
@@ -176,10 +176,10 @@ class LogStore implements SqliteStore {
       await this.#space.released;
       this.#requireOpen();
     }
-    const decision = decide(operations, (key) => this.#expected(key), this.#head + 1);
+    const decision = decide(operations, this.#state, this.#head + 1);
     if ('conflict' in decision) {
       const { conflict } = decision;
-      return this.#whenDurable(operations, () => ({ ok: false, conflict, revision: this.#revision }));
+      return this.#whenDurable([...operations, conflict], () => ({ ok: false, conflict, revision: this.#revision }));
     }
     const { events } = decision;
     if (events.length === 0) return this.#whenDurable(operations, () => ({ ok: true, revision: this.#revision }));
@@ -242,6 +242,11 @@ class LogStore implements SqliteStore {
     await this.#writer.ask({ ask: 'collect' });
   }
 
+  async defragment(): Promise<void> {
+    this.#requireOpen();
+    while (!(await this.#askRoom({ ask: 'vacuum-step' })).done);
+  }
+
   async #askRoom(question: Question): Promise<Answer> {
     const answer = await this.#writer.ask(question);
     if (answer.full) throw new StoreFull();
@@ -269,16 +274,26 @@ class LogStore implements SqliteStore {
     await this.#writer.end();
   }
 
-  /** What a key will be once all decided transactions are on disk. */
-  #expected(key: string): Entry | undefined {
-    const pending = this.#pending.get(key);
-    return pending ? pending.entry : this.#current.get(key);
-  }
+  /** What will be once all decided transactions are on disk. */
+  readonly #state: Expected = {
+    get: (key) => {
+      const pending = this.#pending.get(key);
+      return pending ? pending.entry : this.#current.get(key);
+    },
+    putSince: (from, to, since) => {
+      for (const { entry } of this.#pending.values())
+        if (entry && entry.key >= from && (to === undefined || entry.key < to) && entry.modRevision > since)
+          return entry;
+      return this.#current
+        .range('', { from, to })
+        .values.find(({ key, modRevision }) => modRevision > since && !this.#pending.has(key));
+    },
+  };
 
   /** Answers now, or after the commit of the pending changes that the answer rests on. */
-  #whenDurable(operations: readonly Operation[], answer: () => TxnResult): TxnResult | Promise<TxnResult> {
+  #whenDurable(touched: readonly { readonly key: string }[], answer: () => TxnResult): TxnResult | Promise<TxnResult> {
     let after = 0;
-    for (const { key } of operations) after = Math.max(after, this.#pending.get(key)?.revision ?? 0);
+    for (const { key } of touched) after = Math.max(after, this.#pending.get(key)?.revision ?? 0);
     if (after === 0) return answer();
     return new Promise((resolve, reject) => {
       this.#answers.push({ after, answer: () => resolve(answer()), reject });

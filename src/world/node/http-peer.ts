@@ -14,6 +14,8 @@ export interface Connection {
   readonly bodyTimeoutMs: Millis;
   /** Of the whole server. */
   readonly unsent: UnsentAnswers;
+  /** What we have answered and not yet been pinged for, in answers and parts of 16 KiB: see `guardSession`. */
+  answered: number;
 }
 
 /** Computed once a connection; `verify` says that the server has a client CA to trust. */
@@ -27,6 +29,7 @@ export function connectionOf(
     peer: verify ? peerOf(socket) : undefined,
     bodyTimeoutMs,
     unsent,
+    answered: 0,
   };
 }
 

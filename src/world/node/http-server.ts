@@ -5,9 +5,9 @@
  */
 import { createServer as createHttp1, type Server as Http1Server } from 'node:http';
 import { performServerHandshake, type ServerHttp2Session, type ServerHttp2Stream } from 'node:http2';
-import type { Server, Socket } from 'node:net';
+import { createServer as createPlain, type Server, type Socket } from 'node:net';
 import type { Duplex } from 'node:stream';
-import { createServer as createTls, type TLSSocket } from 'node:tls';
+import { createServer as createTls } from 'node:tls';
 import type { HttpHandlers, HttpServer, HttpServerOptions, HttpUpgrade, Log, Millis, SocketAddress } from '../world.ts';
 import { connectionOf, type Connection } from './http-peer.ts';
 import { Http1Exchange } from './http1-exchange.ts';
@@ -85,7 +85,7 @@ export async function serveHttp(options: HttpServerOptions, handlers: HttpHandle
     });
   }
 
-  const onSession = (socket: TLSSocket): void => {
+  const onSession = (socket: Socket): void => {
     const connection = connections.get(socket) as Connection;
     const session = performServerHandshake(socket, sessionLimits(maxHeaderBytes));
     sessions.add(session);
@@ -96,7 +96,7 @@ export async function serveHttp(options: HttpServerOptions, handlers: HttpHandle
         code: (error as NodeJS.ErrnoException).code,
       });
     });
-    const guard = guardSession(session, socket, idleMs);
+    const guard = guardSession(session, socket, { connection, idleTimeoutMs: idleMs });
     session.on('stream', (stream: ServerHttp2Stream, headers) => {
       guard.opened(stream);
       if (headers[':method'] === 'CONNECT' || headers[':path'] === undefined) {
@@ -115,7 +115,7 @@ export async function serveHttp(options: HttpServerOptions, handlers: HttpHandle
       cert: tls.cert,
       key: tls.key,
       ...(tls.clientCa === undefined ? {} : { ca: tls.clientCa, requestCert: true }),
-      rejectUnauthorized: false,
+      rejectUnauthorized: tls.clientCertRequired ?? false,
       minVersion: 'TLSv1.2',
       ALPNProtocols: ['h2', 'http/1.1'],
       handshakeTimeout: handshakeTimeoutMs,
@@ -144,6 +144,17 @@ export async function serveHttp(options: HttpServerOptions, handlers: HttpHandle
     // The HTTP/1.1 server never listens itself; its watch over slow headers starts with this event.
     http1.emit('listening');
     listener = server;
+  } else if (options.clearHttp2) {
+    const server = createPlain({ noDelay: true, keepAlive: true, keepAliveInitialDelay: keepAliveMs });
+    server.on('connection', (socket) => {
+      track(socket);
+      chooseProtocol(socket, headersMs, (isHttp2) => {
+        if (isHttp2) onSession(socket);
+        else http1.emit('connection', socket);
+      });
+    });
+    http1.emit('listening');
+    listener = server;
   } else {
     http1.on('connection', track);
     listener = http1;
@@ -168,6 +179,28 @@ export async function serveHttp(options: HttpServerOptions, handlers: HttpHandle
     clearTimeout(timer);
   };
   return { port: portOf(bound), close, [Symbol.asyncDispose]: () => close(0) };
+}
+
+/** Every HTTP/2 connection begins with these bytes (RFC 9113, 3.4), which no HTTP/1.1 request does. */
+const preface = Buffer.from('PRI * HTTP/2.0\r\n');
+
+/** Looks at a connection's first bytes and leaves them in it. One that says too little is closed. */
+function chooseProtocol(socket: Socket, timeoutMs: Millis, chosen: (isHttp2: boolean) => void): void {
+  let seen = Buffer.alloc(0);
+  const timer = setTimeout(() => socket.destroy(), timeoutMs).unref();
+  socket.once('close', () => clearTimeout(timer));
+  const onReadable = (): void => {
+    for (let chunk: Buffer | null; (chunk = socket.read() as Buffer | null) !== null;)
+      seen = Buffer.concat([seen, chunk]);
+    const length = Math.min(seen.length, preface.length);
+    const begins = seen.subarray(0, length).equals(preface.subarray(0, length));
+    if (length === 0 || (begins && length < preface.length)) return;
+    clearTimeout(timer);
+    socket.removeListener('readable', onReadable);
+    socket.unshift(seen);
+    chosen(begins);
+  };
+  socket.on('readable', onReadable);
 }
 
 function http1Server(

@@ -4,12 +4,15 @@
  */
 import { constants, type IncomingHttpHeaders, type OutgoingHttpHeaders, type ServerHttp2Stream } from 'node:http2';
 import type { Readable, Writable } from 'node:stream';
-import type { HttpExchange, HttpHeaders, HttpRequestHead, HttpResponseStream } from '../world.ts';
+import type { HttpAnswerOptions, HttpExchange, HttpHeaders, HttpRequestHead, HttpResponseStream } from '../world.ts';
 import type { Connection } from './http-peer.ts';
 import { readBody } from './http-body.ts';
 
 const empty = Buffer.alloc(0);
+/** A client measures at most so often: each frame of an answer is no longer. */
+const measuredBytes = 16 * 1024;
 const endAtOnce = { endStream: true };
+const withTrailers = { waitForTrailers: true };
 
 /** A reset or broken stream is told through `signal` and `drained`; the event itself must only not go unheard. */
 function ignoreStreamError(): void {}
@@ -82,16 +85,18 @@ export class Http2Exchange implements HttpExchange {
     });
   }
 
-  respond(status: number, headers: HttpHeaders, body?: Uint8Array | string): void {
+  respond(status: number, headers: HttpHeaders, body?: Uint8Array | string, options?: HttpAnswerOptions): void {
     const stream = this.#stream;
     if (stream.destroyed || stream.closed) return;
     const out = outgoing(status, headers);
     const bytes = typeof body === 'string' ? Buffer.from(body) : body;
+    countAnswer(this.#connection, bytes?.length ?? 0);
     if (bytes !== undefined && out['content-length'] === undefined) out['content-length'] = bytes.length;
     if (bytes === undefined || bytes.length === 0 || this.method === 'HEAD') {
       stream.respond(out, endAtOnce);
     } else {
-      stream.respond(out);
+      if (options?.trailers) sendTrailers(stream, options.trailers);
+      stream.respond(out, options?.trailers ? withTrailers : undefined);
       if (!stream.writableEnded) stream.end(bytes);
       this.#connection.unsent.add(stream, bytes.length, () => stream.close(constants.NGHTTP2_ENHANCE_YOUR_CALM));
     }
@@ -100,13 +105,31 @@ export class Http2Exchange implements HttpExchange {
     if (headers['connection'] === 'close') stream.session?.close();
   }
 
-  stream(status: number, headers: HttpHeaders): HttpResponseStream {
+  stream(status: number, headers: HttpHeaders, options?: HttpAnswerOptions): HttpResponseStream {
     const stream = this.#stream;
-    if (!stream.destroyed && !stream.closed)
-      stream.respond(outgoing(status, headers), this.method === 'HEAD' ? endAtOnce : undefined);
+    const trailers = options?.trailers;
+    if (!stream.destroyed && !stream.closed) {
+      if (trailers) sendTrailers(stream, trailers);
+      stream.respond(
+        outgoing(status, headers),
+        this.method === 'HEAD' ? endAtOnce : trailers ? withTrailers : undefined,
+      );
+    }
     if (this.#overflowed) closeWhenSent(stream);
-    return new ResponseStream(stream);
+    return new ResponseStream(stream, this.#connection);
   }
+}
+
+/** Of one answer or a part of it, which a client may measure. */
+function countAnswer(connection: Connection, bytes: number): void {
+  connection.answered += 1 + bytes / measuredBytes;
+}
+
+function sendTrailers(stream: ServerHttp2Stream, trailers: () => HttpHeaders): void {
+  stream.once('wantTrailers', () => {
+    // A stream that broke meanwhile takes none.
+    if (!stream.destroyed && !stream.closed) stream.sendTrailers(trailers() as OutgoingHttpHeaders);
+  });
 }
 
 function outgoing(status: number, headers: HttpHeaders): OutgoingHttpHeaders {
@@ -128,9 +151,11 @@ function closeWhenSent(stream: ServerHttp2Stream): void {
 /** Both protocols' streamed answer: a thin face over a Writable that is never written to after its end. */
 export class ResponseStream implements HttpResponseStream {
   readonly writable: Writable;
+  readonly #connection: Connection | undefined;
 
-  constructor(writable: Writable) {
+  constructor(writable: Writable, connection?: Connection) {
     this.writable = writable;
+    this.#connection = connection;
   }
 
   get bufferedBytes(): number {
@@ -140,6 +165,7 @@ export class ResponseStream implements HttpResponseStream {
   write(chunk: Uint8Array | string): boolean {
     const { writable } = this;
     if (writable.destroyed || writable.writableEnded) return false;
+    if (this.#connection) countAnswer(this.#connection, chunk.length);
     return writable.write(chunk);
   }
 
@@ -149,7 +175,10 @@ export class ResponseStream implements HttpResponseStream {
     // Corked writes reach the socket as one vector.
     writable.cork();
     let taken = true;
-    for (const chunk of chunks) taken = writable.write(chunk);
+    for (const chunk of chunks) {
+      if (this.#connection) countAnswer(this.#connection, chunk.length);
+      taken = writable.write(chunk);
+    }
     writable.uncork();
     return taken;
   }
@@ -171,6 +200,7 @@ export class ResponseStream implements HttpResponseStream {
   end(chunk?: Uint8Array | string): void {
     const { writable } = this;
     if (writable.destroyed || writable.writableEnded) return;
+    if (this.#connection) countAnswer(this.#connection, chunk?.length ?? 0);
     if (chunk === undefined) writable.end();
     else writable.end(chunk);
   }

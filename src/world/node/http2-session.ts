@@ -11,6 +11,7 @@ import {
 } from 'node:http2';
 import type { Socket } from 'node:net';
 import type { Millis } from '../world.ts';
+import type { Connection } from './http-peer.ts';
 
 /** Go's default for servers; a client with more watches opens a second connection. */
 export const concurrentStreamsMax = 250;
@@ -23,6 +24,8 @@ const sessionWindowBytes = 8 * 1024 * 1024;
 const windowMs = 10_000;
 const lingerMs = 5_000;
 const pingsMax = 200;
+/** Pings that answers may earn a client at most. */
+const answeredMax = 10_000;
 const settingsMax = 50;
 /** Streams the client reset before we had answered, e.g. cancelled watches at a kubectl's exit. */
 const resetsMax = 2_000;
@@ -51,7 +54,7 @@ export function sessionLimits(maxHeaderBytes: number): SecureServerSessionOption
 export function guardSession(
   session: ServerHttp2Session,
   socket: Socket,
-  idleTimeoutMs: Millis,
+  { connection, idleTimeoutMs }: { readonly connection: Connection; readonly idleTimeoutMs: Millis },
 ): { opened(stream: ServerHttp2Stream): void } {
   session.setLocalWindowSize(sessionWindowBytes);
   let open = 0;
@@ -72,7 +75,11 @@ export function guardSession(
     if (!session.destroyed)
       session.destroy(new Error(`HTTP/2 flood of ${kind} frames`), constants.NGHTTP2_ENHANCE_YOUR_CALM);
   };
-  session.on('ping', () => count('ping'));
+  session.on('ping', () => {
+    // gRPC's clients ping to measure each answer on its way: what we have sent has earned them that.
+    if (connection.answered >= 1) connection.answered = Math.min(connection.answered, answeredMax) - 1;
+    else count('ping');
+  });
   session.on('remoteSettings', () => count('settings'));
   session.setTimeout(idleTimeoutMs, () => {
     // Without open streams nobody waits for anything; with some, a quiet watch is normal.
