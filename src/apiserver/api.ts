@@ -26,6 +26,7 @@ import {
   componentWarning,
   type ComponentCheck,
 } from './registry/component-statuses.ts';
+import type { Fence } from './registry/fence.ts';
 import { create } from './registry/create.ts';
 import { remove, removeAll, removeUnreadable, type Deleted } from './registry/delete.ts';
 import { bodyAs, decoded } from './registry/prepare.ts';
@@ -68,6 +69,7 @@ export interface CallContext {
   readonly warnings: string[];
   /** Fields that stood twice in the body. */
   readonly duplicates?: readonly string[];
+  readonly fence?: Fence;
 }
 
 export class Api {
@@ -332,10 +334,11 @@ export class Api {
   }
 
   /** Reviews, and POST of a Binding to the collection `bindings`. */
-  async #ask(call: ApiCall, { user, fieldValidation, warnings, fieldManager }: CallContext): Promise<Answer> {
+  async #ask(call: ApiCall, context: CallContext): Promise<Answer> {
     const { kind } = call;
+    const { user } = context;
     if (call.verb !== 'create' || call.name !== undefined) throw methodNotSupported(nameOf(kind), call.verb);
-    const asker: Asker = { user, fieldValidation, warnings, fieldManager, dryRun: call.options.dryRun ?? false };
+    const asker: Asker = { ...context, dryRun: call.options.dryRun ?? false };
     const body = decoded({ kind }, call.body, { asker });
     if (kind.group === '' && kind.plural === 'bindings') {
       await bind(this.resource({ group: '', version: 'v1', plural: 'pods' }), asker, {

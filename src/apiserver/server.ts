@@ -6,6 +6,7 @@ import type { AnyKind } from '#client/client.ts';
 import { clientOf } from '#client/client-of.ts';
 import type { Client } from '#client/client.ts';
 import { subresourceKinds } from '#api/kinds.ts';
+import { Lease } from '#api/coordination/lease.ts';
 import { Endpoints } from '#api/core/endpoints.ts';
 import { LimitRange } from '#api/core/limitrange.ts';
 import { Namespace } from '#api/core/namespace.ts';
@@ -57,6 +58,7 @@ import { inFlightLimits, readingMax, writingMax } from './flow/in-flight.ts';
 import { healthOf, type Check } from './health.ts';
 import { apiHandlers } from './http/handler.ts';
 import { metricsOf } from './metrics/metrics.ts';
+import { fenceOf, type Term } from './registry/fence.ts';
 import { repairAddresses, startAddressRepair } from './registry/address-repair.ts';
 import { rangesOf, serviceAllocator, type ServiceRanges } from './registry/service-allocation.ts';
 import type { User } from './user.ts';
@@ -87,8 +89,8 @@ export interface VersionInfo {
 
 export interface ApiServer extends AsyncDisposable {
   readonly api: Api;
-  /** A client in this process, acting as `user`. */
-  client(user: User, fieldManager: string): Client;
+  /** A client in this process, acting as `user`; one of a leader writes only in that term. */
+  client(user: User, fieldManager: string, term?: Term): Client;
   /** Serves HTTPS; may be called for several addresses (a TCP port, a unix socket). */
   serve(listen: SocketAddress, tls: TlsIdentity & { clientCa: string }): Promise<HttpServer>;
   /** Tells the cluster where the API is. */
@@ -187,7 +189,8 @@ export async function startApiServer(world: World, options: ApiServerOptions): P
   const owned = stack.move();
   return {
     api,
-    client: (user, fieldManager) => clientOf(directTransport(api, user, fieldManager)),
+    client: (user, fieldManager, term) =>
+      clientOf(directTransport(api, user, fieldManager, term && fenceOf(api.cache(Lease), term))),
     publish: (address) => publishApi(api, address),
     async serve(listen, tls) {
       const kubelets = {

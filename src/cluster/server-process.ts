@@ -86,22 +86,29 @@ export async function startServerProcess(
     await publishClusterDns(server, configuration);
     await state.stage('API server');
 
-    stack.use(
-      startControllers(
-        world,
-        {
-          read: server.client(userOf('system:kube-controller-manager'), 'kube-controller-manager'),
-          as: (name) => server.client(serviceAccountUser('kube-system', name), name),
-        },
-        { kinds: allKinds, rootCa: identities.ca },
-      ),
-    );
-    // They run in this process: what ends them ends it.
-    server.api.report('controller-manager', () => undefined);
-    await state.stage('controllers');
-    stack.use(await startScheduler(world, server.client(userOf('system:kube-scheduler'), 'kube-scheduler')));
-    server.api.report('scheduler', () => undefined);
-    await state.stage('scheduler');
+    if (configuration.etcd) {
+      const { startElections } = await import('./elections.ts');
+      const identity = `server_${configuration.id}`;
+      stack.use(await startElections(world, server, { identity, rootCa: identities.ca }));
+      await state.stage('controllers, scheduler');
+    } else {
+      stack.use(
+        startControllers(
+          world,
+          {
+            read: server.client(userOf('system:kube-controller-manager'), 'kube-controller-manager'),
+            as: (name) => server.client(serviceAccountUser('kube-system', name), name),
+          },
+          { kinds: allKinds, rootCa: identities.ca },
+        ),
+      );
+      // They run in this process: what ends them ends it.
+      server.api.report('controller-manager', () => undefined);
+      await state.stage('controllers');
+      stack.use(await startScheduler(world, server.client(userOf('system:kube-scheduler'), 'kube-scheduler')));
+      server.api.report('scheduler', () => undefined);
+      await state.stage('scheduler');
+    }
     if (configuration.nodeKind === 'simulated')
       stack.use(await startSimulatedNodes(world, server, configuration, layout));
     else

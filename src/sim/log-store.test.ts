@@ -116,6 +116,7 @@ const wrongs: Readonly<Record<string, Wrong>> = {
         async txn(operations) {
           const revision = store.revision() + 1;
           for (const { key, ...rest } of operations) {
+            if (rest.op === 'check') continue;
             const value = 'value' in rest ? rest.value : Buffer.alloc(0);
             const entry = { key, value, createRevision: revision, modRevision: revision, version: 1 };
             for (const onEvents of early) onEvents([{ type: rest.op, entry, previous: undefined }], revision);

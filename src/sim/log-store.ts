@@ -77,7 +77,7 @@ export async function openLogStore(
             return { ok: false, conflict: { key, current }, revision: memory.revision() };
         }
         if (await changesNothing(memory, operations)) return memory.txn(operations);
-        await write({ revision: memory.revision() + 1, operations: operations.map(lineOf) });
+        await write({ revision: memory.revision() + 1, operations: operations.flatMap(lineOf) });
         const result = await memory.txn(operations);
         at('before-answer');
         return result;
@@ -100,14 +100,19 @@ export async function openLogStore(
   };
 }
 
-const lineOf = (operation: Operation) => ({
-  op: operation.op,
-  key: operation.key,
-  ...(operation.op === 'put' ? { value: operation.value.toString('base64') } : {}),
-});
+const lineOf = (operation: Operation) =>
+  operation.op === 'check'
+    ? []
+    : [
+        {
+          op: operation.op,
+          key: operation.key,
+          ...(operation.op === 'put' ? { value: operation.value.toString('base64') } : {}),
+        },
+      ];
 
 async function changesNothing(memory: Store, operations: readonly Operation[]): Promise<boolean> {
-  for (const { op, key } of operations) if (op === 'put' || (await memory.get(key))) return false;
+  for (const { op, key } of operations) if (op === 'put' || (op === 'delete' && (await memory.get(key)))) return false;
   return true;
 }
 

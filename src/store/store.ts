@@ -20,7 +20,9 @@ export interface Entry {
 /** Put only if the key's modRevision equals `expect` (0: the key must not exist). Absent: unconditional. */
 export type Operation =
   | { readonly op: 'put'; readonly key: string; readonly value: Buffer; readonly expect?: Revision }
-  | { readonly op: 'delete'; readonly key: string; readonly expect?: Revision };
+  | { readonly op: 'delete'; readonly key: string; readonly expect?: Revision }
+  /** Writes nothing: the others are carried out only while this key stands at this revision. */
+  | { readonly op: 'check'; readonly key: string; readonly expect: Revision };
 
 export type TxnResult =
   | { readonly ok: true; readonly revision: Revision }

@@ -96,6 +96,27 @@ export function storeSuite(name: string, open: () => Promise<Store>): void {
     ]);
   });
 
+  it('a check writes nothing, and nothing is written when it fails', async (store) => {
+    await put(store, '/lock', 'mine');
+    const written = await store.txn([
+      { op: 'put', key: '/a', value: Buffer.from('1'), expect: 0 },
+      { op: 'check', key: '/lock', expect: 2 },
+    ]);
+    assert.deepEqual(written, { ok: true, revision: 3 });
+    assert.equal((await store.get('/lock'))?.modRevision, 2);
+    await put(store, '/lock', 'yours');
+    const late = await store.txn([
+      { op: 'delete', key: '/a', expect: 3 },
+      { op: 'check', key: '/lock', expect: 2 },
+    ]);
+    assert.ok(!late.ok);
+    assert.equal(late.conflict.key, '/lock');
+    assert.equal(late.conflict.current?.value.toString(), 'yours');
+    assert.equal((await store.get('/a'))?.modRevision, 3);
+    assert.deepEqual(await store.txn([{ op: 'check', key: '/none', expect: 0 }]), { ok: true, revision: 4 });
+    assert.ok(!(await store.txn([{ op: 'check', key: '/lock', expect: 0 }])).ok);
+  });
+
   it('what no state could make valid is refused', async (store) => {
     const value = Buffer.from('x');
     await assert.rejects(

@@ -30,6 +30,7 @@ export function decide(
   }
   const events: StoreEvent[] = [];
   for (const operation of operations) {
+    if (operation.op === 'check') continue;
     const previous = lookup(operation.key);
     if (operation.op === 'put') {
       const entry: Entry = {

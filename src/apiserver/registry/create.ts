@@ -118,6 +118,7 @@ async function writeNew(resource: Resource, asker: Asker, checked: AnyObject): P
       { op: 'put', key, value, expect: 0 },
       ...(allocation?.operations ?? []),
       ...(charge?.operations ?? []),
+      ...(asker.fence?.checks(key) ?? []),
     ]);
     if (!result.ok && result.conflict.key !== key) return undefined;
     if (!result.ok) throw alreadyExists(nameOf(kind), object.metadata.name);

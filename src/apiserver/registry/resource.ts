@@ -12,6 +12,7 @@ import type { Admission } from '../admission/admission.ts';
 import type { Quotas } from '../admission/resource-quota.ts';
 import type { User } from '../user.ts';
 import type { Entry } from '../watch/entry.ts';
+import type { Fence } from './fence.ts';
 import type { WatchCache } from '../watch/cache.ts';
 
 export interface Resource {
@@ -53,6 +54,8 @@ export interface Asker {
   /** Collected for Warning headers. */
   readonly warnings: string[];
   readonly dryRun: boolean;
+  /** Of a leader: what it writes is written only in its term. */
+  readonly fence?: Fence;
 }
 
 /** Either the stored entry (its bytes go out as they are) or an object made for this answer. */

@@ -85,7 +85,8 @@ export function txnRequest(operations: readonly Operation[]): TxnRequest {
         targetUnion: { case: 'modRevision', value: BigInt(expect as Revision) },
       }),
     ),
-    success: operations.map((operation): RequestOp => {
+    success: operations.flatMap((operation): RequestOp | [] => {
+      if (operation.op === 'check') return [];
       const key = keyBytes(operation.key);
       return create(RequestOpSchema, {
         request:
@@ -130,6 +131,7 @@ export function isWorkOf(operations: readonly Operation[], events: readonly Stor
   const byKey = new Map(events.map((event) => [event.entry.key, event]));
   let found = 0;
   for (const operation of operations) {
+    if (operation.op === 'check') continue;
     const event = byKey.get(operation.key);
     // A delete of a missing key leaves no event.
     if (!event && operation.op === 'delete' && (operation.expect ?? 0) === 0) continue;
