@@ -49,7 +49,7 @@ import { serviceAccountTokens, type TokenKey } from './authn/service-account-tok
 import { authorizer } from './authz/authorize.ts';
 import { NodeAuthorizer } from './authz/node.ts';
 import { Rbac } from './authz/rbac.ts';
-import { bootstrap, publishApi, type ApiAddress } from './bootstrap/bootstrap.ts';
+import { bootstrap, publishApi, untilAgreed, type ApiAddress } from './bootstrap/bootstrap.ts';
 import { startCompaction } from './compaction.ts';
 import { directTransport } from './direct.ts';
 import { documentsOf } from './discovery/documents.ts';
@@ -60,6 +60,7 @@ import { apiHandlers } from './http/handler.ts';
 import { metricsOf } from './metrics/metrics.ts';
 import { fenceOf, type Term } from './registry/fence.ts';
 import { repairAddresses, startAddressRepair } from './registry/address-repair.ts';
+import { startPortClaims } from './registry/port-claims.ts';
 import { rangesOf, serviceAllocator, type ServiceRanges } from './registry/service-allocation.ts';
 import type { User } from './user.ts';
 import { zPages } from './z-pages.ts';
@@ -102,6 +103,7 @@ export async function startApiServer(world: World, options: ApiServerOptions): P
   await using stack = new AsyncDisposableStack();
   const api = stack.use(new Api({ world, store: options.store, kinds: options.kinds }));
   await api.start();
+  const claims = stack.use(await startPortClaims(options.store));
   const rbac = new Rbac({
     roles: api.cache(Role),
     clusterRoles: api.cache(ClusterRole),
@@ -141,13 +143,14 @@ export async function startApiServer(world: World, options: ApiServerOptions): P
     allocators: {
       [idOf(Service)]: serviceAllocator(
         world,
-        { services: api.cache(Service), ranges: api.cache(ServiceCIDR), addresses: api.cache(IPAddress) },
+        { services: api.cache(Service), ranges: api.cache(ServiceCIDR), addresses: api.cache(IPAddress), claims },
         options.ranges,
       ),
     },
   });
   await bootstrap(api, { serviceRanges: rangesOf(options.ranges) });
   await repairAddresses(api);
+  await claims.repair(api);
   stack.use(startAddressRepair(api));
   stack.use(startEventExpiry(api));
   stack.use(startCompaction(world, options.store));
@@ -191,7 +194,7 @@ export async function startApiServer(world: World, options: ApiServerOptions): P
     api,
     client: (user, fieldManager, term) =>
       clientOf(directTransport(api, user, fieldManager, term && fenceOf(api.cache(Lease), term))),
-    publish: (address) => publishApi(api, address),
+    publish: (address) => untilAgreed(() => publishApi(api, address)),
     async serve(listen, tls) {
       const kubelets = {
         world,

@@ -66,6 +66,17 @@ export function storeSuite(name: string, open: () => Promise<Store>): void {
     assert.deepEqual(gone, { ok: false, conflict: { key: '/a', current: undefined }, revision: 4 });
   });
 
+  it('what was acknowledged is known after sync', async (store) => {
+    await put(store, '/a', '1');
+    assert.equal(await store.sync(), 2);
+    const seen: Revision[] = [];
+    using _watch = await store.watch('/', 2, (_events, revision) => seen.push(revision));
+    const writing = put(store, '/a', '2');
+    const result = await writing;
+    assert.equal(await store.sync(), result.revision);
+    assert.deepEqual(seen, [3]);
+  });
+
   it('of many writers that expect the same revision exactly one wins', async (store) => {
     await put(store, '/a', '0');
     const results = await Promise.all(
