@@ -11,20 +11,26 @@ const terminated = (program: Program): Promise<string> => new Promise((resolve) 
 
 export const server = command({
   name: 'server',
-  usage: 'k8ts server --data-dir DIR',
+  usage: 'k8ts server [--control-plane NAME] --data-dir DIR',
   summary: "Run the cluster's server process (started by `up`).",
   hidden: true,
   flags: {
     'data-dir': dataDirectoryFlag,
     'ignore-missing-keys': { type: 'boolean', doc: 'start although values cannot be decrypted' },
+    'control-plane': { type: 'string', placeholder: 'NAME', doc: 'which one, of several' },
   },
   async run({ values }, { world, program }) {
     const layout = layoutFor(world, values['data-dir']);
     const configuration = await readConfiguration(world, layout);
     if (!configuration) throw new UsageError(`there is no cluster in ${layout.root}`);
+    const asked = values['control-plane'];
+    const plane = configuration.controlPlanes?.find(({ name }) => name === asked);
+    if (!plane && (asked !== undefined || configuration.controlPlanes))
+      throw new UsageError(`there is no control plane ${asked ?? ''} in ${layout.root}`);
     const end = terminated(program);
     const running = await startServerProcess(world, layout, configuration, {
       ignoreMissingKeys: values['ignore-missing-keys'],
+      ...(plane ? { plane } : {}),
     });
     const outcome = await Promise.race([end, running.failed]);
     if (outcome instanceof Error) {
@@ -52,6 +58,25 @@ export const agent = command({
     const end = terminated(program);
     const running = await startAgentProcess(world, layout, { configuration, node });
     world.log.info('the agent stops', { signal: await end });
+    await running[Symbol.asyncDispose]();
+    return 0;
+  },
+});
+
+export const front = command({
+  name: 'front',
+  usage: 'k8ts front --data-dir DIR',
+  summary: 'Run what listens on the host for several control planes (started by `up`).',
+  hidden: true,
+  flags: { 'data-dir': dataDirectoryFlag },
+  async run({ values }, { world, program }) {
+    const layout = layoutFor(world, values['data-dir']);
+    const configuration = await readConfiguration(world, layout);
+    if (!configuration?.controlPlanes) throw new UsageError(`there are no control planes in ${layout.root}`);
+    const end = terminated(program);
+    const { startFrontProcess } = await import('#cluster/front-process.ts');
+    const running = await startFrontProcess(world, layout, configuration);
+    world.log.info('the front stops', { signal: await end });
     await running[Symbol.asyncDispose]();
     return 0;
   },

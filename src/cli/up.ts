@@ -8,6 +8,7 @@ import { httpTransport } from '#client/http/transport.ts';
 import type { Client } from '#client/client.ts';
 import { Node } from '#api/core/node.ts';
 import {
+  controlPlanesOf,
   defaults,
   hostAddress,
   nodesOf,
@@ -38,7 +39,7 @@ const nodesMax = 50;
 export const up = command({
   name: 'up',
   usage:
-    'k8ts up [--nodes N] [--data-dir DIR] [--port P] [--etcd-servers URLS] [--encryption-provider-config FILE] [--foreground] [--no-merge]',
+    'k8ts up [--nodes N] [--data-dir DIR] [--port P] [--control-planes M] [--etcd-servers URLS] [--encryption-provider-config FILE] [--foreground] [--no-merge]',
   summary: 'Start the cluster, or resume it after a crash or `down`.',
   details:
     'As root on Linux every node is a machine of its own: a network namespace with real containers. Otherwise nodes are simulated, and `up` says so.\n' +
@@ -57,6 +58,13 @@ export const up = command({
       max: 65_535,
       placeholder: 'P',
       doc: `the API's port on 127.0.0.1 (default ${defaults.port})`,
+    },
+    'control-planes': {
+      type: 'integer',
+      min: 1,
+      max: 5,
+      placeholder: 'M',
+      doc: 'a new cluster gets 1, 3 or 5 control planes with etcd, each on a machine of its own, instead of one server on the host',
     },
     'etcd-servers': {
       type: 'string',
@@ -86,22 +94,24 @@ export const up = command({
     const present = await readConfiguration(world, layout);
     const etcd = etcdFlags(values);
     const encryptionConfig = await encryptionFlag(world, values['encryption-provider-config']);
-    if (present) refuseChanges(present, { nodes: values.nodes, port: values.port, simulated: values.simulated, etcd });
-    const running = await runningState(world, layout.serverState);
+    const controlPlanes = values['control-planes'];
+    if (etcd && controlPlanes !== undefined)
+      throw new UsageError(
+        'control planes have an etcd of their own: --control-planes does not go with --etcd-servers',
+      );
+    const asked = { port: values.port, simulated: values.simulated, etcd, controlPlanes };
+    if (present) refuseChanges(present, { nodes: values.nodes, ...asked });
+    const known =
+      present ?? (await newConfiguration(world, program, layout, { nodes: values.nodes ?? 1, ...asked }));
+    const several = known.controlPlanes && (await import('./up-control-planes.ts'));
+    const running = await runningState(world, several ? layout.frontState : layout.serverState);
     if (running && present && encryptionConfig !== undefined && encryptionConfig !== (present.encryptionConfig ?? ''))
       throw new UsageError('--encryption-provider-config: the cluster runs; stop it first with "k8ts down"');
-    const known =
-      present ??
-      (await newConfiguration(world, program, layout, {
-        nodes: values.nodes ?? 1,
-        port: values.port,
-        simulated: values.simulated,
-        etcd,
-      }));
     const configuration = encryptionConfig === undefined ? known : withEncryption(known, encryptionConfig);
     if (configuration !== known) await writeConfiguration(world, layout, configuration);
+    const parts = await several?.missingParts(world, layout, configuration);
     const missing = await missingAgents(world, layout, configuration);
-    if (running?.ready && missing.length === 0) {
+    if (running?.ready && missing.length === 0 && (parts?.length ?? 0) === 0) {
       program.out(
         `The cluster in ${layout.root} is running already: https://127.0.0.1:${configuration.port}, ${plural(configuration.nodes.length, 'node')}. Nothing was changed.\n`,
       );
@@ -109,14 +119,23 @@ export const up = command({
     }
     const identities = await openIdentities(world, layout, configuration);
     show(program, 'certificates', world.clock.monotonic() - began);
-    if (!running) await startServer(world, program, layout, values['ignore-missing-keys']);
+    await several?.openIdentities(world, layout, configuration);
+    if (!running && !several) await startServer(world, program, layout, values['ignore-missing-keys']);
     if (configuration.nodeKind === 'containers') {
       const at = world.clock.monotonic();
-      await startMachines(world, { ...configuration, hostAddress: hostAddress(configuration) });
-      show(program, plural(configuration.nodes.length, 'machine'), world.clock.monotonic() - at);
+      const machines = [...configuration.nodes, ...(configuration.controlPlanes ?? [])];
+      await startMachines(world, { ...configuration, nodes: machines, hostAddress: hostAddress(configuration) });
+      show(program, plural(machines.length, 'machine'), world.clock.monotonic() - at);
+      await several?.startParts(world, layout, configuration, {
+        parts: parts ?? [],
+        command: (words) => [program.node, ...serverFlags, main, ...words],
+        env: processEnv,
+      });
       for (const { name } of missing) await startAgent(world, program, layout, { configuration, name });
     }
-    await ready(world, program, layout.serverState, layout.serverLog, '');
+    if (!several) await ready(world, program, layout.serverState, layout.serverLog, '');
+    for (const part of (parts ?? []).filter(({ tells }) => tells))
+      await ready(world, program, part.state, part.log, `${part.label}: `);
     if (configuration.nodeKind === 'containers') {
       for (const { name } of missing)
         await ready(world, program, layout.node(name).state, layout.node(name).log, `${name}: `);
@@ -157,11 +176,18 @@ function refuseChanges(
     port: number | undefined;
     simulated: boolean;
     etcd: EtcdConfiguration | undefined;
+    controlPlanes: number | undefined;
   },
 ): void {
+  const planes = present.controlPlanes?.length ?? 0;
+  if (asked.controlPlanes !== undefined && asked.controlPlanes !== planes) {
+    throw new UsageError(
+      `this cluster has ${planes === 0 ? 'one server and no control planes of their own' : plural(planes, 'control plane')}: to change that, delete it with "k8ts down --delete", or make another one with --data-dir`,
+    );
+  }
   if (asked.etcd && !isDeepStrictEqual(asked.etcd, present.etcd)) {
     throw new UsageError(
-      `this cluster keeps its data in ${present.etcd ? `etcd (${present.etcd.servers.join(', ')})` : 'a file of its own'}: to change that, make another one with --data-dir`,
+      `this cluster keeps its data in ${present.etcd ? `etcd (${present.etcd.servers.join(', ')})` : planes > 0 ? 'the etcd of its control planes' : 'a file of its own'}: to change that, make another one with --data-dir`,
     );
   }
   if (asked.nodes !== undefined && asked.nodes !== present.nodes.length) {
@@ -182,7 +208,13 @@ async function newConfiguration(
   world: World,
   program: Program,
   layout: Layout,
-  asked: { nodes: number; port: number | undefined; simulated: boolean; etcd: EtcdConfiguration | undefined },
+  asked: {
+    nodes: number;
+    port: number | undefined;
+    simulated: boolean;
+    etcd: EtcdConfiguration | undefined;
+    controlPlanes: number | undefined;
+  },
 ): Promise<Configuration> {
   const { self } = world.processes;
   const possible = self.platform === 'linux' && self.uid === 0;
@@ -191,6 +223,10 @@ async function newConfiguration(
     program.out(
       `${self.platform === 'linux' ? 'Without root' : `On ${self.platform}`} there are no containers: the nodes are simulated. Everything else is real.\n`,
     );
+  }
+  if (asked.controlPlanes !== undefined) {
+    const { refuseControlPlanes } = await import('./up-control-planes.ts');
+    await refuseControlPlanes(world, asked.controlPlanes, nodeKind);
   }
   const port = asked.port ?? defaults.port;
   await refuseBusyPort(world, port);
@@ -210,6 +246,7 @@ async function newConfiguration(
     nodePorts: defaults.nodePorts,
     clusterDomain: defaults.clusterDomain,
     ...(asked.etcd ? { etcd: asked.etcd } : {}),
+    ...(asked.controlPlanes === undefined ? {} : { controlPlanes: controlPlanesOf(asked.controlPlanes, nodeSubnet) }),
     createdAt: formatTime(world.clock.now()),
   };
   await world.disk.makeDirectory(layout.root, { mode: 0o700 });
