@@ -62,22 +62,3 @@ export const agent = command({
     return 0;
   },
 });
-
-export const front = command({
-  name: 'front',
-  usage: 'k8ts front --data-dir DIR',
-  summary: 'Run what listens on the host for several control planes (started by `up`).',
-  hidden: true,
-  flags: { 'data-dir': dataDirectoryFlag },
-  async run({ values }, { world, program }) {
-    const layout = layoutFor(world, values['data-dir']);
-    const configuration = await readConfiguration(world, layout);
-    if (!configuration?.controlPlanes) throw new UsageError(`there are no control planes in ${layout.root}`);
-    const end = terminated(program);
-    const { startFrontProcess } = await import('#cluster/front-process.ts');
-    const running = await startFrontProcess(world, layout, configuration);
-    world.log.info('the front stops', { signal: await end });
-    await running[Symbol.asyncDispose]();
-    return 0;
-  },
-});

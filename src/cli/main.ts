@@ -19,7 +19,7 @@ const commands: Readonly<Record<string, () => Promise<Command>>> = {
   version: async () => (await import('./version.ts')).version,
   server: async () => (await import('./internal.ts')).server,
   agent: async () => (await import('./internal.ts')).agent,
-  front: async () => (await import('./internal.ts')).front,
+  front: async () => (await import('./front.ts')).front,
 };
 
 async function help(): Promise<string> {

@@ -54,12 +54,14 @@ export async function startApiRelay(world: World, options: ApiRelayOptions): Pro
     const isGone =
       failure instanceof NetworkError && ['ECONNREFUSED', 'ECONNRESET', 'EHOSTUNREACH'].includes(failure.code);
     server.failures = failure === undefined ? 0 : isGone ? failuresMax : server.failures + 1;
-    if (before === isWell(server)) return;
-    log.info(before ? 'an API server is not well' : 'an API server is well', {
-      server: server.host,
-      ...(failure === undefined ? {} : { error: String(failure) }),
-    });
-    if (before) for (const connection of server.connections) connection.destroy();
+    if (before !== isWell(server))
+      log.info(before ? 'an API server is not well' : 'an API server is well', {
+        server: server.host,
+        ...(failure === undefined ? {} : { error: String(failure) }),
+      });
+    // When nobody is well (etcd elects a leader), whoever waits for an answer may as well wait where it is.
+    if (!isWell(server) && (isGone || servers.some(isWell)))
+      for (const connection of server.connections) connection.destroy();
   };
 
   const ask = async (server: Server): Promise<void> => {
