@@ -192,27 +192,29 @@ class LeaseElection implements Election {
   async #renew({ signal: over }: AbortController): Promise<void> {
     const { clock } = this.#world;
     const signal = AbortSignal.any([over, this.#stop.signal]);
-    const late = Promise.withResolvers<void>();
     const left = (): Millis => this.#renewedAt + this.#deadlineMs - clock.monotonic();
-    let timer = clock.after(left(), () => late.resolve(), { unref: true });
-    signal.addEventListener('abort', () => late.resolve(), { once: true });
+    while (!signal.aborted) {
+      await clock.sleep(Math.min(this.#retryMs, Math.max(0, left())), { signal }).catch(() => undefined); // Over or stopped: seen below.
+      // A process that was paused wakes up here: whatever its timers say, the clock knows.
+      if (signal.aborted || left() <= 0) return;
+      const sent = clock.monotonic();
+      const outcome = await this.#inTime(this.#tryRenew(), left(), signal);
+      if (outcome === undefined || outcome === 'lost') return;
+      if (outcome === 'renewed') this.#renewedAt = sent;
+    }
+  }
+
+  /** What `work` resolves with, or undefined when that takes longer or the signal comes first. */
+  async #inTime<T>(work: Promise<T>, ms: Millis, signal: AbortSignal): Promise<T | undefined> {
+    const early = Promise.withResolvers<undefined>();
+    const onEarly = (): void => early.resolve(undefined);
+    const timer = this.#world.clock.after(ms, onEarly, { unref: true });
+    signal.addEventListener('abort', onEarly, { once: true });
     try {
-      while (!signal.aborted) {
-        const woken = clock.sleep(this.#retryMs, { signal }).catch(() => undefined); // Over or stopped: seen below.
-        await Promise.race([woken, late.promise]);
-        // A process that was paused wakes up here: whatever its timers say, the clock knows.
-        if (signal.aborted || left() <= 0) return;
-        const sent = clock.monotonic();
-        const renewal = this.#tryRenew();
-        const outcome = await Promise.race([renewal, late.promise.then(() => 'late' as const)]);
-        if (outcome === 'late' || outcome === 'lost') return;
-        if (outcome === 'failed') continue;
-        this.#renewedAt = sent;
-        timer.cancel();
-        timer = clock.after(left(), () => late.resolve(), { unref: true });
-      }
+      return await Promise.race([work, early.promise]);
     } finally {
       timer.cancel();
+      signal.removeEventListener('abort', onEarly);
     }
   }
 
@@ -300,7 +302,9 @@ class LeaseElection implements Election {
   }
 
   #observe(lease: Lease): void {
-    if (this.#seen?.lease.metadata.resourceVersion === lease.metadata.resourceVersion) return;
+    // An answer that was long on its way tells nothing new.
+    if (this.#seen && Number(lease.metadata.resourceVersion) <= Number(this.#seen.lease.metadata.resourceVersion))
+      return;
     this.#seen = { lease, at: this.#world.clock.monotonic() };
   }
 
