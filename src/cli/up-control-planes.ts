@@ -4,6 +4,7 @@
 import { dirname } from 'node:path';
 import type { Configuration, ControlPlaneConfiguration } from '#cluster/configuration.ts';
 import { etcdCommand } from '#cluster/control-planes.ts';
+import { newKey, writeKeyFile } from '#cluster/encryption/key-file.ts';
 import type { Layout } from '#cluster/layout.ts';
 import { recordState, runningState } from '#cluster/process-state.ts';
 import { machineCommand } from '#network/machines.ts';
@@ -70,8 +71,14 @@ export async function missingParts(
   return parts.filter((_part, index) => states[index] === undefined);
 }
 
+/** Made before the first servers start, which all read it. */
+export const makeEncryptionKey = (world: World, layout: Layout): Promise<void> =>
+  writeKeyFile(world, layout, [newKey(world)]);
+
 export interface Start {
   readonly parts: readonly Part[];
+  /** For the servers. */
+  readonly flags: readonly string[];
   /** Runs a command of this program. */
   readonly command: (words: readonly string[]) => readonly string[];
   readonly env: Readonly<Record<string, string>>;
@@ -82,7 +89,7 @@ export async function startParts(
   world: World,
   layout: Layout,
   configuration: Configuration,
-  { parts, command, env }: Start,
+  { parts, flags, command, env }: Start,
 ): Promise<void> {
   if (parts.some(({ kind }) => kind === 'etcd')) await requireEtcd(world);
   for (const { kind, plane, state, log } of parts) {
@@ -96,7 +103,7 @@ export async function startParts(
       const { pid } = world.processes.spawn([...machine, ...member], { detached: true, stdio: { appendTo: log } });
       await recordState(world, state, pid);
     } else {
-      const words = plane ? ['server', '--control-plane', plane.name] : ['front'];
+      const words = plane ? ['server', '--control-plane', plane.name, ...flags] : ['front'];
       world.processes.spawn([...machine, ...command([...words, '--data-dir', layout.root])], {
         detached: true,
         env,

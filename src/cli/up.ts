@@ -101,8 +101,7 @@ export const up = command({
       );
     const asked = { port: values.port, simulated: values.simulated, etcd, controlPlanes };
     if (present) refuseChanges(present, { nodes: values.nodes, ...asked });
-    const known =
-      present ?? (await newConfiguration(world, program, layout, { nodes: values.nodes ?? 1, ...asked }));
+    const known = present ?? (await newConfiguration(world, program, layout, { nodes: values.nodes ?? 1, ...asked }));
     const several = known.controlPlanes && (await import('./up-control-planes.ts'));
     const running = await runningState(world, several ? layout.frontState : layout.serverState);
     if (running && present && encryptionConfig !== undefined && encryptionConfig !== (present.encryptionConfig ?? ''))
@@ -120,6 +119,7 @@ export const up = command({
     const identities = await openIdentities(world, layout, configuration);
     show(program, 'certificates', world.clock.monotonic() - began);
     await several?.openIdentities(world, layout, configuration);
+    if (!present && configuration.encryptionConfig === undefined) await several?.makeEncryptionKey(world, layout);
     if (!running && !several) await startServer(world, program, layout, values['ignore-missing-keys']);
     if (configuration.nodeKind === 'containers') {
       const at = world.clock.monotonic();
@@ -128,6 +128,7 @@ export const up = command({
       show(program, plural(machines.length, 'machine'), world.clock.monotonic() - at);
       await several?.startParts(world, layout, configuration, {
         parts: parts ?? [],
+        flags: values['ignore-missing-keys'] ? ['--ignore-missing-keys'] : [],
         command: (words) => [program.node, ...serverFlags, main, ...words],
         env: processEnv,
       });

@@ -37,6 +37,7 @@ export interface ControlPlaneLayout {
   readonly etcdState: string;
   readonly serverLog: string;
   readonly serverState: string;
+  readonly encryptionSocket: string;
 }
 
 export interface NodeLayout {
@@ -77,6 +78,7 @@ export function layoutOf(root: string): Layout {
       etcdState: join(root, 'run', `${name}-etcd.json`),
       serverLog: join(root, 'log', `${name}.log`),
       serverState: join(root, 'run', `${name}.json`),
+      encryptionSocket: join(root, 'control-planes', name, 'encryption.sock'),
     }),
     node: (name) => ({
       root: join(root, 'nodes', name),

@@ -64,9 +64,17 @@ export async function startServerProcess(
       purge = () => file.purge();
     }
     const encryption = stack.use(
-      await openEncryption(world, { layout, configuration, store }, { ...options, ...(purge ? { purge } : {}) }),
+      await openEncryption(
+        world,
+        { layout, configuration, store },
+        {
+          ...options,
+          ...(purge ? { purge } : {}),
+          ...(plane ? { shared: true } : {}),
+        },
+      ),
     );
-    stack.use(await serveEncryption(world, layout, encryption));
+    stack.use(await serveEncryption(world, plane ? layout.controlPlane(plane.name) : layout, encryption));
     ({ store } = encryption);
     await state.stage('store');
 

@@ -158,6 +158,12 @@ export class EncryptedStore implements Store {
     return revision;
   }
 
+  async sync(): Promise<Revision> {
+    const revision = await this.raw.sync();
+    await this.#told(revision);
+    return revision;
+  }
+
   compactRevision(): Revision {
     return this.raw.compactRevision();
   }
@@ -175,7 +181,7 @@ export class EncryptedStore implements Store {
   }
 
   #sealed(operation: Operation): Operation {
-    if (operation.op === 'delete') return operation;
+    if (operation.op !== 'put') return operation;
     const { key, value } = operation;
     let sealed = value;
     try {
