@@ -90,6 +90,8 @@ interface Written {
   count: number;
   /** Of the last change that is known; what it is compared with by the next. */
   revision: number;
+  /** The last answers to its writer, for who has to find out what went wrong. */
+  readonly answers: string[];
 }
 
 export interface Load {
@@ -122,12 +124,14 @@ export async function startLoad(
       name: `w${writer}-${index}`,
       count: 0,
       revision: 0,
+      answers: [],
     }));
     objects.push(...mine);
     for (let turn = 0; !stopping; turn++) {
       const object = mine[turn % objectsEach] as Written;
       const at = performance.now();
       const reply = await change(asker, object);
+      note(object, `change ${object.count + 1} over ${object.revision}`, reply);
       if (reply && reply.status < 300) {
         object.count++;
         object.revision = revisionOf(reply.text) ?? object.revision;
@@ -226,15 +230,31 @@ function change(asker: Asker, { name, count, revision }: Written): Promise<Reply
   return asker.ask('PUT', `${configMaps}/${name}`, { metadata: { name, resourceVersion }, data });
 }
 
+const answersMax = 12;
+
+function note({ answers }: Written, what: string, reply: Reply | undefined): void {
+  if (answers.length >= answersMax) answers.shift();
+  answers.push(
+    `${Math.round(performance.now())} ms: ${what}: ${reply ? `${reply.status} ${reply.text.slice(0, 200)}` : 'no answer'}`,
+  );
+}
+
 /** What was acknowledged must be there; what was asked for may be. */
 async function lookUp(asker: Asker, object: Written): Promise<void> {
   const reply = await asker.must('GET', `${configMaps}/${object.name}`);
+  note(object, 'looked up', reply);
   if (reply.status !== 200 && reply.status !== 404) throw new Error(`${object.name}: ${reply.status} ${reply.text}`);
   const found = reply.status === 404 ? undefined : Number(/"count":"(\d+)"/.exec(reply.text)?.[1]);
   const shows = (count: number): boolean => (count % deletionEvery === 0 ? found === undefined : found === count);
   if (shows(object.count + 1)) object.count++;
-  else if (!shows(object.count))
-    throw new Error(`${object.name}: change ${object.count} was acknowledged, ${found ?? 'nothing'} is there`);
+  else if (!shows(object.count)) {
+    // Lost, or only not seen here: what is there a moment later tells.
+    await sleep(2_000);
+    const later = await asker.must('GET', `${configMaps}/${object.name}`);
+    throw new Error(
+      `${object.name}: change ${object.count} was acknowledged, ${found ?? 'nothing'} is there; a moment later ${later.status} ${later.text}\n${object.answers.join('\n')}`,
+    );
+  }
   object.revision = revisionOf(reply.text) ?? object.revision;
 }
 
