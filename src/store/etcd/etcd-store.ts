@@ -360,7 +360,13 @@ class EtcdStore implements Store {
           },
           onChange: (change) => {
             if (signal.aborted) return false;
-            this.#deliver(change);
+            try {
+              this.#deliver(change);
+            } catch (cause) {
+              // Others were not told: nothing that is known here is whole any more.
+              const { message } = cause as Error;
+              throw new StoreFailed(`a watcher failed at revision ${change.revision}: ${message}`, { cause });
+            }
             return true;
           },
           signal,
