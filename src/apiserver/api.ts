@@ -7,11 +7,12 @@ import type { AnyObject } from '#meta/object-meta.ts';
 import type { AnyKind, ApiCall, Patch } from '#client/client.ts';
 import { Binding } from '#api/core/binding.ts';
 import { ComponentStatus } from '#api/core/componentstatus.ts';
+import { Namespace } from '#api/core/namespace.ts';
 import { Node } from '#api/core/node.ts';
 import { Eviction } from '#api/policy/eviction.ts';
 import { TokenRequest } from '#api/authentication/tokenrequest.ts';
 import type { Verb } from '#schema/kind.ts';
-import { StoreFull, StoreUnavailable, Untransformable, type Store } from '#store/store.ts';
+import { StoreFull, StoreUnavailable, Untransformable, type Operation, type Store } from '#store/store.ts';
 import type { World } from '#world/world.ts';
 import type { Admission } from './admission/admission.ts';
 import type { Quotas } from './admission/resource-quota.ts';
@@ -26,10 +27,11 @@ import {
   componentWarning,
   type ComponentCheck,
 } from './registry/component-statuses.ts';
+import type { Fence } from './registry/fence.ts';
 import { create } from './registry/create.ts';
 import { remove, removeAll, removeUnreadable, type Deleted } from './registry/delete.ts';
 import { bodyAs, decoded } from './registry/prepare.ts';
-import { getEntry, list, type ListResult } from './registry/read.ts';
+import { checkReached, checkRevision, getEntry, list, type ListResult } from './registry/read.ts';
 import { review } from './registry/reviews.ts';
 import { getScale, patchScale, putScale } from './registry/scale.ts';
 import { nameOf, shown, type Allocator, type Asker, type Resource, type Written } from './registry/resource.ts';
@@ -37,6 +39,7 @@ import { patch, update } from './registry/update.ts';
 import type { User } from './user.ts';
 import { WatchCache } from './watch/cache.ts';
 import type { Entry } from './watch/entry.ts';
+import { latest, reached } from './watch/fresh.ts';
 
 export interface ApiParts {
   readonly world: World;
@@ -68,6 +71,7 @@ export interface CallContext {
   readonly warnings: string[];
   /** Fields that stood twice in the body. */
   readonly duplicates?: readonly string[];
+  readonly fence?: Fence;
 }
 
 export class Api {
@@ -108,6 +112,7 @@ export class Api {
   /** Switches the API on: until then no call is answered. */
   arm(policy: ApiPolicy): void {
     this.#policy = policy;
+    const namespaces = this.#caches.get(idOf(Namespace));
     for (const kind of this.kinds) {
       const stored = kind.storedAs ? kind.storedAs.kind() : kind;
       const cache = this.#caches.get(idOf(stored));
@@ -121,6 +126,7 @@ export class Api {
         cache,
         admission: policy.admission,
         quotas: policy.quotas,
+        ...(namespaces && kind.scope === 'Namespaced' ? { namespaceChecks: checksOf(namespaces) } : {}),
         ...(allocate ? { allocate } : {}),
       });
     }
@@ -166,6 +172,8 @@ export class Api {
   /** Carries out any verb but watch. The caller has authorized it. Throws ApiError. */
   async call(call: ApiCall, context: CallContext): Promise<Answer> {
     try {
+      const isRead = call.verb === 'get' || call.verb === 'list';
+      await (isRead ? reached(this.store, call.options.resourceVersion) : latest(this.store));
       return await this.#call(call, context);
     } catch (error) {
       if (error instanceof StoreFull || error instanceof StoreUnavailable)
@@ -189,6 +197,8 @@ export class Api {
     const duplicates = context.duplicates ? { duplicates: context.duplicates } : {};
     switch (call.verb) {
       case 'get':
+        checkRevision(call.options.resourceVersion);
+        checkReached(call.options.resourceVersion, resource.cache.revision);
         return { is: 'entry', resource, entry: getEntry(resource, namespace, target.name), code: 200 };
       case 'list':
         return { is: 'list', resource, result: await list(resource, namespace, call.options) };
@@ -332,10 +342,11 @@ export class Api {
   }
 
   /** Reviews, and POST of a Binding to the collection `bindings`. */
-  async #ask(call: ApiCall, { user, fieldValidation, warnings, fieldManager }: CallContext): Promise<Answer> {
+  async #ask(call: ApiCall, context: CallContext): Promise<Answer> {
     const { kind } = call;
+    const { user } = context;
     if (call.verb !== 'create' || call.name !== undefined) throw methodNotSupported(nameOf(kind), call.verb);
-    const asker: Asker = { user, fieldValidation, warnings, fieldManager, dryRun: call.options.dryRun ?? false };
+    const asker: Asker = { ...context, dryRun: call.options.dryRun ?? false };
     const body = decoded({ kind }, call.body, { asker });
     if (kind.group === '' && kind.plural === 'bindings') {
       await bind(this.resource({ group: '', version: 'v1', plural: 'pods' }), asker, {
@@ -355,6 +366,14 @@ export class Api {
     return { is: 'object', object, code: 201 };
   }
 }
+
+/** So nothing comes into a namespace that goes, or is gone, by the time it is written. */
+const checksOf =
+  (namespaces: WatchCache) =>
+  (name: string): readonly Operation[] => {
+    const entry = namespaces.get(namespaces.key(undefined, name));
+    return entry ? [{ op: 'check', key: entry.key, expect: entry.revision }] : [];
+  };
 
 /** `apps/v1/deployments`. */
 export const idOf = (kind: { readonly group: string; readonly version: string; readonly plural: string }): string =>

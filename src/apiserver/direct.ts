@@ -5,6 +5,7 @@ import type { AnyObject } from '#meta/object-meta.ts';
 import type { WatchEvent } from '#meta/watch-event.ts';
 import type { ApiCall, Transport, WatchOptions } from '#client/client.ts';
 import type { Api, Answer } from './api.ts';
+import type { Fence } from './registry/fence.ts';
 import { shown, type Resource } from './registry/resource.ts';
 import type { User } from './user.ts';
 import { startWatch } from './watch/watch.ts';
@@ -12,8 +13,8 @@ import { startWatch } from './watch/watch.ts';
 /** How often an idle watch with bookmarks is told the current revision. */
 const bookmarkMs = 10_000;
 
-/** Calls `api` as `user`; `manager` is the field manager of its writes. */
-export function directTransport(api: Api, user: User, manager: string): Transport {
+/** Calls `api` as `user`; `manager` is the field manager of its writes, which `fence` holds to a leader's term. */
+export function directTransport(api: Api, user: User, manager: string, fence?: Fence): Transport {
   return {
     async call(call) {
       api.policy.authorizer.check(api.attributesOf(call, user));
@@ -22,6 +23,7 @@ export function directTransport(api: Api, user: User, manager: string): Transpor
         fieldManager: call.options.fieldManager ?? manager,
         fieldValidation: 'Ignore',
         warnings: [],
+        ...(fence ? { fence } : {}),
       });
       return plain(answer, call);
     },

@@ -6,6 +6,7 @@ import type { AnyKind } from '#client/client.ts';
 import { clientOf } from '#client/client-of.ts';
 import type { Client } from '#client/client.ts';
 import { subresourceKinds } from '#api/kinds.ts';
+import { Lease } from '#api/coordination/lease.ts';
 import { Endpoints } from '#api/core/endpoints.ts';
 import { LimitRange } from '#api/core/limitrange.ts';
 import { Namespace } from '#api/core/namespace.ts';
@@ -48,7 +49,7 @@ import { serviceAccountTokens, type TokenKey } from './authn/service-account-tok
 import { authorizer } from './authz/authorize.ts';
 import { NodeAuthorizer } from './authz/node.ts';
 import { Rbac } from './authz/rbac.ts';
-import { bootstrap, publishApi, type ApiAddress } from './bootstrap/bootstrap.ts';
+import { bootstrap, publishApi, untilAgreed, type ApiAddress } from './bootstrap/bootstrap.ts';
 import { startCompaction } from './compaction.ts';
 import { directTransport } from './direct.ts';
 import { documentsOf } from './discovery/documents.ts';
@@ -57,7 +58,9 @@ import { inFlightLimits, readingMax, writingMax } from './flow/in-flight.ts';
 import { healthOf, type Check } from './health.ts';
 import { apiHandlers } from './http/handler.ts';
 import { metricsOf } from './metrics/metrics.ts';
+import { fenceOf, type Term } from './registry/fence.ts';
 import { repairAddresses, startAddressRepair } from './registry/address-repair.ts';
+import { startPortClaims } from './registry/port-claims.ts';
 import { rangesOf, serviceAllocator, type ServiceRanges } from './registry/service-allocation.ts';
 import type { User } from './user.ts';
 import { zPages } from './z-pages.ts';
@@ -87,8 +90,8 @@ export interface VersionInfo {
 
 export interface ApiServer extends AsyncDisposable {
   readonly api: Api;
-  /** A client in this process, acting as `user`. */
-  client(user: User, fieldManager: string): Client;
+  /** A client in this process, acting as `user`; one of a leader writes only in that term. */
+  client(user: User, fieldManager: string, term?: Term): Client;
   /** Serves HTTPS; may be called for several addresses (a TCP port, a unix socket). */
   serve(listen: SocketAddress, tls: TlsIdentity & { clientCa: string }): Promise<HttpServer>;
   /** Tells the cluster where the API is. */
@@ -100,6 +103,7 @@ export async function startApiServer(world: World, options: ApiServerOptions): P
   await using stack = new AsyncDisposableStack();
   const api = stack.use(new Api({ world, store: options.store, kinds: options.kinds }));
   await api.start();
+  const claims = stack.use(await startPortClaims(options.store));
   const rbac = new Rbac({
     roles: api.cache(Role),
     clusterRoles: api.cache(ClusterRole),
@@ -139,13 +143,14 @@ export async function startApiServer(world: World, options: ApiServerOptions): P
     allocators: {
       [idOf(Service)]: serviceAllocator(
         world,
-        { services: api.cache(Service), ranges: api.cache(ServiceCIDR), addresses: api.cache(IPAddress) },
+        { services: api.cache(Service), ranges: api.cache(ServiceCIDR), addresses: api.cache(IPAddress), claims },
         options.ranges,
       ),
     },
   });
   await bootstrap(api, { serviceRanges: rangesOf(options.ranges) });
   await repairAddresses(api);
+  await claims.repair(api);
   stack.use(startAddressRepair(api));
   stack.use(startEventExpiry(api));
   stack.use(startCompaction(world, options.store));
@@ -187,8 +192,9 @@ export async function startApiServer(world: World, options: ApiServerOptions): P
   const owned = stack.move();
   return {
     api,
-    client: (user, fieldManager) => clientOf(directTransport(api, user, fieldManager)),
-    publish: (address) => publishApi(api, address),
+    client: (user, fieldManager, term) =>
+      clientOf(directTransport(api, user, fieldManager, term && fenceOf(api.cache(Lease), term))),
+    publish: (address) => untilAgreed(() => publishApi(api, address)),
     async serve(listen, tls) {
       const kubelets = {
         world,

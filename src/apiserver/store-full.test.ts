@@ -16,6 +16,7 @@ test('while the store is full a write is refused as unavailable, reads and delet
     watch: (prefix, after, onEvents) => room.watch(prefix, after, onEvents),
     compact: (revision) => room.compact(revision),
     revision: () => room.revision(),
+    sync: () => room.sync(),
     compactRevision: () => room.compactRevision(),
     sizeBytes: () => room.sizeBytes(),
     failed: room.failed,

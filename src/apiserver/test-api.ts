@@ -4,7 +4,7 @@ import { allKinds } from '#api/kinds.ts';
 import { Namespace } from '#api/core/namespace.ts';
 import { ServiceAccount } from '#api/core/serviceaccount.ts';
 import type { Client } from '#client/client.ts';
-import { ApiError } from '#meta/status.ts';
+import { ApiError, isApiError } from '#meta/status.ts';
 import { memoryStore } from '#store/memory.ts';
 import type { Store } from '#store/store.ts';
 import { testPki, type TestPki } from '#world/node/test-pki.ts';
@@ -49,9 +49,14 @@ export async function testApi(
   const client = server.client(loopback, 'test');
   const present = await client.list(Namespace);
   if (!present.items.some(({ metadata }) => metadata.name === 'other')) {
-    await client.create(Namespace, { metadata: { name: 'other' } });
-    for (const namespace of ['default', 'other'])
-      await client.create(ServiceAccount, { metadata: { name: 'default', namespace } });
+    try {
+      await client.create(Namespace, { metadata: { name: 'other' } });
+      for (const namespace of ['default', 'other'])
+        await client.create(ServiceAccount, { metadata: { name: 'default', namespace } });
+    } catch (error) {
+      // Another server over the same store starts at the same time.
+      if (!isApiError(error, 'AlreadyExists')) throw error;
+    }
   }
   return {
     world,

@@ -1,5 +1,5 @@
 /**
- * The entry of the processes that `up` starts: the server, or the agent of a node, and nothing of the other. What a process does not load takes no memory. It runs from its
+ * The entry of the processes that `up` starts: the server, the agent of a node, or the front of several control planes, and nothing of the others. What a process does not load takes no memory. It runs from its
  * source or from a bundle of it (program-bundle.ts), which is why nothing is awaited at its top.
  */
 import { nodeWorld } from '#world/node/world.ts';
@@ -10,6 +10,7 @@ import { UsageError } from './flags.ts';
 const commands: Readonly<Record<string, () => Promise<Command>>> = {
   server: async () => (await import('./server.ts')).server,
   agent: async () => (await import('./agent.ts')).agent,
+  front: async () => (await import('./front.ts')).front,
 };
 
 async function run([name = '', ...words]: readonly string[]): Promise<number> {

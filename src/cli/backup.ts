@@ -29,7 +29,7 @@ export const backup = command({
       program.err(`There is no cluster in ${layout.root}: start one with "k8ts up".\n`);
       return 1;
     }
-    if (configuration.etcd)
+    if (configuration.etcd || configuration.controlPlanes)
       throw new UsageError('this cluster keeps its data in an etcd: "etcdctl snapshot save" copies it');
     const output = values.output === undefined ? undefined : resolve(values.output);
     const made = (await runningState(world, layout.serverState))

@@ -26,15 +26,20 @@ export const encryption = command({
     if (!requests.includes(request))
       throw new UsageError(`unknown request "${request}": it is one of ${requests.join(', ')}`);
     const layout = layoutFor(world, values['data-dir']);
-    if (!(await readConfiguration(world, layout))) {
+    const configuration = await readConfiguration(world, layout);
+    if (!configuration) {
       program.err(`There is no cluster in ${layout.root}: start one with "k8ts up".\n`);
       return 1;
     }
-    if (!(await runningState(world, layout.serverState))) {
+    // Of several servers, any.
+    const places = configuration.controlPlanes?.map(({ name }) => layout.controlPlane(name)) ?? [layout];
+    const states = await Promise.all(places.map(({ serverState }) => runningState(world, serverState)));
+    const place = places.find((_place, index) => states[index] !== undefined);
+    if (!place) {
       program.err('The cluster does not run: start it with "k8ts up".\n');
       return 1;
     }
-    const answer = await askEncryption(world, layout, request as EncryptionRequest);
+    const answer = await askEncryption(world, place, request as EncryptionRequest);
     program.out(request === 'status' ? shown(answer as EncryptionStatus) : told(answer as Replaced));
     return 0;
   },

@@ -17,9 +17,13 @@ export async function runForeground(
   const stop = new AbortController();
   program.onTerminate(() => stop.abort());
   program.out('It stays until ^C.\n');
+  // Of several servers any may end: the front leads to the others.
+  const [state, log] = configuration.controlPlanes
+    ? [layout.frontState, layout.frontLog]
+    : [layout.serverState, layout.serverLog];
   while (!stop.signal.aborted) {
-    if (!(await runningState(world, layout.serverState))) {
-      program.err(`The server has ended. Its log: ${layout.serverLog}\n`);
+    if (!(await runningState(world, state))) {
+      program.err(`The server has ended. Its log: ${log}\n`);
       await stopCluster(world, layout, configuration);
       return 1;
     }

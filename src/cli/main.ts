@@ -20,6 +20,7 @@ const commands: Readonly<Record<string, () => Promise<Command>>> = {
   version: async () => (await import('./version.ts')).version,
   server: async () => (await import('./server.ts')).server,
   agent: async () => (await import('./agent.ts')).agent,
+  front: async () => (await import('./front.ts')).front,
 };
 
 async function help(): Promise<string> {
@@ -38,7 +39,7 @@ async function run([name, ...words]: readonly string[]): Promise<number> {
     throw new UsageError(
       name.startsWith('-') ? `unknown flag: ${name}` : `unknown command "${name}" for "k8ts": see "k8ts --help"`,
     );
-  const background = name === 'server' || name === 'agent';
+  const background = name === 'server' || name === 'agent' || name === 'front';
   const world = nodeWorld({ log: { level: background ? 'info' : 'warn', destination: 'stderr' } });
   return (await load()).run(words, { world, program });
 }

@@ -25,7 +25,7 @@ export const restore = command({
       );
       return 1;
     }
-    if (configuration.etcd)
+    if (configuration.etcd || configuration.controlPlanes)
       throw new UsageError('this cluster keeps its data in an etcd: "etcdctl snapshot restore" restores it');
     const restored = await restoreBackup(world, layout, {
       file: resolve(file),

@@ -19,6 +19,8 @@ interface Component {
   readonly pid?: number;
   readonly residentBytes?: number;
   readonly age?: string;
+  /** What it is among several of its kind. */
+  readonly role?: string;
 }
 
 export const status = command({
@@ -36,29 +38,34 @@ export const status = command({
       program.err(`There is no cluster in ${layout.root}: start one with "k8ts up".\n`);
       return 1;
     }
-    const components = [await component(world, 'server', layout.serverState)];
+    const several = configuration.controlPlanes && (await import('./status-control-planes.ts'));
+    const components: Component[] = several ? [] : [await component(world, 'server', layout.serverState)];
+    for (const { label, state } of several?.partsOf(layout, configuration) ?? [])
+      components.push(await component(world, label, state));
     if (configuration.nodeKind === 'containers') {
       for (const { name } of configuration.nodes)
         components.push(await component(world, `agent of ${name}`, layout.node(name).state));
     }
-    const alive = components[0]?.state === 'running';
     const client = adminClient(world, configuration, await openIdentities(world, layout, configuration));
+    const alive = several ? await several.answers(client) : components[0]?.state === 'running';
+    const roles = await several?.rolesOf(world, layout, { configuration, client: alive ? client : undefined });
     const nodes = alive ? (await client.list(Node)).items : [];
     const pods = alive ? (await client.list(Pod)).items : [];
+    const etcd = several ? several.etcdOf(layout, configuration) : configuration.etcd;
     const report = {
       version: { k8ts: productVersion, kubernetes: kubernetesVersion },
       directory: layout.root,
       server: `https://127.0.0.1:${configuration.port}`,
       nodeKind: configuration.nodeKind,
-      components,
+      components: components.map((each) => ({ ...each, ...roles?.get(each.name) })),
       nodes: nodes.map((node) => ({
         name: node.metadata.name,
         ready: node.status?.conditions?.find(({ type }) => type === 'Ready')?.status === 'True',
         address: node.status?.addresses?.find(({ type }) => type === 'InternalIP')?.address ?? '',
         pods: pods.filter((pod) => pod.spec.nodeName === node.metadata.name).length,
       })),
-      store: configuration.etcd ? `etcd ${configuration.etcd.servers.join(',')}` : layout.database,
-      dataBytes: configuration.etcd ? await etcdBytes(world, configuration.etcd) : await fileBytes(world, layout),
+      store: etcd ? `etcd ${etcd.servers.join(',')}` : layout.database,
+      dataBytes: etcd ? await etcdBytes(world, etcd) : await fileBytes(world, layout),
     };
     if (values.output === 'json') program.out(`${JSON.stringify(report, undefined, 2)}\n`);
     else program.out(text(report));
@@ -97,17 +104,23 @@ function text(report: {
   readonly store: string;
   readonly dataBytes: number | undefined;
 }): string {
+  const hasRoles = report.components.some(({ role }) => role !== undefined);
   const lines = [
     `k8ts ${report.version.k8ts} (Kubernetes ${report.version.kubernetes})   ${report.server}   ${report.directory}`,
     '',
-    'COMPONENT'.padEnd(24) + 'STATE'.padEnd(12) + 'PID'.padEnd(10) + 'MEMORY'.padEnd(14) + 'AGE',
+    'COMPONENT'.padEnd(24) +
+      'STATE'.padEnd(12) +
+      'PID'.padEnd(10) +
+      'MEMORY'.padEnd(14) +
+      (hasRoles ? 'AGE     ROLE' : 'AGE'),
     ...report.components.map(
-      ({ name, state, pid, residentBytes, age }) =>
+      ({ name, state, pid, residentBytes, age, role }) =>
         name.padEnd(24) +
         state.padEnd(12) +
         String(pid ?? '-').padEnd(10) +
         (residentBytes === undefined ? '-' : mebibytes(residentBytes)).padEnd(14) +
-        (age ?? '-'),
+        (age ?? '-').padEnd(hasRoles ? 8 : 0) +
+        (role ?? ''),
     ),
     '',
   ];

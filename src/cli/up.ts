@@ -8,6 +8,7 @@ import { httpTransport } from '#client/http/transport.ts';
 import type { Client } from '#client/client.ts';
 import { Node } from '#api/core/node.ts';
 import {
+  controlPlanesOf,
   defaults,
   hostAddress,
   nodesOf,
@@ -41,7 +42,7 @@ const nodesMax = 50;
 export const up = command({
   name: 'up',
   usage:
-    'k8ts up [--nodes N] [--data-dir DIR] [--port P] [--etcd-servers URLS] [--etcd-listen-client-urls URLS] [--encryption-provider-config FILE] [--foreground] [--no-merge]',
+    'k8ts up [--nodes N] [--data-dir DIR] [--port P] [--control-planes M] [--etcd-servers URLS] [--etcd-listen-client-urls URLS] [--encryption-provider-config FILE] [--foreground] [--no-merge]',
   summary: 'Start the cluster, or resume it after a crash or `down`.',
   details:
     'As root on Linux every node is a machine of its own: a network namespace with real containers. Otherwise nodes are simulated, and `up` says so.\n' +
@@ -60,6 +61,13 @@ export const up = command({
       max: 65_535,
       placeholder: 'P',
       doc: `the API's port on 127.0.0.1 (default ${defaults.port})`,
+    },
+    'control-planes': {
+      type: 'integer',
+      min: 1,
+      max: 5,
+      placeholder: 'M',
+      doc: 'a new cluster gets 1, 3 or 5 control planes with etcd, each on a machine of its own, instead of one server on the host',
     },
     'etcd-servers': {
       type: 'string',
@@ -91,24 +99,30 @@ export const up = command({
     const present = await readConfiguration(world, layout);
     const etcd = etcdFlags(values);
     const encryptionConfig = await encryptionFlag(world, values['encryption-provider-config']);
-    if (present) refuseChanges(present, { nodes: values.nodes, port: values.port, simulated: values.simulated, etcd });
-    const running = await runningState(world, layout.serverState);
+    const controlPlanes = values['control-planes'];
+    if (etcd && controlPlanes !== undefined)
+      throw new UsageError(
+        'control planes have an etcd of their own: --control-planes does not go with --etcd-servers',
+      );
+    const etcdListen = etcdListenOf(values['etcd-listen-client-urls']);
+    if (etcdListen !== undefined && (controlPlanes !== undefined || present?.controlPlanes))
+      throw new UsageError(
+        'control planes have an etcd of their own, which has its own addresses: --control-planes does not go with --etcd-listen-client-urls',
+      );
+    const asked = { port: values.port, simulated: values.simulated, etcd, controlPlanes };
+    if (present) refuseChanges(present, { nodes: values.nodes, ...asked });
+    const first =
+      present ?? (await newConfiguration(world, program, layout, { nodes: values.nodes ?? 1, ...asked, etcdListen }));
+    const several = first.controlPlanes && (await import('./up-control-planes.ts'));
+    const running = await runningState(world, several ? layout.frontState : layout.serverState);
+    const known = await withEtcdListen(world, layout, { present: first, etcdListen, running: running !== undefined });
     if (running && present && encryptionConfig !== undefined && encryptionConfig !== (present.encryptionConfig ?? ''))
       throw new UsageError('--encryption-provider-config: the cluster runs; stop it first with "k8ts down"');
-    const etcdListen = etcdListenOf(values['etcd-listen-client-urls']);
-    const known =
-      (present && (await withEtcdListen(world, layout, { present, etcdListen, running: running !== undefined }))) ??
-      (await newConfiguration(world, program, layout, {
-        nodes: values.nodes ?? 1,
-        port: values.port,
-        simulated: values.simulated,
-        etcd,
-        etcdListen,
-      }));
     const configuration = encryptionConfig === undefined ? known : withEncryption(known, encryptionConfig);
     if (configuration !== known) await writeConfiguration(world, layout, configuration);
+    const parts = await several?.missingParts(world, layout, configuration);
     const missing = await missingAgents(world, layout, configuration);
-    if (running?.ready && missing.length === 0) {
+    if (running?.ready && missing.length === 0 && (parts?.length ?? 0) === 0) {
       program.out(
         `The cluster in ${layout.root} is running already: https://127.0.0.1:${configuration.port}, ${plural(configuration.nodes.length, 'node')}. Nothing was changed.\n`,
       );
@@ -117,8 +131,10 @@ export const up = command({
     const bundling = values['from-source'] ? sourceProgram() : backgroundProgram(world);
     const identities = await openIdentities(world, layout, configuration);
     show(program, 'certificates', world.clock.monotonic() - began);
+    await several?.openIdentities(world, layout, configuration);
+    if (!present && configuration.encryptionConfig === undefined) await several?.makeEncryptionKey(world, layout);
     const background = await shown(world, program, bundling);
-    if (!running)
+    if (!running && !several)
       await startServer(world, program, {
         layout,
         background,
@@ -126,11 +142,26 @@ export const up = command({
       });
     if (configuration.nodeKind === 'containers') {
       const at = world.clock.monotonic();
-      await startMachines(world, { ...configuration, hostAddress: hostAddress(configuration) });
-      show(program, plural(configuration.nodes.length, 'machine'), world.clock.monotonic() - at);
+      const machines = [...configuration.nodes, ...(configuration.controlPlanes ?? [])];
+      await startMachines(world, { ...configuration, nodes: machines, hostAddress: hostAddress(configuration) });
+      show(program, plural(machines.length, 'machine'), world.clock.monotonic() - at);
+      await several?.startParts(world, layout, configuration, {
+        parts: parts ?? [],
+        flags: values['ignore-missing-keys'] ? ['--ignore-missing-keys'] : [],
+        command: (words) => [
+          program.node,
+          ...backgroundFlags(program.nodeVersion, 'server'),
+          background.entry,
+          ...words,
+        ],
+        env: { ...processEnv, ...background.env },
+        started: background.started,
+      });
       for (const { name } of missing) await startAgent(world, program, { layout, background, configuration, name });
     }
-    await ready(world, program, layout.serverState, layout.serverLog, '');
+    if (!several) await ready(world, program, layout.serverState, layout.serverLog, '');
+    for (const part of (parts ?? []).filter(({ tells }) => tells))
+      await ready(world, program, part.state, part.log, `${part.label}: `);
     if (configuration.nodeKind === 'containers') {
       for (const { name } of missing)
         await ready(world, program, layout.node(name).state, layout.node(name).log, `${name}: `);
@@ -171,11 +202,18 @@ function refuseChanges(
     port: number | undefined;
     simulated: boolean;
     etcd: EtcdConfiguration | undefined;
+    controlPlanes: number | undefined;
   },
 ): void {
+  const planes = present.controlPlanes?.length ?? 0;
+  if (asked.controlPlanes !== undefined && asked.controlPlanes !== planes) {
+    throw new UsageError(
+      `this cluster has ${planes === 0 ? 'one server and no control planes of their own' : plural(planes, 'control plane')}: to change that, delete it with "k8ts down --delete", or make another one with --data-dir`,
+    );
+  }
   if (asked.etcd && !isDeepStrictEqual(asked.etcd, present.etcd)) {
     throw new UsageError(
-      `this cluster keeps its data in ${present.etcd ? `etcd (${present.etcd.servers.join(', ')})` : 'a file of its own'}: to change that, make another one with --data-dir`,
+      `this cluster keeps its data in ${present.etcd ? `etcd (${present.etcd.servers.join(', ')})` : planes > 0 ? 'the etcd of its control planes' : 'a file of its own'}: to change that, make another one with --data-dir`,
     );
   }
   if (asked.nodes !== undefined && asked.nodes !== present.nodes.length) {
@@ -202,6 +240,7 @@ async function newConfiguration(
     simulated: boolean;
     etcd: EtcdConfiguration | undefined;
     etcdListen: readonly string[] | undefined;
+    controlPlanes: number | undefined;
   },
 ): Promise<Configuration> {
   const { self } = world.processes;
@@ -211,6 +250,10 @@ async function newConfiguration(
     program.out(
       `${self.platform === 'linux' ? 'Without root' : `On ${self.platform}`} there are no containers: the nodes are simulated. Everything else is real.\n`,
     );
+  }
+  if (asked.controlPlanes !== undefined) {
+    const { refuseControlPlanes } = await import('./up-control-planes.ts');
+    await refuseControlPlanes(world, asked.controlPlanes, nodeKind);
   }
   const port = asked.port ?? defaults.port;
   await refuseBusyPort(world, port);
@@ -231,6 +274,7 @@ async function newConfiguration(
     clusterDomain: defaults.clusterDomain,
     ...(asked.etcd ? { etcd: asked.etcd } : {}),
     ...(asked.etcdListen ? { etcdListen: asked.etcdListen } : {}),
+    ...(asked.controlPlanes === undefined ? {} : { controlPlanes: controlPlanesOf(asked.controlPlanes, nodeSubnet) }),
     createdAt: formatTime(world.clock.now()),
   };
   await world.disk.makeDirectory(layout.root, { mode: 0o700 });

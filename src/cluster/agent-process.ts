@@ -17,7 +17,7 @@ import { startApiForward } from '#network/api-forward.ts';
 import { openPodNetwork } from '#network/pod-network.ts';
 import { addServiceAddress } from '#network/service-address.ts';
 import type { TlsIdentity, World } from '#world/world.ts';
-import { defaults, dnsServiceIp, type Configuration, type NodeConfiguration } from './configuration.ts';
+import { apiServersOf, defaults, dnsServiceIp, type Configuration, type NodeConfiguration } from './configuration.ts';
 import { openIdentities } from './identities.ts';
 import { startIdleMemory } from './idle-memory.ts';
 import type { Layout } from './layout.ts';
@@ -41,23 +41,28 @@ export async function startAgentProcess(
     await world.disk.makeDirectory(dirname(place.log), { mode: 0o700 });
     const identities = await openIdentities(world, layout, configuration);
     const own = identities.node(node.name);
+    // One server is reached through its socket, several through this agent's own, which leads to any that is well.
+    const apiSocket = configuration.controlPlanes ? place.apiSocket : layout.apiSocket;
     const clientAs = (identity: TlsIdentity, userAgent: string): Client =>
       clientOf(
         httpTransport(world, {
           url: `https://localhost:${configuration.port}`,
-          socketPath: layout.apiSocket,
+          socketPath: apiSocket,
           ca: identities.ca,
           identity,
           userAgent,
         }),
       );
 
-    stack.use(
-      await startApiForward(world, {
-        listen: { host: node.address, port: defaults.apiPort },
-        socketPath: layout.apiSocket,
-      }),
-    );
+    const listen = { host: node.address, port: defaults.apiPort };
+    if (configuration.controlPlanes) {
+      const { startApiRelay } = await import('#network/api-relay.ts');
+      const servers = apiServersOf(configuration);
+      await world.disk.remove(apiSocket);
+      stack.use(await startApiRelay(world, { listen: [listen, { path: apiSocket }], servers, ca: identities.ca }));
+    } else {
+      stack.use(await startApiForward(world, { listen, socketPath: apiSocket }));
+    }
     const images = stack.use(await openImageStore(world, { directory: layout.images }));
     await ensureDemoImages(world, images);
     await state.stage('images');

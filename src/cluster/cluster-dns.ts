@@ -8,6 +8,7 @@ import { ServiceAccount } from '#api/core/serviceaccount.ts';
 import { EndpointSlice } from '#api/discovery/endpointslice.ts';
 import type { AnyKind } from '#client/client.ts';
 import type { ApiServer } from '#apiserver/server.ts';
+import { untilAgreed } from '#apiserver/bootstrap/bootstrap.ts';
 import { loopback } from '#apiserver/user.ts';
 import { dnsServiceIp, type Configuration } from './configuration.ts';
 
@@ -23,6 +24,10 @@ const ports = [
 
 export async function publishClusterDns(server: ApiServer, configuration: Configuration): Promise<void> {
   if (configuration.nodeKind === 'simulated') return; // Nobody could ask it.
+  await untilAgreed(() => publish(server, configuration));
+}
+
+async function publish(server: ApiServer, configuration: Configuration): Promise<void> {
   const client = server.client(loopback, 'k8ts');
   const labels = { 'k8s-app': 'kube-dns', 'kubernetes.io/cluster-service': 'true', 'kubernetes.io/name': 'CoreDNS' };
   // Asked first: a Service that is there already would be refused for its address, not for its name.

@@ -27,6 +27,8 @@ export interface Configuration {
   readonly encryptionConfig?: string;
   /** Where the store is served to etcd's clients over TLS, besides its socket: `https://host:port`. */
   readonly etcdListen?: readonly string[];
+  /** Several servers, each on a machine of its own with a member of etcd, instead of one on the host. */
+  readonly controlPlanes?: readonly ControlPlaneConfiguration[];
   readonly createdAt: string;
 }
 
@@ -34,6 +36,11 @@ export interface NodeConfiguration {
   readonly name: string;
   readonly address: string;
   readonly podCidr: string;
+}
+
+export interface ControlPlaneConfiguration {
+  readonly name: string;
+  readonly address: string;
 }
 
 export const defaults = {
@@ -75,6 +82,21 @@ export function nodesOf(count: number, nodeSubnet: string): readonly NodeConfigu
   }));
 }
 
+/** The low addresses, after the host's own. */
+const firstControlPlaneOffset = 2;
+
+/** Names and addresses of `count` control planes: `control-plane-1` … */
+export function controlPlanesOf(count: number, nodeSubnet: string): readonly ControlPlaneConfiguration[] {
+  return Array.from({ length: count }, (_, index) => ({
+    name: `control-plane-${index + 1}`,
+    address: at(nodeSubnet, firstControlPlaneOffset + index),
+  }));
+}
+
+/** Where the servers of all control planes listen. */
+export const apiServersOf = ({ controlPlanes = [] }: Configuration): readonly { host: string; port: number }[] =>
+  controlPlanes.map(({ address }) => ({ host: address, port: defaults.apiPort }));
+
 /** Undefined when there is no cluster here. Throws with the file's name when it cannot be used. */
 export async function readConfiguration(world: World, layout: Layout): Promise<Configuration | undefined> {
   const text = await world.disk.readText(layout.configuration);
@@ -98,7 +120,8 @@ export async function readConfiguration(world: World, layout: Layout): Promise<C
     typeof configuration.clusterDomain === 'string' &&
     (configuration.etcd === undefined || Array.isArray(configuration.etcd.servers)) &&
     (configuration.encryptionConfig === undefined || typeof configuration.encryptionConfig === 'string') &&
-    (configuration.etcdListen === undefined || Array.isArray(configuration.etcdListen));
+    (configuration.etcdListen === undefined || Array.isArray(configuration.etcdListen)) &&
+    (configuration.controlPlanes === undefined || Array.isArray(configuration.controlPlanes));
   if (!complete) throw new Error(`${layout.configuration} is damaged: fields are missing`);
   return configuration as Configuration;
 }

@@ -28,13 +28,28 @@ export interface Layout {
   readonly serverLog: string;
   readonly serverState: string;
   readonly images: string;
+  /** Of a cluster with several control planes: what listens on the host for all of them. */
+  readonly frontLog: string;
+  readonly frontState: string;
+  controlPlane(name: string): ControlPlaneLayout;
   node(name: string): NodeLayout;
+}
+
+export interface ControlPlaneLayout {
+  readonly etcdData: string;
+  readonly etcdLog: string;
+  readonly etcdState: string;
+  readonly serverLog: string;
+  readonly serverState: string;
+  readonly encryptionSocket: string;
 }
 
 export interface NodeLayout {
   readonly root: string;
   readonly log: string;
   readonly state: string;
+  /** Where the node's own components find the API of several control planes. */
+  readonly apiSocket: string;
   /** Pods' volumes, container logs, runtime state. */
   readonly pods: string;
   readonly podLogs: string;
@@ -61,10 +76,21 @@ export function layoutOf(root: string): Layout {
     serverLog: join(root, 'log', 'server.log'),
     serverState: join(root, 'run', 'server.json'),
     images: join(root, 'images'),
+    frontLog: join(root, 'log', 'front.log'),
+    frontState: join(root, 'run', 'front.json'),
+    controlPlane: (name) => ({
+      etcdData: join(root, 'control-planes', name, 'etcd'),
+      etcdLog: join(root, 'log', `${name}-etcd.log`),
+      etcdState: join(root, 'run', `${name}-etcd.json`),
+      serverLog: join(root, 'log', `${name}.log`),
+      serverState: join(root, 'run', `${name}.json`),
+      encryptionSocket: join(root, 'control-planes', name, 'encryption.sock'),
+    }),
     node: (name) => ({
       root: join(root, 'nodes', name),
       log: join(root, 'log', `${name}.log`),
       state: join(root, 'run', `${name}.json`),
+      apiSocket: join(root, 'nodes', name, 'api.sock'),
       pods: join(root, 'nodes', name, 'pods'),
       podLogs: join(root, 'nodes', name, 'log'),
       runtime: join(root, 'nodes', name, 'runtime'),

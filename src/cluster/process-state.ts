@@ -47,6 +47,13 @@ export async function startState(world: World, path: string): Promise<StateWrite
   };
 }
 
+/** Keeps the state of a process that knows nothing of this, so that it is found like all others. */
+export async function recordState(world: World, path: string, pid: number): Promise<void> {
+  const startTicks = (await ticksOf(world, pid)) ?? '';
+  const state: ProcessState = { pid, startTicks, startedAt: world.clock.now(), stages: [], ready: true };
+  await world.disk.write(path, JSON.stringify(state), { mode: 0o600 });
+}
+
 /** The state of a process that runs; undefined when there is none (any more). */
 export async function runningState(world: World, path: string): Promise<ProcessState | undefined> {
   const state = await readState(world, path);

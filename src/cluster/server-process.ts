@@ -14,7 +14,7 @@ import type { Store } from '#store/store.ts';
 import type { World } from '#world/world.ts';
 import { serveBackups } from './backup/backup-socket.ts';
 import { startBackups } from './backup/backups.ts';
-import { apiServiceIp, defaults, type Configuration } from './configuration.ts';
+import { apiServiceIp, defaults, type Configuration, type ControlPlaneConfiguration } from './configuration.ts';
 import { serveEncryption } from './encryption/encryption-socket.ts';
 import { openEncryption } from './encryption/encryption.ts';
 import { openEtcd } from './etcd.ts';
@@ -31,14 +31,20 @@ export interface ServerProcess extends AsyncDisposable {
   readonly failed: Promise<Error>;
 }
 
+export interface ServerOptions {
+  readonly ignoreMissingKeys?: boolean;
+  /** Which one this is, of several. */
+  readonly plane?: ControlPlaneConfiguration;
+}
+
 /** Starts everything; resolves when the API answers and the controllers run. */
 export async function startServerProcess(
   world: World,
   layout: Layout,
   configuration: Configuration,
-  options: { readonly ignoreMissingKeys?: boolean } = {},
+  { plane, ...options }: ServerOptions = {},
 ): Promise<ServerProcess> {
-  const state = await startState(world, layout.serverState);
+  const state = await startState(world, plane ? layout.controlPlane(plane.name).serverState : layout.serverState);
   try {
     await using stack = new AsyncDisposableStack();
     stack.defer(() => state.clear());
@@ -47,8 +53,10 @@ export async function startServerProcess(
     let store: Store;
     let purge: (() => Promise<void>) | undefined;
     let threads: (() => Promise<void>) | undefined;
-    if (configuration.etcd) {
-      store = stack.use(await openEtcd(world, configuration.etcd));
+    const several = plane && (await import('./control-planes.ts'));
+    const etcd = several ? several.etcdOf(layout, configuration, plane) : configuration.etcd;
+    if (etcd) {
+      store = stack.use(await openEtcd(world, etcd));
     } else {
       const file = stack.use(await openSqliteStore(world, { path: layout.database }));
       stack.use(startBackups(world, layout, file));
@@ -57,12 +65,20 @@ export async function startServerProcess(
       purge = () => file.purge();
       threads = () => file.collectGarbage();
     }
-    // As in an etcd under upstream's API server: what is encrypted stays so.
-    stack.use(await serveClusterEtcd(world, layout, { configuration, store }));
+    // As in an etcd under upstream's API server: what is encrypted stays so. Control planes have a real etcd, which serves itself.
+    if (!plane) stack.use(await serveClusterEtcd(world, layout, { configuration, store }));
     const encryption = stack.use(
-      await openEncryption(world, { layout, configuration, store }, { ...options, ...(purge ? { purge } : {}) }),
+      await openEncryption(
+        world,
+        { layout, configuration, store },
+        {
+          ...options,
+          ...(purge ? { purge } : {}),
+          ...(plane ? { shared: true } : {}),
+        },
+      ),
     );
-    stack.use(await serveEncryption(world, layout, encryption));
+    stack.use(await serveEncryption(world, plane ? layout.controlPlane(plane.name) : layout, encryption));
     ({ store } = encryption);
     await state.stage('store');
 
@@ -76,41 +92,58 @@ export async function startServerProcess(
         version: versionInfo(world.processes.self.platform, world.processes.self.arch),
       }),
     );
-    const tls = { ...identities.server, clientCa: identities.ca };
-    await server.serve({ host: '127.0.0.1', port: configuration.port }, tls);
-    await world.disk.remove(layout.apiSocket);
-    await server.serve({ path: layout.apiSocket }, tls);
-    await server.publish({
-      clusterIp: apiServiceIp(configuration),
-      endpoints:
-        configuration.nodeKind === 'containers'
-          ? configuration.nodes.map(({ address }) => ({ ip: address, port: defaults.apiPort }))
-          : [],
-    });
+    const clusterIp = apiServiceIp(configuration);
+    if (several) {
+      const own = (await several.openControlPlaneIdentities(world, layout, configuration)).servers.get(plane.name);
+      const address = { ip: plane.address, port: defaults.apiPort };
+      const listen = { host: address.ip, port: address.port };
+      await server.serve(listen, { ...(own ?? identities.server), clientCa: identities.ca });
+      const { startEndpointLeases } = await import('#apiserver/bootstrap/endpoint-leases.ts');
+      stack.use(await startEndpointLeases(server.api, { clusterIp, own: address }));
+    } else {
+      const tls = { ...identities.server, clientCa: identities.ca };
+      await server.serve({ host: '127.0.0.1', port: configuration.port }, tls);
+      await world.disk.remove(layout.apiSocket);
+      await server.serve({ path: layout.apiSocket }, tls);
+      await server.publish({
+        clusterIp,
+        endpoints:
+          configuration.nodeKind === 'containers'
+            ? configuration.nodes.map(({ address }) => ({ ip: address, port: defaults.apiPort }))
+            : [],
+      });
+    }
     await publishClusterDns(server, configuration);
     await state.stage('API server');
 
-    stack.use(
-      startControllers(
-        world,
-        {
-          read: server.client(userOf('system:kube-controller-manager'), 'kube-controller-manager'),
-          as: (name) => server.client(serviceAccountUser('kube-system', name), name),
-        },
-        { kinds: allKinds, rootCa: identities.ca },
-      ),
-    );
-    // They run in this process: what ends them ends it.
-    server.api.report('controller-manager', () => undefined);
-    await state.stage('controllers');
-    stack.use(await startScheduler(world, server.client(userOf('system:kube-scheduler'), 'kube-scheduler')));
-    server.api.report('scheduler', () => undefined);
-    await state.stage('scheduler');
+    if (etcd) {
+      const { startElections } = await import('./elections.ts');
+      const identity = `${plane?.name ?? 'server'}_${configuration.id}`;
+      stack.use(await startElections(world, server, { identity, rootCa: identities.ca }));
+      await state.stage('controllers, scheduler');
+    } else {
+      stack.use(
+        startControllers(
+          world,
+          {
+            read: server.client(userOf('system:kube-controller-manager'), 'kube-controller-manager'),
+            as: (name) => server.client(serviceAccountUser('kube-system', name), name),
+          },
+          { kinds: allKinds, rootCa: identities.ca },
+        ),
+      );
+      // They run in this process: what ends them ends it.
+      server.api.report('controller-manager', () => undefined);
+      await state.stage('controllers');
+      stack.use(await startScheduler(world, server.client(userOf('system:kube-scheduler'), 'kube-scheduler')));
+      server.api.report('scheduler', () => undefined);
+      await state.stage('scheduler');
+    }
     if (configuration.nodeKind === 'simulated') {
       // Not needed where nodes are real: what is not loaded takes no memory.
       const { startSimulatedNodes } = await import('./simulated-nodes.ts');
       stack.use(await startSimulatedNodes(world, server, configuration, layout));
-    } else
+    } else if (!plane)
       stack.use(
         await startHostPorts(world, server.client(userOf('system:kube-proxy'), 'k8ts-host-ports'), {
           nodePorts: configuration.nodePorts,

@@ -18,7 +18,11 @@ const pollMs: Millis = 10;
 export async function stopCluster(world: World, layout: Layout, configuration: Configuration): Promise<void> {
   // Agents first: without them no container comes back while we clean.
   await Promise.all(configuration.nodes.map(({ name }) => endProcess(world, layout.node(name).state)));
-  await endProcess(world, layout.serverState);
+  await Promise.all([endProcess(world, layout.serverState), endProcess(world, layout.frontState)]);
+  // Servers before the members of etcd: they give up their leases.
+  const places = (configuration.controlPlanes ?? []).map(({ name }) => layout.controlPlane(name));
+  await Promise.all(places.map(({ serverState }) => endProcess(world, serverState)));
+  await Promise.all(places.map(({ etcdState }) => endProcess(world, etcdState)));
   if (configuration.nodeKind === 'simulated') return;
   const images = await openImageStore(world, { directory: layout.images });
   try {

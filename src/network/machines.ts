@@ -15,7 +15,8 @@ export interface MachinesPlan {
   /** The host's address on the bridge, where nodes send what is not for each other. */
   readonly hostAddress: string;
   readonly podSubnet: string;
-  readonly nodes: readonly { readonly name: string; readonly address: string; readonly podCidr: string }[];
+  /** One without a range runs no pods. */
+  readonly nodes: readonly { readonly name: string; readonly address: string; readonly podCidr?: string }[];
 }
 
 const namespaces = '/run/netns';
@@ -120,7 +121,7 @@ async function startMachine(world: World, plan: MachinesPlan, node: MachinesPlan
     'link set eth0 up',
     `route replace default via ${plan.hostAddress} dev eth0`,
     ...plan.nodes
-      .filter(({ name }) => name !== node.name)
+      .filter(({ name, podCidr }) => name !== node.name && podCidr !== undefined)
       .map(({ podCidr, address }) => `route replace ${podCidr} via ${address} dev eth0`),
   ];
   // A setting that this kernel lacks is none that a node needs.
@@ -182,7 +183,7 @@ function freeIndexes(id: string, links: readonly string[]): () => number {
 
 function checkPlan(plan: MachinesPlan): void {
   checkId(plan.id);
-  for (const cidr of [plan.nodeSubnet, plan.podSubnet, ...plan.nodes.map(({ podCidr }) => podCidr)]) {
+  for (const cidr of [plan.nodeSubnet, plan.podSubnet, ...plan.nodes.flatMap(({ podCidr }) => podCidr ?? [])]) {
     if (!parseCidr(cidr)) throw new Error(`${JSON.stringify(cidr)} is no range of addresses`);
   }
   for (const address of [plan.hostAddress, ...plan.nodes.map((node) => node.address)]) {

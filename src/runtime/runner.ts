@@ -8,7 +8,7 @@ import { isApiError } from '#meta/status.ts';
 import { controllerOf, type AnyObject, type OwnerReference } from '#meta/object-meta.ts';
 import { matches, selectorFrom } from '#meta/selector.ts';
 import { apiVersionOf } from '#schema/kind.ts';
-import type { AnyKind, Client } from '#client/client.ts';
+import type { AnyKind, Client, Patch } from '#client/client.ts';
 import { keyOf, type ObjectKey, type View } from '#client/view.ts';
 import type { World } from '#world/world.ts';
 import type { Action } from './action.ts';
@@ -328,7 +328,7 @@ class ControllerRunner implements Runner {
         const { kind, target, patch, subresource, force } = action;
         if (target.metadata.uid !== undefined) touched.add(target.metadata.uid);
         await this.#write(key, kind, () =>
-          this.#client.patch(kind, target.metadata.name, patch, {
+          this.#client.patch(kind, target.metadata.name, ofSameObject(patch, target.metadata.uid), {
             ...placeOf(target),
             ...(subresource ? { subresource } : {}),
             ...(force ? { force } : {}),
@@ -429,6 +429,13 @@ class ControllerRunner implements Runner {
     const view = this.#views.of(kind) as unknown as View<AnyObject>;
     this.#close(key, view, () => view.revision >= revision);
   }
+}
+
+/** The patch of exactly this object: one of the same name that came later is another. */
+function ofSameObject(patch: Patch, uid: string | undefined): Patch {
+  if (uid === undefined || (patch.type !== 'merge' && patch.type !== 'strategic')) return patch;
+  const body = patch.body as { readonly metadata?: object };
+  return { ...patch, body: { ...body, metadata: { ...body.metadata, uid } } };
 }
 
 const groupOf = (apiVersion: string): string => (apiVersion.includes('/') ? (apiVersion.split('/')[0] as string) : '');

@@ -28,6 +28,8 @@ export interface SchedulerOptions {
   readonly views?: Views;
   readonly plugins?: readonly Plugin[];
   readonly name?: string;
+  /** Gives up a start that still waits for the first lists. */
+  readonly signal?: AbortSignal;
 }
 
 export interface Scheduler extends AsyncDisposable {
@@ -40,6 +42,7 @@ const turnMax = 100;
 
 /** Starts scheduling once pods, nodes and namespaces are known. `client` acts as system:kube-scheduler. */
 export async function startScheduler(world: World, client: Client, options: SchedulerOptions = {}): Promise<Scheduler> {
+  options.signal?.throwIfAborted();
   await using stack = new AsyncDisposableStack();
   const views = options.views ?? stack.use(viewsOf(world, client));
   const scheduler = stack.use(
@@ -49,7 +52,10 @@ export async function startScheduler(world: World, client: Client, options: Sche
       name: options.name ?? defaultSchedulerName,
     }),
   );
-  await Promise.all([views.of(Pod).synced, views.of(Node).synced, views.of(Namespace).synced]);
+  const { signal } = options;
+  const givenUp = new Promise<void>((resolve) => signal?.addEventListener('abort', () => resolve(), { once: true }));
+  await Promise.race([Promise.all([views.of(Pod).synced, views.of(Node).synced, views.of(Namespace).synced]), givenUp]);
+  signal?.throwIfAborted();
   scheduler.begin();
   const owned = stack.move();
   return {

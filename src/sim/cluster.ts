@@ -8,6 +8,7 @@ import { Node } from '#api/core/node.ts';
 import { startApiServer, type ApiServer } from '#apiserver/server.ts';
 import { loopback, serviceAccountUser, userOf, type User } from '#apiserver/user.ts';
 import type { AnyKind, Client } from '#client/client.ts';
+import type { Term } from '#apiserver/registry/fence.ts';
 import { startControllers, type Controllers } from '#controllers/all.ts';
 import type { SimImage } from '#kubelet/sim/behaviour.ts';
 import type { AnyObject } from '#meta/object-meta.ts';
@@ -18,10 +19,12 @@ import { startScheduler, type Scheduler } from '#scheduler/run.ts';
 import { memoryStore } from '#store/memory.ts';
 import type { Store } from '#store/store.ts';
 import type { Millis, World } from '#world/world.ts';
+import { leaderTerms } from './checkers/leaders.ts';
 import { faultyClient, type Faults, type Hooks, type Life } from './faults.ts';
 import { invariantsOf, type Invariants } from './invariants.ts';
 import { startSimNode, type SimNode, type SimNodeOptions } from './node.ts';
 import { observed } from './observe.ts';
+import { startPlanes, type Planes } from './planes.ts';
 import { planByChance, planOfNames, type FaultPlan } from './plan.ts';
 import { historyOf, type History } from './trace.ts';
 import { seededRandom } from './world/random.ts';
@@ -42,6 +45,8 @@ export interface SimClusterOptions {
   readonly dies?: NonNullable<Hooks['dies']>;
   /** The faults that strike, by name, instead of by chance: what `struck` of another run told. */
   readonly plan?: readonly string[];
+  /** So many processes with controllers and a scheduler each, of which one leads. One that needs no election when absent. */
+  readonly controlPlanes?: number;
   /** Wrappers that put a defect into a part, to prove that it would be found. */
   readonly defect?: Defect;
 }
@@ -53,6 +58,10 @@ export interface Defect {
   readonly server?: (client: Client, name: string, world: World) => Client;
   /** The component, as the network finds it. */
   readonly component?: (client: Client, name: string, world: World) => Client;
+  /** Leaders' writes are not held to their terms. */
+  readonly unfenced?: boolean;
+  /** Leaders go on when their terms are over. */
+  readonly overstays?: boolean;
 }
 
 export interface SimCluster extends AsyncDisposable {
@@ -60,7 +69,9 @@ export interface SimCluster extends AsyncDisposable {
   readonly universe: SimUniverse;
   /** May do everything, and suffers no faults. */
   readonly client: Client;
+  /** All controllers; with several control planes, those of the leader. */
   readonly controllers: Controllers;
+  readonly planes: Planes | undefined;
   readonly nodes: readonly SimNode[];
   readonly invariants: Invariants;
   readonly history: History;
@@ -117,8 +128,25 @@ export async function startSimCluster(options: SimClusterOptions = {}): Promise<
     faults: options.faults ?? {},
     plan,
     defect: options.defect ?? {},
+    leaders: leaderTerms(history, invariants.breach),
     hooks: {},
   };
+  const controllersOptions = {
+    kinds: allKinds,
+    rootCa: 'a simulated certificate',
+    ...(options.nodeMonitorGraceMs === undefined ? {} : { nodeMonitorGraceMs: options.nodeMonitorGraceMs }),
+  };
+  const planes =
+    options.controlPlanes === undefined
+      ? undefined
+      : startPlanes({
+          universe,
+          count: options.controlPlanes,
+          connect: (machine, user, life, { fieldManager, term }) =>
+            connect(parts, user, life, { fieldManager, machine, ...(term ? { term } : {}) }),
+          controllers: controllersOptions,
+          overstays: options.defect?.overstays ?? false,
+        });
   const running: { scheduler?: Scheduler } = {};
   const schedulerOf = async (): Promise<void> => {
     const life = newLife('scheduler');
@@ -130,39 +158,43 @@ export async function startSimCluster(options: SimClusterOptions = {}): Promise<
   parts.hooks = {
     ...(options.dies ? { dies: options.dies } : {}),
     died: (life) => {
+      if (planes?.names.includes(life.name)) planes.hooks.died(life);
       if (!life.alive) return;
       life.alive = false;
       if (life.name === 'scheduler') void schedulerOf();
       else if (controllers.names.includes(life.name)) controllers.crash(life.name);
     },
+    ...(planes ? { paused: planes.hooks.paused, cutOff: planes.hooks.cutOff } : {}),
     past: () => past(history, time.elapsed),
     host: (work) => time.host(work),
   };
-  const controllers = startControllers(
-    universe.machine('controllers'),
-    {
-      read: connect(parts, userOf('system:kube-controller-manager'), newLife('controller-manager')),
-      as: (identity, name) => connect(parts, serviceAccountUser('kube-system', identity), newLife(name), identity),
-    },
-    {
-      kinds: allKinds,
-      rootCa: 'a simulated certificate',
-      ...(options.nodeMonitorGraceMs === undefined ? {} : { nodeMonitorGraceMs: options.nodeMonitorGraceMs }),
-    },
-  );
-  await time.drive(schedulerOf());
+  const controllers = planes
+    ? asControllers(planes)
+    : startControllers(
+        universe.machine('controllers'),
+        {
+          read: connect(parts, userOf('system:kube-controller-manager'), newLife('controller-manager')),
+          as: (identity, name) =>
+            connect(parts, serviceAccountUser('kube-system', identity), newLife(name), { fieldManager: identity }),
+        },
+        controllersOptions,
+      );
+  if (!planes) await time.drive(schedulerOf());
   const nodes: SimNode[] = [];
   for (const node of nodeOptions(options)) {
     const user: User = userOf(`system:node:${node.name}`, 'system:nodes');
-    nodes.push(await time.drive(startSimNode(universe, node, (life) => connect(parts, user, life, 'kubelet'))));
+    nodes.push(
+      await time.drive(startSimNode(universe, node, (life) => connect(parts, user, life, { fieldManager: 'kubelet' }))),
+    );
   }
   const owned = stack.move();
-  const client = observed(serverFor(parts, loopback, 'test', 'test'), 'test', invariants.observer);
+  const client = observed(serverFor(parts, loopback, 'test', { fieldManager: 'test' }), 'test', invariants.observer);
   const cluster: SimCluster = {
     seed,
     universe,
     client,
     controllers,
+    planes,
     nodes,
     invariants,
     history,
@@ -183,11 +215,11 @@ export async function startSimCluster(options: SimClusterOptions = {}): Promise<
         await time.advance(500);
         invariants.check();
         const quiet = time.elapsed - Math.max(history.movedAt, began) >= quietMs;
-        const idle = controllers.idle && (running.scheduler?.idle ?? false);
+        const idle = controllers.idle && (planes !== undefined || (running.scheduler?.idle ?? false));
         if (quiet && idle) return;
         if (time.elapsed > end)
           throw new Error(
-            `the cluster has not settled in ${limitMs} ms; the last change was ${history.lastMove}${idle ? '' : `; at work: ${[...controllers.busy, ...(running.scheduler?.idle ? [] : ['scheduler'])].join(', ')}`}`,
+            `the cluster has not settled in ${limitMs} ms; the last change was ${history.lastMove}${idle ? '' : `; at work: ${[...controllers.busy, ...(planes || running.scheduler?.idle ? [] : ['scheduler'])].join(', ')}`}`,
           );
       }
     },
@@ -226,8 +258,24 @@ interface Parts {
   readonly faults: Faults;
   readonly plan: FaultPlan;
   readonly defect: Defect;
+  readonly leaders: ReturnType<typeof leaderTerms>;
   hooks: Hooks;
 }
+
+/** Several control planes as one set of controllers. */
+const asControllers = (planes: Planes): Controllers => ({
+  get idle() {
+    return planes.idle;
+  },
+  names: [],
+  get busy() {
+    return planes.busy;
+  },
+  crash(name) {
+    throw new Error(`${name} is one of several: end its control plane`);
+  },
+  [Symbol.asyncDispose]: () => planes[Symbol.asyncDispose](),
+});
 
 /** Stale lists are this old. */
 const staleMs: Millis = 2_000;
@@ -235,24 +283,42 @@ const past = (history: History, now: Millis): number | undefined =>
   history.changes.findLast(({ at }) => at <= now - staleMs)?.revision;
 
 /** The server as `name` finds it. */
-function serverFor({ server, defect, universe }: Parts, user: User, name: string, fieldManager: string): Client {
-  const client = server.client(user, fieldManager);
+function serverFor(
+  { server, defect, universe, leaders }: Parts,
+  user: User,
+  name: string,
+  { fieldManager, term }: { fieldManager: string; term?: Term },
+): Client {
+  const plain = server.client(user, fieldManager, defect.unfenced ? undefined : term);
+  const client = term ? leaders.watched(plain, term) : plain;
   return defect.server?.(client, name, universe.machine(name)) ?? client;
 }
 
 const newLife = (name: string): Life => ({ name, alive: true, cut: false, writes: 0 });
 
 /** A client of `user` through the simulated network. */
-function connect(parts: Parts, user: User, life: Life, fieldManager = life.name): Client {
+function connect(
+  parts: Parts,
+  user: User,
+  life: Life,
+  {
+    fieldManager = life.name,
+    machine,
+    term,
+  }: { readonly fieldManager?: string; readonly machine?: World; readonly term?: Term } = {},
+): Client {
   // The hooks are read at each call: they are set after the first clients exist.
   const hooks: Hooks = {
     dies: (each, what) => parts.hooks.dies?.(each, what),
     died: (each) => parts.hooks.died?.(each),
+    paused: (each) => parts.hooks.paused?.(each),
+    cutOff: (each) => parts.hooks.cutOff?.(each),
     past: () => parts.hooks.past?.(),
     host: (work) => parts.universe.time.host(work),
   };
-  const world = parts.universe.machine(life.name);
-  const server = observed(serverFor(parts, user, life.name, fieldManager), life.name, parts.invariants.observer);
+  const world = machine ?? parts.universe.machine(life.name);
+  const found = serverFor(parts, user, life.name, { fieldManager, ...(term ? { term } : {}) });
+  const server = observed(found, life.name, parts.invariants.observer);
   const client = faultyClient(world, server, { life, faults: parts.faults, hooks, plan: parts.plan });
   return parts.defect.component?.(client, life.name, world) ?? client;
 }

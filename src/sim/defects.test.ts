@@ -95,6 +95,24 @@ const stories: Readonly<
       cluster.invariants.check();
     },
   },
+  leaders: {
+    options: { nodes: 1, controlPlanes: 3 },
+    async tell(cluster) {
+      const { planes } = cluster;
+      assert.ok(planes);
+      await cluster.apply(web('web:1'));
+      for (const component of ['kube-controller-manager', 'kube-scheduler'] as const)
+        planes.pauseAtWrite(planes.leaderOf(component) ?? '');
+      await cluster.advance(90_000);
+      await cluster.settle();
+      planes.cutOff(planes.leaderOf('kube-controller-manager') ?? '', 40_000);
+      await cluster.advance(30_000);
+      await cluster.apply(web('web:2'));
+      await cluster.advance(60_000);
+      await cluster.settle();
+      assert.equal((await cluster.run(cluster.client.list(Pod, place))).items.length, 3);
+    },
+  },
   gates: {
     options: { nodes: 1, faults: { delayMsMax: 2_000 } },
     async tell(cluster) {

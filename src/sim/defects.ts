@@ -13,7 +13,7 @@ export interface KnownDefect {
   readonly name: string;
   readonly defect: Defect;
   /** The story that it is put into: an ordinary day when absent. */
-  readonly story?: 'gates' | 'compaction';
+  readonly story?: 'gates' | 'compaction' | 'leaders';
 }
 
 type Events = AsyncIterable<WatchEvent<AnyObject>>;
@@ -130,8 +130,8 @@ const storeDefects: readonly KnownDefect[] = [
     defect: storeWith((store) => ({
       txn: (operations) =>
         store.txn(
-          operations.map((each) => {
-            if (!isPut(each, maps) || each.expect === 0) return each;
+          operations.map((each): Operation => {
+            if (each.op !== 'put' || !isPut(each, maps) || each.expect === 0) return each;
             const { expect: _forgotten, ...rest } = each;
             return rest;
           }),
@@ -455,9 +455,19 @@ const componentDefects: readonly KnownDefect[] = [
   },
 ];
 
+const leaderDefects: readonly KnownDefect[] = [
+  { name: 'what a leader writes is not held to its term', story: 'leaders', defect: { unfenced: true } },
+  {
+    name: 'a leader goes on when it has lost its lease',
+    story: 'leaders',
+    defect: { unfenced: true, overstays: true },
+  },
+];
+
 export const knownDefects: readonly KnownDefect[] = [
   ...storeDefects,
   ...watchDefects,
   ...serverDefects,
   ...componentDefects,
+  ...leaderDefects,
 ];

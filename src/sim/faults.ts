@@ -25,6 +25,10 @@ export interface Faults {
   readonly halfOpen?: number;
   /** The first list of a component shows what was true a moment ago, as another API server's cache may. */
   readonly staleList?: number;
+  /** A whole process stands still between deciding on a write and sending it. */
+  readonly pause?: number;
+  /** A whole process is cut off from the server when it is about to write. */
+  readonly cutOff?: number;
   /** The longest way there or back. */
   readonly delayMsMax?: Millis;
 }
@@ -36,6 +40,8 @@ export interface Life {
   /** No packet gets through, for now; 'replies': requests do. */
   cut: boolean | 'replies';
   writes: number;
+  /** Stands still at its next write that is no heartbeat. */
+  pauses?: boolean;
 }
 
 export interface Hooks {
@@ -43,6 +49,9 @@ export interface Hooks {
   readonly dies?: (life: Life, what: string) => 'before' | 'after' | undefined;
   /** The life ended at a write. */
   readonly died?: (life: Life) => void;
+  /** The process stands still, or is cut off, at a write. */
+  readonly paused?: (life: Life) => void;
+  readonly cutOff?: (life: Life) => void;
   /** A revision of a moment ago, for stale lists. */
   readonly past?: () => number | undefined;
   /** Calls whose answer the host works out on its own time. */
@@ -82,6 +91,16 @@ export function faultyClient(
     if (!life.alive) return never();
     if (life.cut === true || strikes('loseRequest')) throw gone('request');
     let dies: 'before' | 'after' | undefined;
+    if (isWrite && (strikes('pause') || (life.pauses && !what.includes('leases')))) {
+      life.pauses = false;
+      hooks.paused?.(life);
+      await clock.sleep(0);
+      if (!life.alive) return never();
+    }
+    if (isWrite && strikes('cutOff')) {
+      hooks.cutOff?.(life);
+      throw gone('request');
+    }
     if (isWrite) {
       life.writes++;
       dies = death(what);

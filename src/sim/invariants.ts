@@ -146,6 +146,7 @@ export function invariantsOf(history: History, elapsed: () => Millis): Invariant
       called: linear,
       opened: (stream) => watches.opened(stream),
       saw: (stream, event) => watches.saw(stream, event),
+      awaits: (stream) => watches.awaits(stream),
     },
     breach,
     check() {

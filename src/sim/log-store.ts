@@ -89,6 +89,10 @@ export async function openLogStore(
         await write({ compact: revision });
         await memory.compact(revision);
       }),
+    async sync() {
+      requireAlive();
+      return memory.revision();
+    },
     async watch(prefix, after, onEvents) {
       requireAlive();
       return memory.watch(prefix, after, onEvents);

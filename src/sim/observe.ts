@@ -46,6 +46,8 @@ export interface Observer {
   called(call: Call): void;
   opened(stream: Stream): void;
   saw(stream: Stream, event: WatchEvent<AnyObject>): void;
+  /** Its reader has come back for more, however long that took. */
+  awaits(stream: Stream): void;
 }
 
 /** `client`, whose calls are made by `by`. */
@@ -76,6 +78,7 @@ export function observed(client: Client, by: string, observer: Observer): Client
         observer.saw(stream, event);
         yield event;
         stream.waiting = true;
+        observer.awaits(stream);
       }
     } finally {
       stream.ended = true;

@@ -149,7 +149,7 @@ export function storyOfDeaths(name: string, { options, components, tell }: Death
 export interface Plans {
   readonly options: Omit<SimClusterOptions, 'seed' | 'plan'>;
   readonly components: readonly string[];
-  readonly faults: readonly (keyof Faults)[];
+  readonly faults: readonly (keyof Faults | 'die-before' | 'die-after')[];
   /** How many places of a component are tried with each fault, spread evenly; all of them if K8TS_SEEDS is set. */
   readonly samples: number;
   readonly tell: (cluster: SimCluster) => Promise<void>;

@@ -46,6 +46,8 @@ export async function historyOf(store: Store, elapsed: () => Millis): Promise<Hi
         movedAt = written.at;
         lastMove = lines.at(-1) as string;
       }
+      // What is no object of the API is written together with one.
+      if (written.key.startsWith('/registry/ranges/')) continue;
       for (const listener of listeners) listener(written);
     }
   });

@@ -129,6 +129,7 @@ export function memoryStore(): Store {
     },
 
     revision: () => revision,
+    sync: async () => revision,
     compactRevision: () => compacted,
 
     async sizeBytes() {

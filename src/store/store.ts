@@ -96,6 +96,11 @@ export interface Store extends AsyncDisposable {
   /** Forgets history before `revision`; the current state of every key stays. */
   compact(revision: Revision): Promise<void>;
   revision(): Revision;
+  /**
+   * Resolves once the local watchers have seen everything that was acknowledged before the call, by whichever process: what is known here then is as fresh as a
+   * read of the store. Answers the revision. Costs nothing where this process is the only writer.
+   */
+  sync(): Promise<Revision>;
   compactRevision(): Revision;
   sizeBytes(): Promise<number>;
   /** Gives room that is free inside its files back to the disk. Absent where there is nothing to give back. */

@@ -66,6 +66,17 @@ export function storeSuite(name: string, open: () => Promise<Store>): void {
     assert.deepEqual(gone, { ok: false, conflict: { key: '/a', current: undefined }, revision: 4 });
   });
 
+  it('what was acknowledged is known after sync', async (store) => {
+    await put(store, '/a', '1');
+    assert.equal(await store.sync(), 2);
+    const seen: Revision[] = [];
+    using _watch = await store.watch('/', 2, (_events, revision) => seen.push(revision));
+    const writing = put(store, '/a', '2');
+    const result = await writing;
+    assert.equal(await store.sync(), result.revision);
+    assert.deepEqual(seen, [3]);
+  });
+
   it('of many writers that expect the same revision exactly one wins', async (store) => {
     await put(store, '/a', '0');
     const results = await Promise.all(
@@ -94,6 +105,27 @@ export function storeSuite(name: string, open: () => Promise<Store>): void {
     assert.deepEqual((await store.range('')).entries.map(plain), [
       { key: '/b', value: 'b', createRevision: 3, modRevision: 3, version: 1 },
     ]);
+  });
+
+  it('a check writes nothing, and nothing is written when it fails', async (store) => {
+    await put(store, '/lock', 'mine');
+    const written = await store.txn([
+      { op: 'put', key: '/a', value: Buffer.from('1'), expect: 0 },
+      { op: 'check', key: '/lock', expect: 2 },
+    ]);
+    assert.deepEqual(written, { ok: true, revision: 3 });
+    assert.equal((await store.get('/lock'))?.modRevision, 2);
+    await put(store, '/lock', 'yours');
+    const late = await store.txn([
+      { op: 'delete', key: '/a', expect: 3 },
+      { op: 'check', key: '/lock', expect: 2 },
+    ]);
+    assert.ok(!late.ok);
+    assert.equal(late.conflict.key, '/lock');
+    assert.equal(late.conflict.current?.value.toString(), 'yours');
+    assert.equal((await store.get('/a'))?.modRevision, 3);
+    assert.deepEqual(await store.txn([{ op: 'check', key: '/none', expect: 0 }]), { ok: true, revision: 4 });
+    assert.ok(!(await store.txn([{ op: 'check', key: '/lock', expect: 0 }])).ok);
   });
 
   it('what no state could make valid is refused', async (store) => {

@@ -77,6 +77,8 @@ export async function grpcCall(
     if (body.length !== frameHeaderBytes + length)
       throw new GrpcError(grpcCode.internal, `the answer is no single message`);
     return body.subarray(frameHeaderBytes);
+  } catch (error) {
+    throw brokenOff(error);
   } finally {
     timer.cancel();
   }
@@ -165,11 +167,15 @@ async function* chunksOf({ body }: HttpClientResponse): AsyncGenerator<Buffer, v
   try {
     yield* body as AsyncIterable<Buffer>;
   } catch (error) {
-    const { code, message } = error as NodeJS.ErrnoException;
-    throw typeof code === 'string' && !(error instanceof NetworkError)
-      ? new NetworkError(code, message, { cause: error })
-      : error;
+    throw brokenOff(error);
   }
+}
+
+/** What a connection says of its own death in the middle of an answer is told as a NetworkError. */
+function brokenOff(error: unknown): unknown {
+  if (error instanceof NetworkError || error instanceof GrpcError) return error;
+  const { code, message } = error as NodeJS.ErrnoException;
+  return typeof code === 'string' ? new NetworkError(code, message, { cause: error }) : error;
 }
 
 function requestOf(

@@ -56,6 +56,14 @@ test('Debian: what is missing is named, the command is shown and run, and the cl
   assert.match(said, /^runs: up$/m);
 });
 
+test("several control planes need etcd besides, under each distribution's name", () => {
+  const args = ['up', '--nodes', '3', '--control-planes=3'];
+  assert.match(launch({ programs: ['apt-get'], args }).said, /^apt-get install .* etcd-server$/m);
+  assert.match(launch({ programs: ['dnf'], args }).said, /^dnf install .* etcd$/m);
+  const has = ['apt-get', 'crun', 'nft', 'ip', 'conntrack', 'etcd'];
+  assert.match(launch({ programs: has, args }).said, /^runs: up --nodes 3 --control-planes=3$/m);
+});
+
 test('Fedora and Alpine have names of their own', () => {
   assert.match(
     launch({ programs: ['dnf'] }).said,

@@ -44,6 +44,9 @@ interface Draft {
 /** Writes in one transaction: fewer than the 128 that etcd takes by default. */
 const batchMax = 100;
 
+/** Several servers of one store may start at once: who is late looks again at what is missing. */
+const triesMax = 16;
+
 /** Fills an empty store; on a later start, adds what is missing (a start that was cut short, too) and reconciles the default roles. */
 export async function bootstrap(
   api: Api,
@@ -57,6 +60,16 @@ export async function bootstrap(
     ...classDrafts(serviceRanges),
     ...apiServiceDrafts(api.kinds),
   ];
+  for (let tries = 1; ; tries++) {
+    const conflict = await addMissing(api, drafts);
+    if (conflict === undefined) break;
+    if (tries === triesMax) throw new Error(`the first objects could not be written: ${conflict} changed meanwhile`);
+  }
+  await reconcileRoles(api);
+}
+
+/** Writes what is not there; answers the key that somebody else wrote meanwhile, if there is one. */
+async function addMissing(api: Api, drafts: readonly Draft[]): Promise<string | undefined> {
   const missing = drafts.filter(
     ({ kind, namespace, object }) => !api.cache(kind).get(api.cache(kind).key(namespace, object.metadata.name)),
   );
@@ -85,9 +98,22 @@ export async function bootstrap(
   });
   for (let from = 0; from < operations.length; from += batchMax) {
     const result = await api.store.txn(operations.slice(from, from + batchMax));
-    if (!result.ok) throw new Error(`the first objects could not be written: ${result.conflict.key} changed meanwhile`);
+    if (!result.ok) return result.conflict.key;
   }
-  await reconcileRoles(api);
+  return undefined;
+}
+
+/** Runs `publish`, again when another server was about the same. */
+export async function untilAgreed(publish: () => Promise<void>): Promise<void> {
+  for (let tries = 1; ; tries++) {
+    try {
+      await publish();
+      return;
+    } catch (error) {
+      // A Service that is there already is refused for its address, not for its name.
+      if (!isApiError(error, 'AlreadyExists', 'Conflict', 'Invalid') || tries === triesMax) throw error;
+    }
+  }
 }
 
 const namespaceDraft = (name: string): Draft => ({

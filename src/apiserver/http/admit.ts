@@ -1,13 +1,14 @@
 /**
  * The first stages of a request: what its path means, who asks, and whether they may.
  */
-import { ApiError } from '#meta/status.ts';
+import { ApiError, isApiError } from '#meta/status.ts';
 import type { HttpRequestHead } from '#world/world.ts';
 import type { Api } from '../api.ts';
 import type { Attributes } from '../attributes.ts';
 import { authenticate, impersonate } from '../authn/authenticate.ts';
 import { route, type Route } from '../route.ts';
 import type { User } from '../user.ts';
+import { latest } from '../watch/fresh.ts';
 
 /** Throws BadRequest for a path that cannot be read. */
 export function routed(request: HttpRequestHead): Route {
@@ -22,6 +23,24 @@ export function routed(request: HttpRequestHead): Route {
 
 /** Who asks for this, after it was allowed. Throws Unauthorized and Forbidden. */
 export async function admitted(api: Api, request: HttpRequestHead, way: Route): Promise<User> {
+  const { store } = api;
+  const known = store.revision();
+  try {
+    return await admittedNow(api, request, way);
+  } catch (error) {
+    // What gives the right may have been written through another server a moment ago.
+    if (!isApiError(error, 'Unauthorized', 'Forbidden') || !mayBeNew(request)) throw error;
+    await latest(store);
+    if (store.revision() === known) throw error;
+    return admittedNow(api, request, way);
+  }
+}
+
+/** Only who has shown a certificate or a token is worth a question to the store. */
+const mayBeNew = ({ peer, headers }: HttpRequestHead): boolean =>
+  peer !== undefined || headers['authorization'] !== undefined;
+
+async function admittedNow(api: Api, request: HttpRequestHead, way: Route): Promise<User> {
   const { authorizer, tokens } = api.policy;
   const known = await authenticate(request, way.path, tokens);
   const user = impersonate(known, request.headers, (attributes) => authorizer.check(attributes));

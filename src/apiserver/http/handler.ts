@@ -9,6 +9,7 @@ import { idOf } from '../api.ts';
 import { podLog } from '../proxy/kubelet.ts';
 import type { Outcome } from '../metrics/requests.ts';
 import type { Route } from '../route.ts';
+import { latest } from '../watch/fresh.ts';
 import { admitted, routed } from './admit.ts';
 import { callOf, checkScope } from './call.ts';
 import { isConnect, openConnect, serveConnect } from './connect.ts';
@@ -79,6 +80,7 @@ async function serve(
     throw new ApiError('NotFound', 'the server could not find the requested resource');
   }
   seen.subject = subjectOf(way, kind, one(exchange.headers['content-type']));
+  if (isConnect(resource) || resource.subresource === 'log') await latest(edge.api.store);
   if (kind.plural === 'pods' && kind.group === '' && resource.subresource === 'log') {
     using _running = edge.metrics.longRunning(seen.subject);
     await podLog(edge.kubelets, exchange, {
@@ -147,6 +149,7 @@ async function open(edge: Edge, kinds: ReadonlyMap<string, AnyKind>, upgrade: Ht
   if (way.verb === 'watch' && resource && isWebSocket(upgrade)) return openWatch(edge, kinds, upgrade, way);
   const kind = resource && kinds.get(idOf(resource));
   using _running = kind ? edge.metrics.longRunning(subjectOf(way, kind)) : undefined;
+  await latest(edge.api.store);
   await openConnect(edge, upgrade, way);
   return undefined;
 }

@@ -13,8 +13,20 @@ import { claim, heldAddresses, isOf } from './service-addresses.ts';
 /** Writes in one transaction: fewer than the 128 that etcd takes by default. */
 const batchMax = 100;
 
+/** Another server that starts repairs the same. */
+const triesMax = 16;
+
 /** Repairs what is there now. */
 export async function repairAddresses(api: Api): Promise<void> {
+  for (let tries = 1; ; tries++) {
+    const conflict = await repairOnce(api);
+    if (conflict === undefined) return;
+    if (tries === triesMax) throw new Error(`the addresses of Services could not be repaired: ${conflict} changed`);
+  }
+}
+
+/** The key that somebody else wrote meanwhile, if there is one. */
+async function repairOnce(api: Api): Promise<string | undefined> {
   const [services, addresses] = [api.cache(ServiceKind), api.cache(IPAddress)];
   const operations: Operation[] = [];
   const held = new Map<string, Service>();
@@ -39,8 +51,9 @@ export async function repairAddresses(api: Api): Promise<void> {
   }
   for (let at = 0; at < operations.length; at += batchMax) {
     const result = await api.store.txn(operations.slice(at, at + batchMax));
-    if (!result.ok) throw new Error(`the addresses of Services could not be repaired: ${result.conflict.key} changed`);
+    if (!result.ok) return result.conflict.key;
   }
+  return undefined;
 }
 
 /** Repairs whenever an object of an address in use was deleted by hand, until disposed. */

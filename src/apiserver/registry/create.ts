@@ -6,6 +6,7 @@ import { alreadyExists, badRequest, ApiError } from '#meta/status.ts';
 import type { AnyObject, DraftMeta } from '#meta/object-meta.ts';
 import { trackUpdate } from '#schema/managed-fields.ts';
 import { apiVersionOf } from '#schema/kind.ts';
+import type { Operation } from '#store/store.ts';
 import { encode } from '../watch/entry.ts';
 import { checkCreate, countsGenerations, decoded, timestamp } from './prepare.ts';
 import { nameOf, stored, type Asker, type Resource, type Written } from './resource.ts';
@@ -17,7 +18,7 @@ const generatedSuffixLength = 5;
 /** With 27^5 suffixes a clash is rare; eight tries are upstream's number. */
 const generateTries = 8;
 
-/** Several servers may reach for one address at once. */
+/** Several servers may reach for one address at once, and a namespace or a leader's Lease may change meanwhile. */
 const allocationTries = 16;
 
 export interface CreateRequest {
@@ -89,10 +90,19 @@ async function createOnce(
   object = (kind.hooks.prepareCreate?.(object) ?? object) as AnyObject;
   checkCreate(resource, object);
   resource.guard?.(asker, object, undefined);
+  // Taken before admission looks: what changes from here on is noticed by the transaction.
+  const placed = (): readonly Operation[] =>
+    object.metadata.namespace === undefined ? [] : (resource.namespaceChecks?.(object.metadata.namespace) ?? []);
+  let checks = placed();
   admission.validate({ ...request, object });
   asker.warnings.push(...(kind.hooks.warnings?.(object, undefined) ?? []));
   for (let tries = 0; tries < allocationTries; tries++) {
-    const written = await writeNew(resource, asker, object);
+    if (tries > 0) {
+      // The namespace may have begun to end meanwhile.
+      checks = placed();
+      admission.validate({ ...request, object });
+    }
+    const written = await writeNew(resource, asker, { checked: object, checks });
     if (written) return written;
   }
   throw new ApiError('ServerTimeout', `unique values of ${object.metadata.name} are taken by others too often`, {
@@ -100,8 +110,12 @@ async function createOnce(
   });
 }
 
-/** Undefined: another server took what was allocated here. */
-async function writeNew(resource: Resource, asker: Asker, checked: AnyObject): Promise<Written | undefined> {
+/** Undefined: another server took what was allocated here, or what was checked has changed. */
+async function writeNew(
+  resource: Resource,
+  asker: Asker,
+  { checked, checks }: { readonly checked: AnyObject; readonly checks: readonly Operation[] },
+): Promise<Written | undefined> {
   const { kind } = resource;
   using charge = await resource.quotas?.charge({ kind, object: checked, old: undefined, subresource: undefined });
   const allocation = resource.allocate?.allocate(checked, undefined);
@@ -118,6 +132,8 @@ async function writeNew(resource: Resource, asker: Asker, checked: AnyObject): P
       { op: 'put', key, value, expect: 0 },
       ...(allocation?.operations ?? []),
       ...(charge?.operations ?? []),
+      ...checks,
+      ...(asker.fence?.checks(key) ?? []),
     ]);
     if (!result.ok && result.conflict.key !== key) return undefined;
     if (!result.ok) throw alreadyExists(nameOf(kind), object.metadata.name);

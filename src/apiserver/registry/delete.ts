@@ -2,7 +2,7 @@
  * DELETE: at once, gracefully, or after finalizers (https://kubernetes.io/docs/concepts/architecture/garbage-collection/,
  * https://kubernetes.io/docs/concepts/workloads/pods/pod-lifecycle/#pod-termination). Deleting twice is no error while the object is still going.
  */
-import { ApiError, conflict, modified, notFound } from '#meta/status.ts';
+import { ApiError, conflict, notFound } from '#meta/status.ts';
 import type { AnyObject } from '#meta/object-meta.ts';
 import { formatTime, parseTime } from '#meta/time.ts';
 import type { DeleteOptions, ListOptions } from '#client/client.ts';
@@ -33,7 +33,6 @@ export async function remove(
     if (!entry) throw notFound(nameOf(resource.kind), name);
     const done = await attempt(resource, asker, entry, options);
     if (done) return done;
-    if (options.preconditions?.resourceVersion) throw modified(nameOf(resource.kind), name);
   }
   throw new ApiError('ServerTimeout', `The object "${name}" is being written by others too often; please try again`, {
     details: { retryAfterSeconds: 1 },
@@ -127,6 +126,7 @@ async function attempt(
           expect: entry.revision,
         },
     ...(gone ? (resource.allocate?.released(old) ?? []) : []),
+    ...(asker.fence?.checks(entry.key) ?? []),
   ]);
   if (!result.ok) return undefined;
   const waiting = gone ? undefined : resource.cache.written(entry.key, result.revision);

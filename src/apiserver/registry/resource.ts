@@ -12,6 +12,7 @@ import type { Admission } from '../admission/admission.ts';
 import type { Quotas } from '../admission/resource-quota.ts';
 import type { User } from '../user.ts';
 import type { Entry } from '../watch/entry.ts';
+import type { Fence } from './fence.ts';
 import type { WatchCache } from '../watch/cache.ts';
 
 export interface Resource {
@@ -26,6 +27,8 @@ export interface Resource {
   readonly allocate?: Allocator;
   /** Counts what is written in the quotas of its namespace, in the same transaction. */
   readonly quotas?: Quotas;
+  /** What is checked in the transaction that makes an object in a namespace: that the namespace is as admission saw it. */
+  readonly namespaceChecks?: (namespace: string) => readonly Operation[];
   /** Checks that need the caches of other kinds, before a create (old absent) or update; throws ApiError. */
   readonly guard?: (asker: Asker, object: AnyObject, old: AnyObject | undefined) => void;
 }
@@ -53,6 +56,8 @@ export interface Asker {
   /** Collected for Warning headers. */
   readonly warnings: string[];
   readonly dryRun: boolean;
+  /** Of a leader: what it writes is written only in its term. */
+  readonly fence?: Fence;
 }
 
 /** Either the stored entry (its bytes go out as they are) or an object made for this answer. */

@@ -7,6 +7,7 @@ import { parseCidr } from '#base/cidr.ts';
 import type { Service } from '#api/core/service.ts';
 import type { World } from '#world/world.ts';
 import type { WatchCache } from '../watch/cache.ts';
+import type { PortClaims } from './port-claims.ts';
 import { heldPorts, withNodePorts } from './node-ports.ts';
 import type { Allocator } from './resource.ts';
 import { heldAddresses, serviceAddresses, type AddressCaches } from './service-addresses.ts';
@@ -28,7 +29,7 @@ export const rangesOf = ({ clusterIps }: Pick<ServiceRanges, 'clusterIps'>): rea
 
 export function serviceAllocator(
   world: World,
-  caches: AddressCaches & { readonly services: WatchCache },
+  { claims, ...caches }: AddressCaches & { readonly services: WatchCache; readonly claims: PortClaims },
   ranges: ServiceRanges,
 ): Allocator {
   const families = rangesOf(ranges).map((text): Family => (text.includes(':') ? 'IPv6' : 'IPv4'));
@@ -55,7 +56,7 @@ export function serviceAllocator(
         const spec = withNodePorts(addressed, old, {
           range: ranges.nodePorts,
           ledger: {
-            isTaken: (port) => ports.isTaken(port, key),
+            isTaken: (port) => ports.isTaken(port, key) || claims.isTaken(port, service),
             take: (port) => {
               ports.reserve(port);
               mine.push(port);
@@ -65,9 +66,16 @@ export function serviceAllocator(
         const done = { ...addressed, spec } as Service;
         const kept = heldAddresses(done);
         const given = old ? heldAddresses(old).filter((ip) => !kept.includes(ip)) : [];
+        const keptPorts = heldPorts(done);
+        const givenPorts = old ? heldPorts(old).filter((port) => !keptPorts.includes(port)) : [];
         return {
           object: done as unknown as AnyObject,
-          operations: [...addresses.claims(done, taken), ...addresses.returns(done, given)],
+          operations: [
+            ...addresses.claims(done, taken),
+            ...addresses.returns(done, given),
+            ...claims.claims(done, mine),
+            ...claims.returns(done, givenPorts),
+          ],
           release,
         };
       } catch (error) {
@@ -77,7 +85,7 @@ export function serviceAllocator(
     },
     released: (object) => {
       const service = object as unknown as Service;
-      return addresses.returns(service, heldAddresses(service));
+      return [...addresses.returns(service, heldAddresses(service)), ...claims.returns(service, heldPorts(service))];
     },
   };
 }

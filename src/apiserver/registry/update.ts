@@ -301,6 +301,7 @@ async function attempt(
         : { op: 'put', key: entry.key, value, expect: entry.revision },
       ...(gone ? (resource.allocate?.released(old) ?? []) : (allocation?.operations ?? [])),
       ...(charge?.operations ?? []),
+      ...(asker.fence?.checks(entry.key) ?? []),
     ]);
     if (!result.ok) return undefined;
     if (gone)

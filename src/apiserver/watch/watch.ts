@@ -10,6 +10,7 @@ import { checkReached, checkRevision, selectionOf, type Selection } from '../reg
 import { nameOf, type Resource } from '../registry/resource.ts';
 import type { CacheEvent, Cursor } from './cache.ts';
 import type { Entry } from './entry.ts';
+import { reached } from './fresh.ts';
 
 export interface Delivery {
   readonly type: 'ADDED' | 'MODIFIED' | 'DELETED';
@@ -47,6 +48,7 @@ export async function startWatch(
   const scope = { namespace, name: selection.name };
   const see = (event: CacheEvent): Delivery | undefined => deliver(event, namespace, selection);
   const fromNow = sendInitialEvents ?? (resourceVersion === '' || resourceVersion === '0');
+  await reached(resource.store, resourceVersion);
   const revision = cache.revision;
   checkReached(resourceVersion, revision);
   if (!fromNow) {

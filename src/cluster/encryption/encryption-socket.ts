@@ -11,7 +11,11 @@ const timeoutMs: Millis = 30 * 60 * 1_000;
 
 export type EncryptionRequest = 'status' | 'reencrypt' | 'rotate-keys';
 
-export async function serveEncryption(world: World, layout: Layout, encryption: Encryption): Promise<AsyncDisposable> {
+export async function serveEncryption(
+  world: World,
+  layout: Pick<Layout, 'encryptionSocket'>,
+  encryption: Encryption,
+): Promise<AsyncDisposable> {
   await world.disk.remove(layout.encryptionSocket);
   const answers: Readonly<Record<string, () => Promise<EncryptionStatus | Replaced>>> = {
     'POST /status': () => encryption.status(),
@@ -40,7 +44,7 @@ export async function serveEncryption(world: World, layout: Layout, encryption: 
 /** Rejects with what the server said, or NetworkError when none answers. */
 export async function askEncryption(
   world: World,
-  layout: Layout,
+  layout: Pick<Layout, 'encryptionSocket'>,
   request: EncryptionRequest,
 ): Promise<EncryptionStatus | Replaced> {
   const response = await world.network.request({

@@ -34,6 +34,8 @@ export interface EncryptionOptions {
   readonly purge?: () => Promise<void>;
   /** Starts although values cannot be read: those are answered with errors. */
   readonly ignoreMissingKeys?: boolean;
+  /** Other servers read and write with the same keys: none may replace them alone. */
+  readonly shared?: boolean;
 }
 
 /** What `k8ts encryption status` tells. */
@@ -98,6 +100,9 @@ export async function openEncryption(
 const byHand =
   'add a key there as the first of its provider, wait until every server has read it (10 s), call "k8ts encryption reencrypt", and then remove the old one';
 
+const byHandShared =
+  'add a key there as the second of its provider, wait until all have read it (10 s), make it the first, wait again, call "k8ts encryption reencrypt", and then remove the old one';
+
 async function warnOpenFile(world: World, file: string): Promise<void> {
   const stat = await world.disk.stat(file);
   if (stat && (stat.mode & 0o077) !== 0)
@@ -138,7 +143,7 @@ class RunningEncryption implements Encryption {
     const { signal } = this.#stop;
     const { clock, log } = this.#world;
     this.#following = (async () => {
-      let finished = !this.#parts.managed;
+      let finished = !this.#parts.managed || this.#parts.options.shared === true;
       let told: string | undefined;
       for (;;) {
         if (!finished) {
@@ -199,7 +204,8 @@ class RunningEncryption implements Encryption {
   }
 
   rotateKeys(): Promise<Replaced> {
-    const { layout, file, managed } = this.#parts;
+    const { layout, file, managed, options } = this.#parts;
+    if (options.shared) return Promise.reject(new Error(`several servers read ${file}: ${byHandShared}`));
     if (!managed) return Promise.reject(new Error(`${file} is yours: ${byHand}`));
     return this.#exclusively('replacing the key', async () => {
       await this.#reload();

@@ -25,6 +25,8 @@ interface Place {
 export interface WatchChecker {
   opened(stream: Stream): void;
   saw(stream: Stream, event: WatchEvent<AnyObject>): void;
+  /** From now on it is the server's turn. */
+  awaits(stream: Stream): void;
   /** What should long have come to those who wait. */
   check(): void;
 }
@@ -120,6 +122,10 @@ export function watchGuarantees(
       place.waitingSince = elapsed();
       if (seen.type === 'BOOKMARK') bookmark(stream, place, Number(seen.object.metadata.resourceVersion));
       else if (place.next !== undefined) event(stream, place, seen);
+    },
+    awaits(stream) {
+      const place = places.get(stream);
+      if (place) place.waitingSince = elapsed();
     },
     check() {
       for (const [stream, place] of places) {

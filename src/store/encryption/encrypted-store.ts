@@ -158,6 +158,12 @@ export class EncryptedStore implements Store {
     return revision;
   }
 
+  async sync(): Promise<Revision> {
+    const revision = await this.raw.sync();
+    await this.#told(revision);
+    return revision;
+  }
+
   compactRevision(): Revision {
     return this.raw.compactRevision();
   }

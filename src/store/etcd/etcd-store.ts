@@ -81,6 +81,8 @@ const defragmentMs: Millis = 60_000;
 const pageMax = 5_000;
 /** A key that says nothing: reading it tells etcd's revision. */
 const probeKey = '/registry/health';
+/** That question is small: a member that hangs should not hold it for long. */
+const syncAttemptMs: Millis = 2_000;
 const reconnectMs: Millis = 50;
 const reconnectMsMax: Millis = 1_000;
 
@@ -113,6 +115,9 @@ class EtcdStore implements Store {
   #delivered: Revision = 1;
   #compacted: Revision = 0;
   #following: Promise<void> | undefined;
+  /** The question for the newest revision that is on its way, and the one that is asked after it. */
+  #syncing: Promise<Revision> | undefined;
+  #nextSync: Promise<Revision> | undefined;
   /** Why there is no watch now. */
   #cutOff: string | undefined;
   #ended: StoreFailed | undefined;
@@ -268,6 +273,19 @@ class EtcdStore implements Store {
     return this.#delivered;
   }
 
+  /** One question to etcd answers all who asked before it was sent. */
+  sync(): Promise<Revision> {
+    this.#nextSync ??= (async () => {
+      await this.#syncing?.catch(() => undefined); // Its own askers hear of it.
+      this.#syncing = this.#nextSync;
+      this.#nextSync = undefined;
+      this.#requireOpen();
+      const { header } = await this.#read(rangeRequest(probeKey), undefined, syncAttemptMs);
+      return Number((header as ResponseHeader).revision);
+    })();
+    return this.#nextSync;
+  }
+
   compactRevision(): Revision {
     return this.#compacted;
   }
@@ -311,11 +329,11 @@ class EtcdStore implements Store {
   }
 
   /** A linearizable read. Throws Compacted, FutureRevision, StoreUnavailable. */
-  async #read(request: RangeRequest, asked: Revision | undefined): Promise<RangeResponse> {
+  async #read(request: RangeRequest, asked: Revision | undefined, attemptMs?: Millis): Promise<RangeResponse> {
     const before = this.#delivered;
     let response: RangeResponse;
     try {
-      response = await this.#members.call(rangeMethod, request);
+      response = await this.#members.call(rangeMethod, request, attemptMs);
     } catch (error) {
       this.#requireOpen();
       if (isFuture(error)) throw new FutureRevision(asked ?? 0, this.#delivered);
@@ -363,7 +381,13 @@ class EtcdStore implements Store {
           },
           onChange: (change) => {
             if (signal.aborted) return false;
-            this.#deliver(change);
+            try {
+              this.#deliver(change);
+            } catch (cause) {
+              // Others were not told: nothing that is known here is whole any more.
+              const { message } = cause as Error;
+              throw new StoreFailed(`a watcher failed at revision ${change.revision}: ${message}`, { cause });
+            }
             return true;
           },
           signal,

@@ -96,11 +96,12 @@ export class Members {
   async call<I extends DescMessage, O extends DescMessage>(
     method: Method<I, O>,
     message: MessageShape<I>,
+    timeoutMs: Millis = attemptMs,
   ): Promise<MessageShape<O>> {
     const tries = this.tries();
     for (;;) {
       try {
-        return await this.attempt(method, message);
+        return await this.attempt(method, message, timeoutMs);
       } catch (error) {
         if (!isPassing(error)) throw error;
         await tries.next(error);

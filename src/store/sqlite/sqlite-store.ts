@@ -141,6 +141,12 @@ class LogStore implements SqliteStore {
     return this.#revision;
   }
 
+  /** Nobody else writes: what was acknowledged has been shown. */
+  async sync(): Promise<Revision> {
+    this.#requireOpen();
+    return this.#revision;
+  }
+
   compactRevision(): Revision {
     return this.#compacted;
   }
