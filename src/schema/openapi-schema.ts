@@ -109,13 +109,38 @@ export class SchemaBuilder {
     const inner = this.type(field.type);
     const extras: JsonSchema = {};
     if (field.doc !== '') extras['description'] = field.doc;
-    if (field.default !== undefined && typeof field.default !== 'object') extras['default'] = field.default;
+    const preset = this.#preset(field);
+    if (preset !== undefined) extras['default'] = preset;
     if (field.patchStrategy !== undefined) extras['x-kubernetes-patch-strategy'] = field.patchStrategy;
     if (field.verbatim === 'nullable' && this.#dialect === 'v3') extras['nullable'] = true;
     if (inner['$ref'] === undefined) return { ...extras, ...inner };
     // In OpenAPI 3.0 nothing may stand beside a reference.
     if (this.#dialect === 'v3') return Object.keys(extras).length === 0 ? inner : { ...extras, allOf: [inner] };
     return { ...extras, ...inner };
+  }
+
+  /**
+   * The default that clients are told. Of custom resources it is the declared one. Of built-in kinds upstream tells none in v2, and in v3 Go's zero value of what is always
+   * there; what its server fills in beyond that it does not say.
+   */
+  #preset({ type, presence, verbatim, keepsZero, default: declared }: FieldData): unknown {
+    if (verbatim !== undefined) return typeof declared === 'object' ? undefined : declared;
+    if (this.#dialect === 'v2' || keepsZero === true) return undefined;
+    if (type.is === 'struct' && /^meta\.v1\.(?:Object|List)Meta$/.test(type.name)) return {};
+    const isZero = declared === '' || declared === 0 || declared === false || isEmptyObject(declared);
+    if (presence !== 'required' && !isZero) return undefined;
+    switch (type.is) {
+      case 'string':
+        return type.format === undefined ? '' : undefined;
+      case 'integer':
+        return 0;
+      case 'boolean':
+        return false;
+      case 'struct':
+        return {};
+      default:
+        return undefined;
+    }
   }
 
   #reference(name: string): JsonSchema {
@@ -179,3 +204,6 @@ export class SchemaBuilder {
     return this.type(type);
   }
 }
+
+const isEmptyObject = (value: unknown): boolean =>
+  typeof value === 'object' && value !== null && !Array.isArray(value) && Object.keys(value).length === 0;
