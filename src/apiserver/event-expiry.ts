@@ -1,7 +1,7 @@
 /** Events live for an hour (upstream's --event-ttl): a sweep deletes older ones, a bounded number at a time. */
 import { parseTime } from '#meta/time.ts';
 import { Event } from '#api/core/event.ts';
-import { StoreUnavailable, type Operation } from '#store/store.ts';
+import { StoreFull, StoreUnavailable, type Operation } from '#store/store.ts';
 import type { Api } from './api.ts';
 
 const ttlMs = 60 * 60 * 1000;
@@ -23,12 +23,15 @@ export function startEventExpiry(api: Api): AsyncDisposable {
       try {
         await sweep(api);
       } catch (error) {
-        if (!(error instanceof StoreUnavailable)) throw error;
+        if (!(error instanceof StoreFull || error instanceof StoreUnavailable)) throw error;
         // What has expired is still there at the next sweep.
         api.world.log.warn('old events stay', { error: error.message });
       }
     }
-  })();
+    // A store that fails stops the whole process by its own `failed`.
+  })().catch((error: unknown) => {
+    if (!stop.signal.aborted) api.world.log.error('events are not expired any more', { error: String(error) });
+  });
   return {
     async [Symbol.asyncDispose]() {
       stop.abort();

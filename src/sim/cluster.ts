@@ -5,7 +5,6 @@
 import { generateKeyPairSync } from 'node:crypto';
 import { allKinds, kindByPlural } from '#api/kinds.ts';
 import { Node } from '#api/core/node.ts';
-import { startApiServer, type ApiServer } from '#apiserver/server.ts';
 import { loopback, serviceAccountUser, userOf, type User } from '#apiserver/user.ts';
 import type { AnyKind, Client } from '#client/client.ts';
 import type { Term } from '#apiserver/registry/fence.ts';
@@ -16,7 +15,6 @@ import { parseYaml } from '#meta/yaml.ts';
 import { apiVersionOf } from '#schema/kind.ts';
 import { tableOf } from '#schema/table.ts';
 import { startScheduler, type Scheduler } from '#scheduler/run.ts';
-import { memoryStore } from '#store/memory.ts';
 import type { Store } from '#store/store.ts';
 import type { Millis, World } from '#world/world.ts';
 import { leaderTerms } from './checkers/leaders.ts';
@@ -26,7 +24,9 @@ import { startSimNode, type SimNode, type SimNodeOptions } from './node.ts';
 import { observed } from './observe.ts';
 import { startPlanes, type Planes } from './planes.ts';
 import { planByChance, planOfNames, type FaultPlan } from './plan.ts';
+import { patient, startSimServer, type SimServer } from './server.ts';
 import { historyOf, type History } from './trace.ts';
+import type { SimDisk } from './world/disk.ts';
 import { seededRandom } from './world/random.ts';
 import { simUniverse, type SimUniverse } from './world/world.ts';
 
@@ -53,6 +53,8 @@ export interface SimClusterOptions {
 
 /** A part that is wrong on purpose. */
 export interface Defect {
+  /** The disk under the store. */
+  readonly disk?: (disk: SimDisk) => SimDisk;
   readonly store?: (store: Store) => Store;
   /** The server, as this component finds it. */
   readonly server?: (client: Client, name: string, world: World) => Client;
@@ -73,6 +75,7 @@ export interface SimCluster extends AsyncDisposable {
   readonly controllers: Controllers;
   readonly planes: Planes | undefined;
   readonly nodes: readonly SimNode[];
+  readonly server: Pick<SimServer, 'isUp' | 'deaths' | 'crash'>;
   readonly invariants: Invariants;
   readonly history: History;
   /** The faults that have struck, by name. */
@@ -104,23 +107,30 @@ export async function startSimCluster(options: SimClusterOptions = {}): Promise<
   const universe = simUniverse(seed, options.clock);
   const { time } = universe;
   const world = universe.machine('server');
-  const sound = stack.use(memoryStore());
-  const store = options.defect?.store?.(sound) ?? sound;
-  const history = stack.use(await historyOf(sound, () => time.elapsed));
+  const history = stack.use(historyOf(() => time.elapsed));
   const invariants = invariantsOf(history, () => time.elapsed);
+  const plan = options.plan ? planOfNames(options.plan) : planByChance(seededRandom(`${seed}/faults`));
   const server = stack.use(
-    await time.host(() =>
-      startApiServer(world, {
-        kinds: allKinds,
-        store,
-        ranges: { clusterIps: '10.96.0.0/16', nodePorts: [30_000, 32_767] },
-        tokenKey: tokenKey(),
-        version,
+    await time.drive(
+      startSimServer({
+        world,
+        time,
+        random: seededRandom(`${seed}/server`),
+        options: {
+          kinds: allKinds,
+          ranges: { clusterIps: '10.96.0.0/16', nodePorts: [30_000, 32_767] },
+          tokenKey: tokenKey(),
+          version,
+        },
+        history,
+        breach: invariants.breach,
+        plan,
+        faults: options.faults ?? {},
+        defect: options.defect ?? {},
       }),
     ),
   );
 
-  const plan = options.plan ? planOfNames(options.plan) : planByChance(seededRandom(`${seed}/faults`));
   const parts: Parts = {
     universe,
     server,
@@ -188,7 +198,11 @@ export async function startSimCluster(options: SimClusterOptions = {}): Promise<
     );
   }
   const owned = stack.move();
-  const client = observed(serverFor(parts, loopback, 'test', { fieldManager: 'test' }), 'test', invariants.observer);
+  const client = observed(
+    patient(server, serverFor(parts, loopback, 'test', { fieldManager: 'test' }), time.clock),
+    'test',
+    invariants.observer,
+  );
   const cluster: SimCluster = {
     seed,
     universe,
@@ -196,6 +210,7 @@ export async function startSimCluster(options: SimClusterOptions = {}): Promise<
     controllers,
     planes,
     nodes,
+    server,
     invariants,
     history,
     struck: plan.struck,
@@ -215,11 +230,11 @@ export async function startSimCluster(options: SimClusterOptions = {}): Promise<
         await time.advance(500);
         invariants.check();
         const quiet = time.elapsed - Math.max(history.movedAt, began) >= quietMs;
-        const idle = controllers.idle && (planes !== undefined || (running.scheduler?.idle ?? false));
+        const idle = server.isUp && controllers.idle && (planes !== undefined || (running.scheduler?.idle ?? false));
         if (quiet && idle) return;
         if (time.elapsed > end)
           throw new Error(
-            `the cluster has not settled in ${limitMs} ms; the last change was ${history.lastMove}${idle ? '' : `; at work: ${[...controllers.busy, ...(planes || running.scheduler?.idle ? [] : ['scheduler'])].join(', ')}`}`,
+            `the cluster has not settled in ${limitMs} ms; the last change was ${history.lastMove}${idle ? '' : `; at work: ${[...(server.isUp ? [] : ['the server']), ...controllers.busy, ...(planes || running.scheduler?.idle ? [] : ['scheduler'])].join(', ')}`}`,
           );
       }
     },
@@ -248,12 +263,13 @@ export async function startSimCluster(options: SimClusterOptions = {}): Promise<
     invariants.check();
     throw error;
   }
+  server.arm();
   return cluster;
 }
 
 interface Parts {
   readonly universe: SimUniverse;
-  readonly server: ApiServer;
+  readonly server: SimServer;
   readonly invariants: Invariants;
   readonly faults: Faults;
   readonly plan: FaultPlan;

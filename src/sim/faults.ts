@@ -31,6 +31,12 @@ export interface Faults {
   readonly cutOff?: number;
   /** The longest way there or back. */
   readonly delayMsMax?: Millis;
+  /** Of the API server, at each step of each of its transactions: it dies, with the power of its machine, and comes back with what its disk kept. */
+  readonly crash?: number;
+  /** Of its disk: a sync takes long, a sync fails (the server stops), a write finds no room, and none does for a while. */
+  readonly diskSlow?: number;
+  readonly diskError?: number;
+  readonly diskFull?: number;
 }
 
 /** One life of a component: its calls stop when it dies. */

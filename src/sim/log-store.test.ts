@@ -4,7 +4,7 @@ import { test } from 'node:test';
 import { isWrite, StoreFailed, type Store } from '#store/store.ts';
 import { storeSuite } from '#store/suite.ts';
 import { openLogStore, type LogStore } from './log-store.ts';
-import { simDisk, type SimDisk } from './world/disk.ts';
+import { simDisk, torn, type SimDisk } from './world/disk.ts';
 import { seededRandom } from './world/random.ts';
 
 const path = '/log';
@@ -51,7 +51,7 @@ async function crashed(point: number, seed: number, wrong: Wrong = {}): Promise<
     }
   }
   opened.crash();
-  power.losePower((bytes) => Math.floor(random.fraction() * (bytes + 1)));
+  power.losePower(torn(random));
   await using again = await openLogStore(disk, path);
   const found = new Map<number, string>();
   await again.watch('/', 1, (events, revision) => {

@@ -1,10 +1,19 @@
 /**
- * A durable store for simulated crashes: every transaction is a line in a file on a simulated disk, synced before it is acknowledged or seen by anybody. What is in memory is
- * rebuilt from the file; a line that was only half written, and all behind it, never happened. Revisions follow from the order of the lines, so a crash cannot take one back
- * that anybody has been told.
+ * A durable store for simulated crashes: every transaction is a line with a checksum in a file on a simulated disk, synced before it is acknowledged or seen by anybody. What
+ * is in memory is rebuilt from the file; a last line of which only a part was written never happened. Revisions follow from the order of the lines, so a crash cannot take
+ * one back that anybody has been told. A disk that is full refuses the transaction; one that fails ends the store, which must not lie.
  */
+import { fnv1a32 } from '#base/hash.ts';
 import { memoryStore } from '#store/memory.ts';
-import { isWrite, StoreFailed, type Operation, type Store, type TxnResult, type WriteOperation } from '#store/store.ts';
+import {
+  isWrite,
+  StoreFailed,
+  StoreFull,
+  type Operation,
+  type Store,
+  type TxnResult,
+  type WriteOperation,
+} from '#store/store.ts';
 import { validate, type Conflict } from '#store/transaction.ts';
 import type { SimDisk } from './world/disk.ts';
 
@@ -31,8 +40,10 @@ export async function openLogStore(
 ): Promise<LogStore> {
   const memory = memoryStore();
   const left = await disk.readText(path);
-  if (left !== undefined) await disk.truncate(path, await replay(memory, left));
+  let bytes = left === undefined ? 0 : await replay(memory, left);
+  if (left !== undefined) await disk.truncate(path, bytes);
   let crashed = false;
+  const failed = Promise.withResolvers<Error>();
   let tail: Promise<unknown> = Promise.resolve();
   const crash = (): void => void (crashed = true);
   const requireAlive = (): void => {
@@ -44,10 +55,27 @@ export async function openLogStore(
   };
   const write = async (line: Line): Promise<void> => {
     at('before-append');
-    await disk.append(path, Buffer.from(`${JSON.stringify(line)}\n`));
+    const written = Buffer.from(withChecksum(JSON.stringify(line)));
+    try {
+      await disk.append(path, written);
+    } catch (error) {
+      if ((error as { code?: string }).code !== 'ENOSPC') throw fail(error);
+      // A part of it may stand there.
+      await disk.truncate(path, bytes);
+      throw new StoreFull();
+    }
     at('before-sync');
-    await disk.sync(path);
+    await disk.sync(path).catch((error: unknown) => {
+      throw fail(error);
+    });
+    bytes += written.length;
     at('before-publish');
+  };
+  const fail = (cause: unknown): StoreFailed => {
+    const error = new StoreFailed('the disk failed', { cause });
+    crash();
+    failed.resolve(error);
+    return error;
   };
   /** One after the other, in the order of the questions. */
   const inTurn = <T>(work: () => Promise<T>): Promise<T> => {
@@ -59,6 +87,7 @@ export async function openLogStore(
   return {
     ...memory,
     crash,
+    failed: failed.promise,
     async get(key, options) {
       requireAlive();
       return memory.get(key, options);
@@ -130,13 +159,21 @@ async function changesNothing(memory: Store, operations: readonly Operation[]): 
   return true;
 }
 
-/** Carries out what the file says; answers how many of its bytes are whole lines. */
+const withChecksum = (line: string): string => `${fnv1a32(line).toString(16).padStart(8, '0')} ${line}\n`;
+
+/** Carries out what the file says; answers how many of its bytes are whole lines. Throws StoreFailed when something whole stands behind something broken. */
 async function replay(memory: Store, text: string): Promise<number> {
   let bytes = 0;
-  const lines = text.split('\n');
-  // What follows the last line break was being written when the power went.
-  for (const each of lines.slice(0, -1)) {
-    const line = JSON.parse(each) as Line;
+  let isBroken = false;
+  for (const each of text.split('\n')) {
+    const json = each.slice(9);
+    if (withChecksum(json) !== `${each}\n`) {
+      // It was being written when the power went.
+      isBroken ||= each.length > 0;
+      continue;
+    }
+    if (isBroken) throw new StoreFailed('the log is broken in its middle');
+    const line = JSON.parse(json) as Line;
     if ('compact' in line) await memory.compact(line.compact);
     else {
       const operations = line.operations.map(({ op, key, value }): Operation =>

@@ -3,7 +3,7 @@
  */
 import { createHash } from 'node:crypto';
 import type { AnyObject } from '#meta/object-meta.ts';
-import type { Store, StoreEvent } from '#store/store.ts';
+import type { Entry, Store, StoreEvent } from '#store/store.ts';
 import type { Millis } from '#world/world.ts';
 
 export interface Written {
@@ -26,19 +26,28 @@ export interface History extends Disposable {
   /** What that was. */
   readonly lastMove: string;
   listen(listener: (written: Written) => void): void;
+  /** Goes on with this store, which holds what a former one had; answers what it has lost of what was once seen. */
+  follow(store: Store): Promise<readonly string[]>;
 }
 
 const parse = (entry: { readonly value: Buffer } | undefined): AnyObject | undefined =>
   entry && entry.value.length > 0 ? (JSON.parse(entry.value.toString('utf8')) as AnyObject) : undefined;
 
-export async function historyOf(store: Store, elapsed: () => Millis): Promise<History> {
+export function historyOf(elapsed: () => Millis): History {
   const lines: string[] = [];
   const changes: { readonly at: Millis; readonly revision: number }[] = [];
   const listeners: ((written: Written) => void)[] = [];
   let movedAt = 0;
   let lastMove = '';
-  const watch = await store.watch('/', store.revision(), (events, revision) => {
+  let watch: Disposable | undefined;
+  let revisionSeen = 0;
+  /** What stands, as it was seen last. */
+  const standing = new Map<string, Entry>();
+  const receive = (events: readonly StoreEvent[], revision: number): void => {
+    revisionSeen = revision;
     for (const event of events) {
+      if (event.type === 'put') standing.set(event.entry.key, event.entry);
+      else standing.delete(event.entry.key);
       const written = read(event, revision, elapsed());
       changes.push({ at: written.at, revision });
       lines.push(`${written.at} ${event.type} ${written.key} @${revision}`);
@@ -50,7 +59,23 @@ export async function historyOf(store: Store, elapsed: () => Millis): Promise<Hi
       if (written.key.startsWith('/registry/ranges/')) continue;
       for (const listener of listeners) listener(written);
     }
-  });
+  };
+
+  async function lostIn(store: Store): Promise<readonly string[]> {
+    if (store.revision() < revisionSeen)
+      return [`${elapsed()} after a restart the store is at ${store.revision()}, and ${revisionSeen} was seen`];
+    const { entries } = await store.range('/', { revision: revisionSeen });
+    const found = new Map(entries.map((entry) => [entry.key, entry]));
+    const same = (a: Entry | undefined, b: Entry | undefined): boolean =>
+      a?.modRevision === b?.modRevision && (a === undefined || b === undefined || a.value.equals(b.value));
+    return [...new Set([...standing.keys(), ...found.keys()])]
+      .filter((key) => !same(standing.get(key), found.get(key)))
+      .map(
+        (key) =>
+          `${elapsed()} after a restart ${key} is of ${found.get(key)?.modRevision ?? 'no'}, and was seen of ${standing.get(key)?.modRevision ?? 'no'} revision`,
+      );
+  }
+
   return {
     lines,
     changes,
@@ -62,7 +87,13 @@ export async function historyOf(store: Store, elapsed: () => Millis): Promise<Hi
       return lastMove;
     },
     listen: (listener) => void listeners.push(listener),
-    [Symbol.dispose]: () => watch[Symbol.dispose](),
+    async follow(store) {
+      watch?.[Symbol.dispose]();
+      const lost = revisionSeen === 0 ? [] : await lostIn(store);
+      watch = await store.watch('/', Math.min(Math.max(1, revisionSeen), store.revision()), receive);
+      return lost;
+    },
+    [Symbol.dispose]: () => watch?.[Symbol.dispose](),
   };
 }
 

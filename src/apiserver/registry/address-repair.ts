@@ -6,12 +6,15 @@ import { formatIp, parseIp } from '#base/cidr.ts';
 import type { Service } from '#api/core/service.ts';
 import { Service as ServiceKind } from '#api/core/service.ts';
 import { IPAddress } from '#api/networking/ipaddress.ts';
-import type { Operation } from '#store/store.ts';
+import { StoreFull, StoreUnavailable, type Operation } from '#store/store.ts';
+import type { Millis } from '#world/world.ts';
 import type { Api } from '../api.ts';
 import { claim, heldAddresses, isOf } from './service-addresses.ts';
 
 /** Writes in one transaction: fewer than the 128 that etcd takes by default. */
 const batchMax = 100;
+/** A store that is full or out of reach is asked again. */
+const retryMs: Millis = 5_000;
 
 /** Another server that starts repairs the same. */
 const triesMax = 16;
@@ -60,20 +63,29 @@ async function repairOnce(api: Api): Promise<string | undefined> {
 export function startAddressRepair(api: Api): AsyncDisposable {
   const [services, addresses] = [api.cache(ServiceKind), api.cache(IPAddress)];
   let running: Promise<void> = Promise.resolve();
-  let stopped = false;
+  const stop = new AbortController();
   const observer = addresses.observe(({ entry, deleted }) => {
-    if (!deleted || stopped) return;
+    if (!deleted || stop.signal.aborted) return;
     const { namespace, name } = (entry.object as unknown as IPAddress).spec.parentRef;
     running = running.then(async () => {
-      const now = services.get(services.key(namespace, name))?.object as unknown as Service | undefined;
-      if (stopped || !now || !heldAddresses(now).includes(entry.name) || addresses.get(entry.key)) return;
-      // Lost to another writer: then the object is there again, or the Service is gone.
-      await api.store.txn([claim(api.world, addresses, now, entry.name)]);
+      while (!stop.signal.aborted) {
+        const now = services.get(services.key(namespace, name))?.object as unknown as Service | undefined;
+        if (!now || !heldAddresses(now).includes(entry.name) || addresses.get(entry.key)) return;
+        try {
+          // Lost to another writer: then the object is there again, or the Service is gone.
+          await api.store.txn([claim(api.world, addresses, now, entry.name)]);
+        } catch (error) {
+          // A store that fails stops the whole process by its own `failed`.
+          if (!(error instanceof StoreFull || error instanceof StoreUnavailable)) return;
+          api.world.log.warn('an address in use has no object yet', { address: entry.name, error: error.message });
+          await api.world.clock.sleep(retryMs, { signal: stop.signal }).catch(() => undefined);
+        }
+      }
     });
   });
   return {
     async [Symbol.asyncDispose]() {
-      stopped = true;
+      stop.abort();
       observer[Symbol.dispose]();
       await running;
     },

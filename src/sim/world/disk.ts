@@ -4,13 +4,16 @@
  */
 import { posix } from 'node:path';
 import { PassThrough, Readable, Writable } from 'node:stream';
-import type { Disk, FileStat, Millis } from '#world/world.ts';
+import type { Disk, FileStat, Millis, Random } from '#world/world.ts';
 
 interface Entry {
   type: FileStat['type'];
-  content: Buffer;
-  /** What a power failure leaves. */
-  synced: Buffer;
+  /** What it holds, in the pieces that it was appended in: a log is not copied at every line. */
+  parts: Buffer[];
+  sizeBytes: number;
+  /** So many of its bytes outlive a power failure; `kept` does instead, once it was cut and not synced. */
+  syncedBytes: number;
+  kept: Buffer | undefined;
   target: string;
   mode: number;
   uid: number;
@@ -20,16 +23,46 @@ interface Entry {
 }
 
 const linksMax = 40;
-const sizeBytes = 100 * 1024 ** 3;
+const capacityBytes = 100 * 1024 ** 3;
 
 const missing = (path: string): Error =>
   Object.assign(new Error(`ENOENT: no such file or directory, '${path}'`), { code: 'ENOENT' });
 
 export interface SimDisk extends Disk {
-  /** Forgets what was not synced; `kept` says how many of so many unsynced bytes at the end of a file survive all the same (none when absent). */
-  losePower(kept?: (bytes: number) => number): void;
+  /** Forgets what was not synced; `survives` says what is left all the same of the unsynced bytes at the end of a file (nothing when absent). */
+  losePower(survives?: (unsynced: Buffer) => Buffer): void;
   /** What the file holds now stays. */
   sync(path: string): Promise<void>;
+}
+
+/** What a power failure may leave of bytes that nobody has synced: any of their sectors, in whatever order the disk wrote them; zeros stand where one is missing. */
+export const torn =
+  (random: Random) =>
+  (unsynced: Buffer): Buffer => {
+    const left = Buffer.alloc(unsynced.length);
+    const sectorBytes = 32 + Math.floor(random.fraction() * 480);
+    let end = 0;
+    for (let at = 0; at < unsynced.length; at += sectorBytes) {
+      if (random.fraction() < 0.4) continue;
+      end = Math.min(unsynced.length, at + sectorBytes);
+      unsynced.copy(left, at, at, end);
+    }
+    return left.subarray(0, end);
+  };
+
+const contentOf = (entry: Entry): Buffer => {
+  if (entry.parts.length !== 1) entry.parts = [Buffer.concat(entry.parts)];
+  return entry.parts[0] as Buffer;
+};
+
+/** The file holds exactly this, synced or not. */
+function hold(entry: Entry, content: Buffer, isSynced: boolean): void {
+  if (!isSynced) entry.kept ??= contentOf(entry).subarray(0, entry.syncedBytes);
+  entry.parts = [content];
+  entry.sizeBytes = content.length;
+  if (!isSynced) return;
+  entry.syncedBytes = content.length;
+  entry.kept = undefined;
 }
 
 export function simDisk(now: () => Millis, files: Readonly<Record<string, string>> = {}): SimDisk {
@@ -37,8 +70,10 @@ export function simDisk(now: () => Millis, files: Readonly<Record<string, string
   let lastInode = 1;
   const entry = (type: Entry['type'], more: Partial<Entry> = {}): Entry => ({
     type,
-    content: Buffer.alloc(0),
-    synced: Buffer.alloc(0),
+    parts: [],
+    sizeBytes: 0,
+    syncedBytes: 0,
+    kept: undefined,
     target: '',
     mode: type === 'directory' ? 0o755 : 0o644,
     uid: 0,
@@ -83,13 +118,16 @@ export function simDisk(now: () => Millis, files: Readonly<Record<string, string
     const at = real(path);
     const bytes = Buffer.from(content as Uint8Array);
     const before = entries.get(at);
-    entries.set(at, entry('file', { content: bytes, synced: bytes, mode: mode ?? before?.mode ?? 0o644 }));
+    const made = entry('file', { mode: mode ?? before?.mode ?? 0o644 });
+    hold(made, bytes, true);
+    entries.set(at, made);
   };
   const grow = (path: string, content: Uint8Array, mode?: number): void => {
     parents(path);
     const at = real(path);
     const before = entries.get(at) ?? entry('file', mode === undefined ? {} : { mode });
-    before.content = Buffer.concat([before.content, content]);
+    before.parts.push(Buffer.from(content));
+    before.sizeBytes += content.length;
     before.modifiedAt = now();
     entries.set(at, before);
   };
@@ -108,25 +146,26 @@ export function simDisk(now: () => Millis, files: Readonly<Record<string, string
   }
 
   return {
-    losePower(kept = () => 0) {
+    losePower(survives = () => Buffer.alloc(0)) {
       for (const each of entries.values()) {
-        const grown = each.content.length - each.synced.length;
-        if (grown > 0 && each.content.subarray(0, each.synced.length).equals(each.synced))
-          each.synced = each.content.subarray(0, each.synced.length + kept(grown));
-        each.content = each.synced;
+        const content = contentOf(each);
+        const synced = each.kept ?? content.subarray(0, each.syncedBytes);
+        const grown = each.kept ? Buffer.alloc(0) : content.subarray(each.syncedBytes);
+        hold(each, grown.length > 0 ? Buffer.concat([synced, survives(grown)]) : synced, true);
       }
     },
     async sync(path) {
       const file = found(path);
-      file.synced = file.content;
+      file.syncedBytes = file.sizeBytes;
+      file.kept = undefined;
     },
     async read(path) {
       const present = entries.get(real(path));
-      return present?.type === 'file' ? present.content : undefined;
+      return present?.type === 'file' ? contentOf(present) : undefined;
     },
     async readText(path) {
       const present = entries.get(real(path));
-      return present?.type === 'file' ? present.content.toString('utf8') : undefined;
+      return present?.type === 'file' ? contentOf(present).toString('utf8') : undefined;
     },
     async write(path, content, options) {
       put(path, typeof content === 'string' ? Buffer.from(content) : content, options?.mode);
@@ -137,7 +176,7 @@ export function simDisk(now: () => Millis, files: Readonly<Record<string, string
     readStream(path, options = {}) {
       const present = entries.get(real(path));
       if (!present) return new Readable({ read() { this.destroy(missing(path)); } }); // prettier-ignore
-      const bytes = present.content.subarray(
+      const bytes = contentOf(present).subarray(
         options.start ?? 0,
         options.end === undefined ? undefined : options.end + 1,
       );
@@ -170,8 +209,8 @@ export function simDisk(now: () => Millis, files: Readonly<Record<string, string
     async stat(path) {
       const present = entries.get(real(path));
       if (!present) return undefined;
-      const { type, content, mode, uid, gid, modifiedAt, inode } = present;
-      return { type, sizeBytes: content.length, mode, uid, gid, modifiedAt, inode };
+      const { type, sizeBytes, mode, uid, gid, modifiedAt, inode } = present;
+      return { type, sizeBytes, mode, uid, gid, modifiedAt, inode };
     },
     async rename(from, to) {
       const source = real(from, false);
@@ -210,10 +249,8 @@ export function simDisk(now: () => Millis, files: Readonly<Record<string, string
     },
     async truncate(path, length) {
       const file = found(path);
-      file.content = Buffer.concat([file.content, Buffer.alloc(Math.max(0, length - file.content.length))]).subarray(
-        0,
-        length,
-      );
+      const grown = Buffer.concat([contentOf(file), Buffer.alloc(Math.max(0, length - file.sizeBytes))]);
+      hold(file, grown.subarray(0, length), false);
     },
     async remove(path, options) {
       const at = real(path, false);
@@ -225,10 +262,10 @@ export function simDisk(now: () => Millis, files: Readonly<Record<string, string
     },
     async space() {
       let used = 0;
-      for (const { content } of entries.values()) used += content.length;
+      for (const { sizeBytes } of entries.values()) used += sizeBytes;
       return {
-        totalBytes: sizeBytes,
-        freeBytes: sizeBytes - used,
+        totalBytes: capacityBytes,
+        freeBytes: capacityBytes - used,
         inodes: 1_000_000,
         inodesFree: 1_000_000 - entries.size,
       };
