@@ -10,6 +10,7 @@ import { ComponentStatus } from '#api/core/componentstatus.ts';
 import { Namespace } from '#api/core/namespace.ts';
 import { Node } from '#api/core/node.ts';
 import { Eviction } from '#api/policy/eviction.ts';
+import { PodDisruptionBudget } from '#api/policy/poddisruptionbudget.ts';
 import { TokenRequest } from '#api/authentication/tokenrequest.ts';
 import type { Verb } from '#schema/kind.ts';
 import { StoreFull, StoreUnavailable, Untransformable, type Operation, type Store } from '#store/store.ts';
@@ -20,7 +21,8 @@ import type { Attributes } from './attributes.ts';
 import type { ServiceAccountTokens, TokenRequestBody } from './authn/service-account-tokens.ts';
 import type { Authorizer } from './authz/authorize.ts';
 import type { Rbac } from './authz/rbac.ts';
-import { bind, evict } from './registry/pod-subresources.ts';
+import { evict } from './registry/eviction.ts';
+import { bind } from './registry/pod-subresources.ts';
 import {
   componentEntries,
   componentEntry,
@@ -286,7 +288,7 @@ export class Api {
       case 'pods/eviction': {
         const eviction = bodyAs(Eviction, body, asker);
         this.#admit(call, asker, eviction);
-        await evict(resource, asker, { ...target, body: eviction });
+        await evict(resource, asker, { ...target, body: eviction, budgets: this.resource(PodDisruptionBudget) });
         return success(201);
       }
       case 'serviceaccounts/token': {

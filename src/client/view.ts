@@ -53,6 +53,8 @@ export interface ViewOptions<T> {
 
 const backoffMsMin: Millis = 50;
 const backoffMsMax: Millis = 10_000;
+/** A server that has shown nothing but the past for so long has lost the rest: its store was put back from a backup. */
+const behindMsMax: Millis = 60_000;
 /** Objects a page of the first list: 500 pods of 5.5 kB are 2.7 MB. */
 const pageSize = 500;
 
@@ -80,6 +82,8 @@ class ObjectView<T extends AnyObject> implements View<T> {
   #revision = 0;
   /** Where a broken watch goes on; an older place would show the past again. Undefined: list anew. */
   #from: string | undefined;
+  /** Since when the server shows what this view has long seen, and nothing newer. */
+  #behindSince: Millis | undefined;
   #markSynced: () => void = () => {};
   hasSynced = false;
   readonly synced: Promise<void>;
@@ -183,6 +187,7 @@ class ObjectView<T extends AnyObject> implements View<T> {
       revision = page.metadata.resourceVersion;
       next = page.metadata.continue || undefined;
     } while (next !== undefined);
+    if (this.#isPast(revision)) throw new ApiError('ServiceUnavailable', 'the server is behind what it has shown');
     for (const key of [...this.#objects.keys()]) if (!found.has(key)) this.#set(key, undefined);
     for (const [key, object] of found) {
       if (this.#objects.get(key)?.metadata.resourceVersion !== object.metadata.resourceVersion) this.#set(key, object);
@@ -201,6 +206,8 @@ class ObjectView<T extends AnyObject> implements View<T> {
         );
       }
       const revision = event.object.metadata.resourceVersion;
+      // A server that is behind another one shows again what is long over.
+      if (this.#isPast(revision)) continue;
       if (event.type !== 'BOOKMARK') {
         const object = event.object as T;
         this.#set(keyOf(object), event.type === 'DELETED' ? undefined : object);
@@ -208,6 +215,21 @@ class ObjectView<T extends AnyObject> implements View<T> {
       this.#from = revision;
       this.#reach(revision);
     }
+  }
+
+  /** Whether this revision is older than what the view has; the view then stays as it is, unless the newer ones are gone for good. */
+  #isPast(revision: string): boolean {
+    if (Number(revision) >= this.#revision) {
+      this.#behindSince = undefined;
+      return false;
+    }
+    const now = this.#world.clock.monotonic();
+    this.#behindSince ??= now;
+    if (now - this.#behindSince < behindMsMax) return true;
+    this.#world.log.warn('the server has gone back for good: a view begins anew', { resource: this.#kind.plural });
+    this.#behindSince = undefined;
+    this.#revision = 0;
+    throw new ApiError('Expired', `revision ${revision} is older than what was seen`);
   }
 
   #reach(revision: string): void {
@@ -220,6 +242,8 @@ class ObjectView<T extends AnyObject> implements View<T> {
   #set(key: ObjectKey, incoming: T | undefined): void {
     const old = this.#objects.get(key);
     const now = incoming && this.#options.project ? this.#options.project(incoming) : incoming;
+    // The end of what this view has never seen, or has seen end.
+    if (!old && !now) return;
     if (now) this.#objects.set(key, now);
     else this.#objects.delete(key);
     for (const [name, index] of this.#indexes) {

@@ -10,6 +10,7 @@ import type { Millis, World } from '#world/world.ts';
 import { clusterRoleAggregation } from './clusterrole-aggregation.ts';
 import { daemonSets } from './daemonset/plan.ts';
 import { deployments } from './deployment/plan.ts';
+import { disruptionBudgets, staleDisruptionTargets } from './disruption/plan.ts';
 import { endpointSlices } from './endpoints/endpoint-slices.ts';
 import { endpoints } from './endpoints/endpoints.ts';
 import { garbageCollectorName, startGarbageCollector } from './garbage-collector/run.ts';
@@ -67,6 +68,8 @@ const declared = (options: ControllersOptions): readonly Controller[] =>
     clusterRoleAggregation,
     daemonSets(),
     jobs(),
+    disruptionBudgets,
+    staleDisruptionTargets,
     ttlAfterFinished,
     serviceCidrs,
     resourceQuotas(options.kinds),
@@ -81,6 +84,7 @@ const declared = (options: ControllersOptions): readonly Controller[] =>
 /** Controllers that act as another's ServiceAccount, as upstream's do. */
 const identities: Readonly<Record<string, string>> = {
   'node-lifecycle-controller': 'node-controller',
+  'stale-disruption-targets': 'disruption-controller',
   'service-cidr-controller': 'service-cidrs-controller',
   'taint-eviction-controller': 'node-controller',
 };

@@ -60,11 +60,19 @@ export function planPod(picture: PodPicture): readonly PodAction[] {
   }
   return [
     ...stale(picture, sandbox),
+    ...unborn(picture),
     ...containersOf(picture, sandbox),
     ...litter(picture),
     ...resize(picture, sandbox),
   ];
 }
+
+/**
+ * Containers that were made and never started: the answer was lost, or the agent died between the two. A worker starts what it makes in the same step, so nobody else will,
+ * and what a runtime holds of them is nothing to wait for.
+ */
+const unborn = ({ containers }: PodPicture): readonly PodAction[] =>
+  containers.filter(({ state }) => state === 'created').map((container): PodAction => ({ do: 'forget', container }));
 
 /** What can change while it runs; containers that must start anew for it are ended in their turn. */
 function resize(picture: PodPicture, sandbox: Sandbox): readonly PodAction[] {
@@ -121,9 +129,9 @@ const anyMainStarted = (picture: PodPicture): boolean =>
   picture.pod.spec.containers.some(({ name }) => latest(picture, name) !== undefined);
 
 function end(picture: PodPicture): readonly PodAction[] {
-  const running = picture.containers.filter(
-    (container) => container.state === 'running' || container.state === 'created',
-  );
+  const waste = unborn(picture);
+  if (waste.length > 0) return waste;
+  const running = picture.containers.filter((container) => container.state === 'running');
   const grace = picture.ending?.graceMs;
   const sidecars = new Set((picture.pod.spec.initContainers ?? []).filter(isSidecar).map(({ name }) => name));
   const mains = running.filter(({ name }) => !sidecars.has(name));

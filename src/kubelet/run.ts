@@ -7,7 +7,7 @@ import { Service } from '#api/core/service.ts';
 import type { Client } from '#client/client.ts';
 import { startView } from '#client/view.ts';
 import { eventRecorder } from '#runtime/events.ts';
-import type { TlsIdentity, World } from '#world/world.ts';
+import type { Millis, TlsIdentity, World } from '#world/world.ts';
 import { Allocations } from './allocations.ts';
 import type { ContainerRuntime } from './container-runtime.ts';
 import { imagePulls } from './image-pulls.ts';
@@ -18,6 +18,9 @@ import { PodWorker, type WorkerParts } from './pod-worker.ts';
 import { probeLoops } from './probe-loops.ts';
 import { serveKubelet } from './server/server.ts';
 import { apiSources } from './volumes/sources.ts';
+
+/** Upstream's period of container garbage collection. */
+const strayMs: Millis = 60_000;
 
 export interface KubeletOptions {
   readonly nodeName: string;
@@ -170,18 +173,29 @@ export async function startKubelet(
       });
     }),
   );
-  // What runs for pods that the API no longer knows is ended, once the API has been asked.
-  void Promise.all([pods.synced, services.synced]).then(async () => {
-    const known = new Set([...pods.all()].map(({ metadata }) => metadata.uid));
+  // What runs for pods that the API no longer knows is ended, once the API has been asked; now and then again, since a runtime may keep what it was told to remove.
+  const endStrays = async (): Promise<void> => {
     for (const sandbox of await runtime.sandboxes()) {
-      if (known.has(sandbox.pod.uid) || workers.has(sandbox.pod.uid)) continue;
+      if (workers.has(sandbox.pod.uid) || [...pods.all()].some(({ metadata }) => metadata.uid === sandbox.pod.uid))
+        continue;
       world.log.info('a pod is gone from the API and is ended', {
         pod: `${sandbox.pod.namespace}/${sandbox.pod.name}`,
       });
       add(ghostOf(sandbox.labels, sandbox.pod, options.nodeName));
       workers.get(sandbox.pod.uid)?.orphan();
     }
-  });
+  };
+  const stop = stack.adopt(new AbortController(), (controller) => controller.abort());
+  const sweep = async (): Promise<void> => {
+    await Promise.all([pods.synced, services.synced]);
+    while (!stop.signal.aborted) {
+      await endStrays().catch((error: unknown) =>
+        world.log.warn('what runs for nobody cannot be looked for', { error: String(error) }),
+      );
+      await world.clock.sleep(strayMs, { signal: stop.signal }).catch(() => undefined);
+    }
+  };
+  void sweep();
   if (options.serve) {
     stack.use(
       await serveKubelet(

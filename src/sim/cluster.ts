@@ -10,6 +10,8 @@ import type { AnyKind, Client } from '#client/client.ts';
 import type { Term } from '#apiserver/registry/fence.ts';
 import { startControllers, type Controllers } from '#controllers/all.ts';
 import type { SimImage } from '#kubelet/sim/behaviour.ts';
+import type { RuntimeFault } from '#kubelet/sim/runtime.ts';
+import { Pod } from '#api/core/pod.ts';
 import type { AnyObject } from '#meta/object-meta.ts';
 import { parseYaml } from '#meta/yaml.ts';
 import { apiVersionOf } from '#schema/kind.ts';
@@ -28,7 +30,7 @@ import { patient, startSimServer, type SimServer } from './server.ts';
 import { historyOf, type History } from './trace.ts';
 import type { SimDisk } from './world/disk.ts';
 import { seededRandom } from './world/random.ts';
-import { simUniverse, type SimUniverse } from './world/world.ts';
+import { simUniverse, type SimUniverse, type Skew } from './world/world.ts';
 
 export interface SimClusterOptions {
   readonly seed?: number | string;
@@ -40,6 +42,8 @@ export interface SimClusterOptions {
   readonly faults?: Faults;
   /** Image reference → what it does; any image runs for ever when absent. */
   readonly images?: Readonly<Record<string, SimImage>>;
+  /** Whose clocks are wrong: `server`, `controllers`, `scheduler` or a node. */
+  readonly clocks?: Readonly<Record<string, Skew>>;
   readonly nodeMonitorGraceMs?: Millis;
   /** Kills a component at one of its writes: `life.name` is a controller, 'scheduler' or a node; writes are counted from its start. */
   readonly dies?: NonNullable<Hooks['dies']>;
@@ -92,6 +96,8 @@ export interface SimCluster extends AsyncDisposable {
   settle(options?: { quietMs?: Millis; limitMs?: Millis }): Promise<void>;
   /** Lets time go on; throws if anything but leases and heartbeats is written meanwhile. */
   rest(ms: Millis): Promise<void>;
+  /** What runs on the nodes and belongs to no pod, or twice to one: `<node> <sandbox or container>`. */
+  leaked(): Promise<readonly string[]>;
   /** `get pods -n default -o wide`: what kubectl would print. */
   table(command: string): Promise<string>;
   /** Everything that was written, in order, with its time. */
@@ -104,7 +110,7 @@ const limitMsDefault: Millis = 15 * 60_000;
 export async function startSimCluster(options: SimClusterOptions = {}): Promise<SimCluster> {
   await using stack = new AsyncDisposableStack();
   const seed = options.seed ?? 1;
-  const universe = simUniverse(seed, options.clock);
+  const universe = simUniverse(seed, options.clock, options.clocks);
   const { time } = universe;
   const world = universe.machine('server');
   const history = stack.use(historyOf(() => time.elapsed));
@@ -193,8 +199,9 @@ export async function startSimCluster(options: SimClusterOptions = {}): Promise<
   const nodes: SimNode[] = [];
   for (const node of nodeOptions(options)) {
     const user: User = userOf(`system:node:${node.name}`, 'system:nodes');
+    const strikes = (fault: RuntimeFault): boolean => plan.strikes(node.name, fault, options.faults?.[fault]);
     nodes.push(
-      await time.drive(startSimNode(universe, node, (life) => connect(parts, user, life, { fieldManager: 'kubelet' }))),
+      await time.drive(startSimNode(universe, { strikes, ...node }, (life) => connect(parts, user, life, { fieldManager: 'kubelet' }))),
     );
   }
   const owned = stack.move();
@@ -244,6 +251,7 @@ export async function startSimCluster(options: SimClusterOptions = {}): Promise<
       invariants.check();
       if (history.movedAt !== before) throw new Error(`a settled cluster wrote: ${history.lastMove}`);
     },
+    leaked: () => time.drive(leakedIn(client, nodes)),
     table: (command) => time.drive(tableFor(client, command, () => world.clock.now())),
     trace: () => history.lines,
     async [Symbol.asyncDispose]() {
@@ -378,6 +386,31 @@ async function untilReady(client: Client, name: string, sleep: (ms: Millis) => P
     if (ready && !found?.spec.taints?.length) return;
     await sleep(100);
   }
+}
+
+/** Machines that are off hold nothing. */
+async function leakedIn(client: Client, nodes: readonly SimNode[]): Promise<readonly string[]> {
+  const { items } = await client.list(Pod);
+  const known = new Set(items.map(({ metadata }) => metadata.uid));
+  const leaks: string[] = [];
+  for (const { name, runtime } of nodes) {
+    const sandboxes = await runtime.sandboxes();
+    const owners = new Map(sandboxes.map(({ id, pod }) => [id, pod.uid]));
+    const seen = new Set<string>();
+    const tell = (what: string, uid: string): void => {
+      if (!known.has(uid)) leaks.push(`${name} ${what} of no pod`);
+      else if (seen.has(what)) leaks.push(`${name} ${what} twice`);
+      seen.add(what);
+    };
+    for (const { pod, state } of sandboxes) {
+      if (state === 'ready' || !known.has(pod.uid)) tell(`sandbox ${pod.uid}`, pod.uid);
+    }
+    for (const container of await runtime.containers()) {
+      const uid = owners.get(container.sandboxId) ?? '';
+      if (container.state === 'running' || !known.has(uid)) tell(`container ${container.name} ${uid}`, uid);
+    }
+  }
+  return leaks;
 }
 
 async function applyAll(client: Client, yaml: string): Promise<readonly AnyObject[]> {

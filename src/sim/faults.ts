@@ -23,12 +23,23 @@ export interface Faults {
   readonly stallWatch?: number;
   /** A watch falls silent without a word, until somebody notices that the connection is dead. */
   readonly halfOpen?: number;
+  /** A watch shows a run of its last events again before it goes on. */
+  readonly replayWatch?: number;
+  /** A watch that resumes begins at an older place than it was asked to, as after a move to an API server that is behind. */
+  readonly rewindWatch?: number;
   /** The first list of a component shows what was true a moment ago, as another API server's cache may. */
   readonly staleList?: number;
   /** A whole process stands still between deciding on a write and sending it. */
   readonly pause?: number;
   /** A whole process is cut off from the server when it is about to write. */
   readonly cutOff?: number;
+  /** So does a later one: when a watch has expired, the new list is older than what the watch has shown. */
+  readonly staleRelist?: number;
+  /** From this call on nothing gets through for a while: both ways, or only the replies do not. */
+  readonly partition?: number;
+  readonly deaf?: number;
+  /** A call falls silent, until its caller gives up: it arrived, or it did not. */
+  readonly hang?: number;
   /** The longest way there or back. */
   readonly delayMsMax?: Millis;
   /** Of the API server, at each step of each of its transactions: it dies, with the power of its machine, and comes back with what its disk kept. */
@@ -37,6 +48,13 @@ export interface Faults {
   readonly diskSlow?: number;
   readonly diskError?: number;
   readonly diskFull?: number;
+  /** Of the container runtime of a node (`#kubelet/sim/runtime.ts`). */
+  readonly sandboxLost?: number;
+  readonly createLost?: number;
+  readonly startLost?: number;
+  readonly removalLost?: number;
+  readonly stopFails?: number;
+  readonly runtimeSlow?: number;
 }
 
 /** One life of a component: its calls stop when it dies. */
@@ -69,6 +87,11 @@ const delayMsDefault: Millis = 3;
 const stallMs: Millis = 5_000;
 /** Go's HTTP/2 client gives a silent connection 30 s and its ping 15 s. */
 const halfOpenMs: Millis = 45_000;
+/** Clients give a call this long. */
+const callMsMax: Millis = 32_000;
+const partitionMs: Millis = 20_000;
+/** Events that a watch shows again. */
+const replayedMax = 5;
 
 /** `client` as `life` reaches it. */
 export function faultyClient(
@@ -89,13 +112,27 @@ export function faultyClient(
     const planned = (['before', 'after'] as const).filter((when) => plan.strikes(life.name, `die-${when}`, undefined));
     return hooks.dies?.(life, what) ?? planned[0];
   };
+  let [cutUntil, deafUntil]: [Millis, Millis] = [0, 0];
+  const now = (): Millis => clock.monotonic();
+  const struckBy = (fault: 'partition' | 'deaf'): boolean => {
+    const until = fault === 'partition' ? cutUntil : deafUntil;
+    // One that lasts is not struck again.
+    if (now() < until) return true;
+    if (!strikes(fault)) return false;
+    if (fault === 'partition') cutUntil = now() + partitionMs;
+    else deafUntil = now() + partitionMs;
+    return true;
+  };
+  const isCut = (): boolean => life.cut === true || now() < cutUntil;
+  const isDeaf = (): boolean => life.cut !== false || now() < cutUntil || now() < deafUntil;
   const gone = (way: string): NetworkError => new NetworkError('ECONNRESET', `the ${way} was lost`);
 
   async function call<T>(what: string, isWrite: boolean, send: () => Promise<T>): Promise<T> {
     if (!life.alive) return never();
     await pause();
     if (!life.alive) return never();
-    if (life.cut === true || strikes('loseRequest')) throw gone('request');
+    if (struckBy('partition') || isCut() || strikes('loseRequest')) throw gone('request');
+    struckBy('deaf');
     let dies: 'before' | 'after' | undefined;
     if (isWrite && (strikes('pause') || (life.pauses && !what.includes('leases')))) {
       life.pauses = false;
@@ -127,9 +164,14 @@ export function faultyClient(
       hooks.died?.(life);
       return never();
     }
+    if (strikes('hang')) {
+      await clock.sleep(callMsMax);
+      if (!life.alive) return never();
+      throw gone('reply');
+    }
     await pause();
     if (!life.alive) return never();
-    if (life.cut || strikes('loseReply')) throw gone('reply');
+    if (isDeaf() || strikes('loseReply')) throw gone('reply');
     if (!outcome.ok) throw outcome.error;
     return outcome.value;
   }
@@ -137,11 +179,12 @@ export function faultyClient(
   async function* watch(kind: AnyKind, options: WatchOptions): AsyncGenerator<WatchEvent<AnyObject>> {
     if (!life.alive) await never();
     await pause();
-    if (life.cut || strikes('loseRequest')) throw gone('request');
-    for await (const event of client.watch(kind, options) as AsyncIterable<WatchEvent<AnyObject>>) {
+    if (struckBy('partition') || isDeaf() || strikes('loseRequest')) throw gone('request');
+    const shown: WatchEvent<AnyObject>[] = [];
+    for await (const event of client.watch(kind, rewound(options)) as AsyncIterable<WatchEvent<AnyObject>>) {
       await pause();
       if (!life.alive) await never();
-      if (life.cut || strikes('breakWatch')) throw gone('stream');
+      if (isDeaf() || strikes('breakWatch')) throw gone('stream');
       if (strikes('expireWatch')) throw new ApiError('Expired', 'the requested history is forgotten');
       if (strikes('stallWatch')) await clock.sleep(stallMs);
       if (strikes('halfOpen')) {
@@ -149,15 +192,28 @@ export function faultyClient(
         throw gone('stream');
       }
       if (!life.alive) await never();
+      if (event.type !== 'BOOKMARK' && strikes('replayWatch')) yield* shown;
       yield event;
+      if (event.type !== 'BOOKMARK') shown.push(event);
+      if (shown.length > replayedMax) shown.shift();
     }
+  }
+
+  /** The options of a watch that may begin too early. */
+  function rewound(options: WatchOptions): WatchOptions {
+    if (!(Number(options.resourceVersion) > 0) || options.sendInitialEvents || !strikes('rewindWatch')) return options;
+    const past = Math.min(Number(options.resourceVersion), hooks.past?.() ?? Number.POSITIVE_INFINITY);
+    return { ...options, resourceVersion: String(past) };
   }
 
   const listed = new Set<AnyKind>();
   function list<K extends AnyKind>(kind: K, options: ListOptions = {}): ReturnType<typeof client.list<K>> {
     const isFirst = !listed.has(kind) && options.continue === undefined && options.resourceVersion === undefined;
     listed.add(kind);
-    const past = isFirst && strikes('staleList') ? hooks.past?.() : undefined;
+    // One object is asked for to learn the newest revision: that question is put to the store itself.
+    const isLater = !isFirst && options.limit !== 1 && !options.continue && options.resourceVersion === undefined;
+    const isStale = (isFirst && strikes('staleList')) || (isLater && strikes('staleRelist'));
+    const past = isStale ? hooks.past?.() : undefined;
     const stale = past === undefined ? {} : { resourceVersion: String(past), resourceVersionMatch: 'Exact' as const };
     return client.list(kind, { ...options, ...stale });
   }

@@ -9,6 +9,8 @@ import type { Pod } from '#api/core/pod.ts';
 import type { Service } from '#api/core/service.ts';
 import type { Millis } from '#world/world.ts';
 import { countedAvailability } from './checkers/availability.ts';
+import { keptBudgets } from './checkers/disruption.ts';
+import { uniqueIdentities } from './checkers/identity.ts';
 import { lifeCycles } from './checkers/life-cycle.ts';
 import { linearObjects } from './checkers/linear.ts';
 import { versionsOf } from './checkers/versions.ts';
@@ -47,6 +49,8 @@ export function invariantsOf(history: History, elapsed: () => Millis): Invariant
   const watches = watchGuarantees(versions, elapsed, breach);
   const lives = lifeCycles(breach);
   const counted = countedAvailability(breach);
+  const budgets = keptBudgets(objects, breach);
+  const identities = uniqueIdentities(objects, breach);
 
   const remember = (log: Map<string, Moment[]>, key: string, at: Millis, value: number): void => {
     const moments = (log.get(key) ?? []).filter(
@@ -130,6 +134,8 @@ export function invariantsOf(history: History, elapsed: () => Millis): Invariant
     lastRevision = revision;
     lives(change);
     counted(change);
+    budgets(change);
+    identities(change);
     if (key.startsWith('/registry/replicasets/')) replicaSetChanged(change);
     if (after) {
       objects.set(key, after);

@@ -3,7 +3,7 @@
  */
 import { startKubelet, type Kubelet } from '#kubelet/run.ts';
 import type { SimImage, Latencies } from '#kubelet/sim/behaviour.ts';
-import { simRuntime, type SimRuntime } from '#kubelet/sim/runtime.ts';
+import { simRuntime, type RuntimeFault, type SimRuntime } from '#kubelet/sim/runtime.ts';
 import type { Client } from '#client/client.ts';
 import type { Life } from './faults.ts';
 import type { SimUniverse, SimWorld } from './world/world.ts';
@@ -19,6 +19,8 @@ export interface SimNodeOptions {
   readonly images?: Readonly<Record<string, SimImage>>;
   readonly latencies?: Partial<Latencies>;
   readonly failures?: { readonly sandbox?: number; readonly start?: number };
+  /** Whether a fault of its container runtime strikes. */
+  readonly strikes?: (fault: RuntimeFault) => boolean;
 }
 
 export interface SimNode {
@@ -51,6 +53,7 @@ export async function startSimNode(
     ...(options.images ? { images: options.images } : {}),
     ...(options.latencies ? { latencies: options.latencies } : {}),
     ...(options.failures ? { failures: options.failures } : {}),
+    ...(options.strikes ? { strikes: options.strikes } : {}),
     place: (address, peer) => universe.network.place(address, peer),
   });
   let life: Life = { name: options.name, alive: false, cut: false, writes: 0 };

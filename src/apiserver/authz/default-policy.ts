@@ -381,6 +381,15 @@ const controllers: Readonly<Record<string, readonly Rule[]>> = {
     rule(['create'], 'discovery.k8s.io', 'endpointslices/restricted'),
     ...events,
   ],
+  'disruption-controller': [
+    rule(['get', 'list', 'watch'], 'apps', 'deployments', 'replicasets', 'statefulsets'),
+    rule(['get', 'list', 'watch'], '', 'replicationcontrollers'),
+    rule(['get', 'list', 'watch'], 'policy', 'poddisruptionbudgets'),
+    rule(['update'], 'policy', 'poddisruptionbudgets/status'),
+    rule(['patch', 'update'], '', 'pods/status'),
+    rule(['get'], '*', '*/scale'),
+    ...events,
+  ],
   'generic-garbage-collector': [rule(['delete', 'get', 'list', 'patch', 'update', 'watch'], '*', '*'), ...events],
   'job-controller': [
     rule(['get', 'list', 'patch', 'update', 'watch'], 'batch', 'jobs'),

@@ -1,15 +1,12 @@
 /**
- * The verbs that only pods have: binding to a node (the scheduler's one write) and eviction (a delete that respects disruption budgets).
+ * The verbs that only pods have: binding to a node (the scheduler's one write); eviction stands in `eviction.ts`.
  */
 import { notSupported, required } from '#meta/causes.ts';
-import { ApiError, badRequest, conflict, invalid } from '#meta/status.ts';
+import { badRequest, conflict, invalid } from '#meta/status.ts';
 import type { AnyObject } from '#meta/object-meta.ts';
 import type { Binding } from '#api/core/binding.ts';
 import type { Pod } from '#api/core/pod.ts';
-import type { Eviction } from '#api/policy/eviction.ts';
-import type { DeleteOptions } from '#client/client.ts';
 import { timestamp } from './prepare.ts';
-import { remove } from './delete.ts';
 import type { WatchCache } from '../watch/cache.ts';
 import type { Asker, Resource } from './resource.ts';
 import { write, type Target } from './update.ts';
@@ -91,25 +88,4 @@ export async function bind(pods: Resource, asker: Asker, target: BindRequest): P
       } as unknown as AnyObject;
     },
   });
-}
-
-/** Deletes the pod as the eviction asks. No disruption budgets exist in this API yet, so none can refuse. */
-export async function evict(pods: Resource, asker: Asker, target: Target & { readonly body: unknown }): Promise<void> {
-  const eviction = target.body as Partial<Eviction>;
-  const name = eviction.metadata?.name;
-  if (name && name !== target.name)
-    throw badRequest(`the name in the body (${name}) does not match the name on the URL (${target.name})`);
-  const sent = (eviction.deleteOptions ?? {}) as DeleteOptions & { dryRun?: readonly string[] | boolean };
-  const dryRun = asker.dryRun || (Array.isArray(sent.dryRun) && sent.dryRun.includes('All'));
-  const { dryRun: _d, ...options } = sent;
-  try {
-    await remove(
-      pods,
-      { ...asker, dryRun },
-      { namespace: target.namespace, name: target.name, options: options as DeleteOptions },
-    );
-  } catch (error) {
-    // An eviction of a pod that goes is done.
-    if (!(error instanceof ApiError && error.reason === 'NotFound' && eviction.metadata?.uid)) throw error;
-  }
 }

@@ -32,9 +32,19 @@ export interface SimRuntimeOptions {
   readonly latencies?: Partial<Latencies>;
   /** Chance that making a sandbox or starting a container fails, 0 to 1. */
   readonly failures?: { readonly sandbox?: number; readonly start?: number };
+  /** Asked at every opportunity whether a fault strikes there. */
+  readonly strikes?: (fault: RuntimeFault) => boolean;
   /** Puts a pod on the simulated network. */
   readonly place?: (address: string, peer: SimPeer) => Disposable;
 }
+
+/**
+ * `sandboxLost`, `createLost`, `startLost`: it was done, and is said to have failed. `removalLost`: it is said to be removed, and is still there. `stopFails`: nothing was done.
+ * `runtimeSlow`: an operation takes very long.
+ */
+export type RuntimeFault = 'sandboxLost' | 'createLost' | 'startLost' | 'removalLost' | 'stopFails' | 'runtimeSlow';
+
+const slowMs: Millis = 15_000;
 
 export interface SimPeer {
   connect(port: number): boolean;
@@ -135,6 +145,7 @@ class Simulated implements SimRuntime {
       config,
       address: ip === undefined ? undefined : this.#options.place?.(ip, this.#peerOf(id)),
     });
+    if (this.#strikes('sandboxLost')) throw new RuntimeError('CreatePodSandboxError', 'context deadline exceeded');
     return sandbox;
   }
 
@@ -150,6 +161,7 @@ class Simulated implements SimRuntime {
 
   async removeSandbox(id: string): Promise<void> {
     await this.stopSandbox(id);
+    if (this.#boxes.has(id) && this.#strikes('removalLost')) return;
     for (const { state } of this.#inside(id)) this.#containers.delete(state.id);
     this.#boxes.delete(id);
   }
@@ -181,6 +193,7 @@ class Simulated implements SimRuntime {
       annotations,
     };
     this.#containers.set(id, { config, image, state, exitTimer: undefined, exited: Promise.withResolvers() });
+    if (this.#strikes('createLost')) throw new RuntimeError('CreateContainerError', 'context deadline exceeded');
     return id;
   }
 
@@ -203,11 +216,13 @@ class Simulated implements SimRuntime {
     const exit = image.exit?.(this.#factsOf(container));
     if (exit) container.exitTimer = this.#world.clock.after(exit.afterMs, () => this.#end(container, exit.code));
     this.#tell(state.sandboxId);
+    if (this.#strikes('startLost')) throw new RuntimeError('RunContainerError', 'context deadline exceeded');
   }
 
   async stopContainer(id: string, graceMs: Millis): Promise<void> {
     const container = this.#containers.get(id);
     if (!container || container.state.state === 'exited') return;
+    if (this.#strikes('stopFails')) throw new RuntimeError('KillContainerError', 'the runtime is not there');
     if (container.state.state === 'created') {
       this.#end(container, 137);
       return;
@@ -225,6 +240,7 @@ class Simulated implements SimRuntime {
     if (!container) return;
     if (container.state.state === 'running')
       throw new RuntimeError('RemoveContainerError', `container ${id} is running`);
+    if (this.#strikes('removalLost')) return;
     this.#containers.delete(id);
   }
 
@@ -319,7 +335,11 @@ class Simulated implements SimRuntime {
   }
 
   #take(span: Span): Promise<void> {
-    return this.#world.clock.sleep(this.#span(span));
+    return this.#world.clock.sleep(this.#strikes('runtimeSlow') ? slowMs : this.#span(span));
+  }
+
+  #strikes(fault: RuntimeFault): boolean {
+    return this.#options.strikes?.(fault) ?? false;
   }
 
   #get(id: string): Running {

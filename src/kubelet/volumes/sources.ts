@@ -4,7 +4,6 @@
  */
 import { isApiError } from '#meta/status.ts';
 import type { AnyObject } from '#meta/object-meta.ts';
-import { parseTime } from '#meta/time.ts';
 import { ConfigMap } from '#api/core/configmap.ts';
 import type { Pod } from '#api/core/pod.ts';
 import { Secret } from '#api/core/secret.ts';
@@ -77,10 +76,13 @@ export function apiSources(world: World, client: Client, changed: (podUid: strin
       const { uid, namespace = '', name } = pod.metadata;
       const key = `${uid}/${audience ?? ''}/${expirationSeconds}`;
       const known = tokens.get(key);
-      const now = world.clock.now();
+      const now = world.clock.monotonic();
       if (known && now < known.renewAt) return known.token;
       try {
-        const answer = await client.post<{ status: { token: string; expirationTimestamp: string } }>(
+        const answer = await client.post<{
+          spec: { expirationSeconds?: number };
+          status: { token: string };
+        }>(
           ServiceAccount,
           pod.spec.serviceAccountName || 'default',
           'token',
@@ -95,12 +97,13 @@ export function apiSources(world: World, client: Client, changed: (podUid: strin
           },
           { namespace },
         );
-        const life = (parseTime(answer.status.expirationTimestamp) ?? now) - now;
+        // How long it lives is what the server granted: the moment of its end is by the server's clock, which need not be ours.
+        const life = (answer.spec.expirationSeconds ?? expirationSeconds) * 1_000;
         tokens.set(key, { token: answer.status.token, renewAt: now + Math.min(life * renewAfter, renewAfterMsMax) });
         return answer.status.token;
       } catch (error) {
         // The old token is better than none while the API is away.
-        if (known && isApiError(error, 'ServiceUnavailable', 'Timeout')) return known.token;
+        if (known && (!isApiError(error) || isApiError(error, 'ServiceUnavailable', 'Timeout'))) return known.token;
         throw error;
       }
     },

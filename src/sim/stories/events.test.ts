@@ -47,6 +47,38 @@ storyOfPlans('a rollout ends well whichever event of the controllers comes late 
   options: { nodes: 1 },
   components: ['controller-manager', 'scheduler'],
   faults: ['stallWatch', 'expireWatch', 'halfOpen'],
-  samples: 3,
+  samples: 2,
   tell: rollOut,
 });
+
+storyOfPlans('a rollout ends well wherever the past is shown again or the network is cut, deaf or silent', {
+  options: { nodes: 1 },
+  components: ['controller-manager', 'node-1'],
+  faults: ['replayWatch', 'rewindWatch', 'partition', 'deaf', 'hang'],
+  samples: 1,
+  tell: rollOut,
+});
+
+story(
+  'a rollout ends well though servers that are behind show the past again',
+  {
+    nodes: 2,
+    seeds: 3,
+    faults: {
+      replayWatch: 0.1,
+      rewindWatch: 0.5,
+      breakWatch: 0.05,
+      expireWatch: 0.02,
+      staleList: 0.5,
+      staleRelist: 0.7,
+    },
+    file,
+  },
+  async ({ cluster }) => rollOut(cluster),
+);
+
+story(
+  'a rollout ends well in a network that is cut, deaf and silent by turns',
+  { nodes: 2, seeds: 3, faults: { partition: 0.004, deaf: 0.004, hang: 0.004 }, file },
+  async ({ cluster }) => rollOut(cluster),
+);

@@ -1,7 +1,7 @@
 /**
  * A simulated machine: a World whose time, chance, disk and network come from a seed. Several machines share one time and one network; each has its own disk.
  */
-import type { Log, LogFields, Processes, Random, World } from '#world/world.ts';
+import type { Clock, Log, LogFields, Millis, Processes, Random, World } from '#world/world.ts';
 import { simDisk, type SimDisk } from './disk.ts';
 import { simNetwork, type SimNetwork } from './network.ts';
 import { seededRandom } from './random.ts';
@@ -43,10 +43,22 @@ const processes: Processes = {
   collectGarbage: () => {},
 };
 
+/** How a machine's clock differs from the true time. Its monotonic clock and its timers are right. */
+export interface Skew {
+  readonly offsetMs?: Millis;
+  /** Parts of a million that it gains (loses when negative) all the time. */
+  readonly driftPpm?: number;
+}
+
 /** Lines kept; the oldest go. */
 const loggedMax = 50_000;
 
-export function simUniverse(seed: number | string, clock: 'virtual' | 'real' = 'virtual'): SimUniverse {
+/** `skews`: by the name of the machine. */
+export function simUniverse(
+  seed: number | string,
+  clock: 'virtual' | 'real' = 'virtual',
+  skews: Readonly<Record<string, Skew>> = {},
+): SimUniverse {
   const random = seededRandom(seed);
   const time = clock === 'real' ? realTime() : virtualTime(random);
   const network = simNetwork((ms, signal) => time.clock.sleep(ms, signal ? { signal } : {}));
@@ -68,13 +80,19 @@ export function simUniverse(seed: number | string, clock: 'virtual' | 'real' = '
       with: (fields) => logOf(machine, { ...more, ...fields }),
     };
   };
+  const clockOf = (machine: string): Clock => {
+    const skew = skews[machine];
+    if (!skew) return time.clock;
+    const gained = (): Millis => (skew.offsetMs ?? 0) + (time.elapsed * (skew.driftPpm ?? 0)) / 1_000_000;
+    return { ...time.clock, now: () => Math.floor(time.clock.now() + gained()) };
+  };
   return {
     time,
     random,
     network,
     logged,
     machine: (name) => ({
-      clock: time.clock,
+      clock: clockOf(name),
       random,
       disk: simDisk(() => time.clock.now(), {
         '/etc/hosts': '127.0.0.1 localhost\n',
