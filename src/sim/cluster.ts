@@ -59,6 +59,8 @@ export interface SimClusterOptions {
 export interface Defect {
   /** The disk under the store. */
   readonly disk?: (disk: SimDisk) => SimDisk;
+  /** Faults of every container runtime that always strike. */
+  readonly runtime?: readonly RuntimeFault[];
   readonly store?: (store: Store) => Store;
   /** The server, as this component finds it. */
   readonly server?: (client: Client, name: string, world: World) => Client;
@@ -199,9 +201,12 @@ export async function startSimCluster(options: SimClusterOptions = {}): Promise<
   const nodes: SimNode[] = [];
   for (const node of nodeOptions(options)) {
     const user: User = userOf(`system:node:${node.name}`, 'system:nodes');
-    const strikes = (fault: RuntimeFault): boolean => plan.strikes(node.name, fault, options.faults?.[fault]);
+    const strikes = (fault: RuntimeFault): boolean =>
+      options.defect?.runtime?.includes(fault) || plan.strikes(node.name, fault, options.faults?.[fault]);
     nodes.push(
-      await time.drive(startSimNode(universe, { strikes, ...node }, (life) => connect(parts, user, life, { fieldManager: 'kubelet' }))),
+      await time.drive(
+        startSimNode(universe, { strikes, ...node }, (life) => connect(parts, user, life, { fieldManager: 'kubelet' })),
+      ),
     );
   }
   const owned = stack.move();

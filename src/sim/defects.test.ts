@@ -6,7 +6,10 @@ import { test } from 'node:test';
 import { ConfigMap } from '#api/core/configmap.ts';
 import { Node } from '#api/core/node.ts';
 import { Pod } from '#api/core/pod.ts';
+import { Deployment } from '#api/apps/deployment.ts';
 import { ReplicaSet } from '#api/apps/replicaset.ts';
+import { StatefulSet } from '#api/apps/statefulset.ts';
+import { controllerReference } from '#runtime/runner.ts';
 import { nodeClock } from '#world/node/clock.ts';
 import { nodeProcesses } from '#world/node/processes.ts';
 import { startSimCluster, type SimCluster, type SimClusterOptions } from './cluster.ts';
@@ -113,6 +116,77 @@ const stories: Readonly<
       assert.equal((await cluster.run(cluster.client.list(Pod, place))).items.length, 3);
     },
   },
+  crashes: {
+    options: { nodes: 0 },
+    async tell(cluster) {
+      await maps(cluster);
+      cluster.server.crash();
+      await maps(cluster);
+      cluster.invariants.check();
+    },
+  },
+  evictions: {
+    options: { nodes: 1 },
+    async tell(cluster) {
+      const { client, run } = cluster;
+      await cluster.apply(web('web:1'));
+      await cluster.apply(budget);
+      await cluster.settle({ quietMs: 8_000 });
+      const { items } = await run(client.list(Pod, place));
+      const sent = items.map(({ metadata: { name } }) =>
+        client.post(Pod, name, 'eviction', { metadata: { name } }, place),
+      );
+      await run(Promise.allSettled(sent));
+      await cluster.settle({ quietMs: 8_000 });
+      assert.equal((await run(client.list(Pod, place))).items.length, 3);
+    },
+  },
+  clocks: {
+    options: { nodes: 1, clocks: { 'node-1': { offsetMs: -5 * 60_000 } } },
+    async tell(cluster) {
+      cluster.history.listen(({ key, after }) => {
+        const { status } = (after ?? {}) as Partial<Node>;
+        const isLost = status?.conditions?.some((each) => each.type === 'Ready' && each.status === 'Unknown');
+        if (key === '/registry/minions/node-1' && isLost) cluster.invariants.breach('a node that lives was lost');
+      });
+      await cluster.advance(100_000);
+      cluster.invariants.check();
+    },
+  },
+  leaks: {
+    options: { nodes: 1 },
+    async tell(cluster) {
+      await cluster.apply(web('web:1'));
+      await cluster.settle({ quietMs: 8_000 });
+      await cluster.run(cluster.client.delete(Deployment, 'web', place));
+      await cluster.settle({ quietMs: 8_000 });
+      await cluster.advance(60_000);
+      assert.deepEqual(await cluster.leaked(), []);
+    },
+  },
+  identities: {
+    options: { nodes: 0 },
+    async tell(cluster) {
+      const { client, run } = cluster;
+      await cluster.settle({ quietMs: 2_000 });
+      const template = { metadata: { labels: { app: 'db' } }, spec: { containers: [{ name: 'c', image: 'db:1' }] } };
+      const spec = { serviceName: 'db', selector: { matchLabels: { app: 'db' } }, template };
+      const set = await run(client.create(StatefulSet, { metadata: { name: 'db', ...place }, spec }));
+      for (const index of ['0', '1'])
+        await run(
+          client.create(Pod, {
+            metadata: {
+              name: `db-${index}`,
+              ...place,
+              labels: { 'apps.kubernetes.io/pod-index': index },
+              ownerReferences: [controllerReference(StatefulSet, set)],
+            },
+            spec: template.spec,
+          }),
+        );
+      cluster.invariants.check();
+    },
+  },
   gates: {
     options: { nodes: 1, faults: { delayMsMax: 2_000 } },
     async tell(cluster) {
@@ -124,6 +198,13 @@ const stories: Readonly<
     },
   },
 };
+
+const budget = `
+apiVersion: policy/v1
+kind: PodDisruptionBudget
+metadata: { name: web }
+spec: { minAvailable: 2, selector: { matchLabels: { app: web } } }
+`;
 
 /** What was found wrong; undefined when nothing was. */
 async function found(defect: KnownDefect | undefined, name: string): Promise<string | undefined> {

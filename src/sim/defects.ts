@@ -13,7 +13,7 @@ export interface KnownDefect {
   readonly name: string;
   readonly defect: Defect;
   /** The story that it is put into: an ordinary day when absent. */
-  readonly story?: 'gates' | 'compaction' | 'leaders';
+  readonly story?: 'gates' | 'compaction' | 'leaders' | 'crashes' | 'evictions' | 'clocks' | 'leaks' | 'identities';
 }
 
 type Events = AsyncIterable<WatchEvent<AnyObject>>;
@@ -464,10 +464,96 @@ const leaderDefects: readonly KnownDefect[] = [
   },
 ];
 
+const machineDefects: readonly KnownDefect[] = [
+  {
+    name: 'a write is acknowledged before it is synced',
+    story: 'crashes',
+    defect: { disk: (disk) => ({ ...disk, sync: async () => {} }) },
+  },
+  {
+    name: 'a server that starts again forgets its disk',
+    story: 'crashes',
+    defect: {
+      disk: (disk) => ({ ...disk, readText: async (path) => (path === '/log' ? undefined : disk.readText(path)) }),
+    },
+  },
+  {
+    name: 'an eviction ignores the budget',
+    story: 'evictions',
+    defect: {
+      server: (client) => ({
+        ...client,
+        async post(kind, name, subresource, body, options) {
+          if (subresource !== 'eviction') return client.post(kind, name, subresource, body, options);
+          const condition = { type: 'DisruptionTarget', status: 'True', reason: 'EvictionByEvictionAPI' };
+          const patch = { type: 'strategic', body: { status: { conditions: [condition] } } } as const;
+          await client.patch(kind, name, patch, { ...options, subresource: 'status' });
+          return client.delete(kind, name, options) as Promise<never>;
+        },
+      }),
+    },
+  },
+  {
+    name: 'a view takes an old state for a new one',
+    story: 'evictions',
+    defect: {
+      component: (client, name) =>
+        name === 'controller-manager'
+          ? {
+              ...client,
+              watch: (kind, options) =>
+                (async function* () {
+                  const alive = new Map<string, AnyObject>();
+                  for await (const event of client.watch(kind, options) as Events) {
+                    yield event;
+                    if (kind.plural !== 'pods' || event.type === 'BOOKMARK' || event.type === 'ERROR') continue;
+                    const { uid, resourceVersion, deletionTimestamp } = event.object.metadata;
+                    const old = alive.get(uid);
+                    if (event.type === 'DELETED' && old)
+                      yield { type: 'ADDED', object: { ...old, metadata: { ...old.metadata, resourceVersion } } };
+                    else if (deletionTimestamp === undefined) alive.set(uid, event.object);
+                  }
+                })() as never,
+            }
+          : client,
+    },
+  },
+  {
+    name: 'a lease is measured by another clock than the one that wrote it',
+    story: 'clocks',
+    defect: {
+      component: (client, name, world) =>
+        name === 'controller-manager'
+          ? {
+              ...client,
+              watch: (kind, options) =>
+                (async function* () {
+                  for await (const event of client.watch(kind, options) as Events) {
+                    const { renewTime } = (event.object as { spec?: { renewTime?: string } }).spec ?? {};
+                    const isOld = renewTime !== undefined && Date.parse(renewTime) < world.clock.now() - 40_000;
+                    if (!isOld) yield event;
+                  }
+                })() as never,
+            }
+          : client,
+    },
+  },
+  { name: 'a container stays when it is removed', story: 'leaks', defect: { runtime: ['removalLost'] } },
+  {
+    name: 'two pods have one identity',
+    story: 'identities',
+    defect: rewrite(pods, (object) => ({
+      ...object,
+      metadata: { ...object.metadata, labels: { 'apps.kubernetes.io/pod-index': '0' } },
+    })),
+  },
+];
+
 export const knownDefects: readonly KnownDefect[] = [
   ...storeDefects,
   ...watchDefects,
   ...serverDefects,
   ...componentDefects,
   ...leaderDefects,
+  ...machineDefects,
 ];

@@ -83,7 +83,8 @@ export async function startSimServer(parts: ServerParts): Promise<SimServer> {
     // It can do nothing any more: its store refuses, and its disk does not answer.
     void bury(dying);
     world.clock.after(downMsMin + random.fraction() * (downMsMax - downMsMin), () => {
-      if (!isClosed) void boot();
+      if (!isClosed)
+        void boot().catch((error: unknown) => parts.breach(`the server cannot start again: ${String(error)}`));
     });
   };
 

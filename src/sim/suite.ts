@@ -6,6 +6,7 @@ import { test } from 'node:test';
 import { nodeProcesses } from '#world/node/processes.ts';
 import { startSimCluster, type SimCluster, type SimClusterOptions } from './cluster.ts';
 import type { Faults } from './faults.ts';
+import { differenceOf, pictureOf } from './picture.ts';
 import { smallestPlan } from './plan.ts';
 
 export interface StoryOptions extends Omit<SimClusterOptions, 'seed'> {
@@ -13,6 +14,8 @@ export interface StoryOptions extends Omit<SimClusterOptions, 'seed'> {
   readonly seeds?: number;
   /** The test file: `import.meta.filename`. */
   readonly file: string;
+  /** Whether it must come to the same end with its faults as without; it must, unless chance is meant to decide more. */
+  readonly converges?: boolean;
 }
 
 export interface Told {
@@ -34,11 +37,13 @@ const namedFaults = (): readonly string[] | undefined => nodeProcesses().env['K8
 
 /** Declares a story. */
 export function story(name: string, options: StoryOptions, tell: (told: Told) => Promise<void>): void {
-  const { seeds = 5, file: _file, ...rest } = options;
+  const { seeds = 5, file: _file, converges = options.faults !== undefined, ...rest } = options;
   void test(name, async (context) => {
     const plan = namedFaults();
+    const { faults: _faults, ...calm } = rest;
+    const end = converges ? await endOf({ ...calm, seed: '1', plan: [] }, tell) : undefined;
     for (const seed of seedsOf(nodeProcesses().env, seeds)) {
-      const told = await tellOnce({ name, seed }, plan ? { ...rest, plan } : rest, tell);
+      const told = await tellOnce({ name, seed, end }, plan ? { ...rest, plan } : rest, tell);
       if (nodeProcesses().env['K8TS_SEED'] !== undefined) context.diagnostic(told);
     }
   });
@@ -48,21 +53,34 @@ export function story(name: string, options: StoryOptions, tell: (told: Told) =>
 interface Telling {
   readonly name: string;
   readonly seed: string;
+  /** What it must come to. */
+  readonly end?: readonly string[] | undefined;
 }
+
+/** What a story comes to; undefined when it fails, which its telling will say. */
+async function endOf(
+  options: SimClusterOptions,
+  tell: (told: Told) => Promise<void>,
+): Promise<readonly string[] | undefined> {
+  const { error, end } = await attempt(options, tell, []);
+  return error === undefined || error instanceof OtherEnd ? end : undefined;
+}
+
+class OtherEnd extends Error {}
 
 /** Tells a story with one seed; answers its trace in a word. What goes wrong says how to see it again, and with how little. */
 export async function tellOnce(
-  { name, seed }: Telling,
+  { name, seed, end }: Telling,
   options: Omit<SimClusterOptions, 'seed'>,
   tell: (told: Told) => Promise<void>,
 ): Promise<string> {
-  const told = await attempt({ ...options, seed }, tell);
+  const told = await attempt({ ...options, seed }, tell, end);
   if (told.error === undefined)
     return `seed ${seed}: trace ${told.hash}, ${told.trace.length} writes, ${told.struck.length} faults`;
   const replay = `npm run sim -- --seed ${seed} --story ${quoted(name)}`;
   const smallest = await smallestPlan(
     told.struck,
-    async (plan) => (await attempt({ ...options, seed, plan }, tell)).error !== undefined,
+    async (plan) => (await attempt({ ...options, seed, plan }, tell, end)).error !== undefined,
     triesMax,
   );
   const lines = [
@@ -86,14 +104,27 @@ interface Attempt {
   readonly struck: readonly string[];
   readonly trace: readonly string[];
   readonly logged: readonly string[];
+  /** What it came to, if that was asked. */
+  readonly end: readonly string[];
 }
 
-async function attempt(options: SimClusterOptions, tell: (told: Told) => Promise<void>): Promise<Attempt> {
+async function attempt(
+  options: SimClusterOptions,
+  tell: (told: Told) => Promise<void>,
+  expected?: readonly string[],
+): Promise<Attempt> {
   const cluster = await startSimCluster(options);
   let error: unknown;
+  let end: readonly string[] = [];
   try {
     await tell({ cluster });
     cluster.invariants.check();
+    if (expected) {
+      await cluster.settle();
+      end = pictureOf(cluster.history.standing());
+      const difference = differenceOf(end, expected);
+      if (difference.length > 0) throw new OtherEnd(`the story came to another end:\n${difference.join('\n')}`);
+    }
   } catch (thrown) {
     error = thrown ?? new Error('the story threw nothing');
   }
@@ -104,6 +135,7 @@ async function attempt(options: SimClusterOptions, tell: (told: Told) => Promise
     struck: [...cluster.struck],
     trace: [...cluster.trace()],
     logged,
+    end,
   };
   await cluster[Symbol.asyncDispose]();
   return told;
@@ -128,7 +160,8 @@ export function storyOfDeaths(name: string, { options, components, tell }: Death
       );
       return;
     }
-    for (const [component, writes] of await writesOf(options, tell)) {
+    const { counts, end } = await writesOf(options, tell);
+    for (const [component, writes] of counts) {
       if (components ? !components.includes(component) : component.startsWith('node-')) continue;
       await context.test(`${component}, ${writes} writes`, async () => {
         for (let at = 1; at <= writes; at++) {
@@ -137,7 +170,7 @@ export function storyOfDeaths(name: string, { options, components, tell }: Death
           const ways = both ? ['before', 'after'] : [at % 2 ? 'before' : 'after'];
           for (const when of ways) {
             const plan = [`${component}/die-${when}/${at}`];
-            await tellOnce({ name, seed: '1' }, { ...options, plan }, ({ cluster }) => tell(cluster));
+            await tellOnce({ name, seed: '1', end }, { ...options, plan }, ({ cluster }) => tell(cluster));
           }
         }
       });
@@ -158,13 +191,15 @@ export interface Plans {
 /** Tells a story once for every place of every fault, or for some of them. */
 export function storyOfPlans(name: string, { options, components, faults, samples, tell }: Plans): void {
   void test(name, async (context) => {
-    const one = async (plan: readonly string[]): Promise<string> =>
-      tellOnce({ name, seed: '1' }, { ...options, plan }, ({ cluster }) => tell(cluster));
+    const one = async (plan: readonly string[], end?: readonly string[]): Promise<string> =>
+      tellOnce({ name, seed: '1', end }, { ...options, plan }, ({ cluster }) => tell(cluster));
     const named = namedFaults();
     if (named) return context.diagnostic(await one(named));
     const cluster = await startSimCluster({ ...options, seed: '1', plan: [] });
     await tell(cluster);
-    const places = cluster.places();
+    const places = new Map(cluster.places());
+    await cluster.settle();
+    const end = pictureOf(cluster.history.standing());
     await cluster[Symbol.asyncDispose]();
     const all = nodeProcesses().env['K8TS_SEEDS'] !== undefined;
     for (const component of components) {
@@ -172,18 +207,23 @@ export function storyOfPlans(name: string, { options, components, faults, sample
         const count = places.get(`${component}/${fault}`) ?? 0;
         const tried = all ? count : Math.min(samples, count);
         for (let index = 1; index <= tried; index++)
-          await one([`${component}/${fault}/${Math.floor((index * count) / tried)}`]);
+          await one([`${component}/${fault}/${Math.floor((index * count) / tried)}`], end);
       }
     }
   });
 }
 
 /** How often each component writes in a life without deaths. */
-async function writesOf(options: Deaths['options'], tell: Deaths['tell']): Promise<ReadonlyMap<string, number>> {
+async function writesOf(
+  options: Deaths['options'],
+  tell: Deaths['tell'],
+): Promise<{ readonly counts: ReadonlyMap<string, number>; readonly end: readonly string[] }> {
   const counts = new Map<string, number>();
   const dies: NonNullable<SimClusterOptions['dies']> = ({ name }) => void counts.set(name, (counts.get(name) ?? 0) + 1);
   const cluster = await startSimCluster({ ...options, seed: '1', dies });
   await tell(cluster);
+  await cluster.settle();
+  const end = pictureOf(cluster.history.standing());
   await cluster[Symbol.asyncDispose]();
-  return counts;
+  return { counts, end };
 }

@@ -21,6 +21,8 @@ export interface History extends Disposable {
   readonly changes: readonly { readonly at: Millis; readonly revision: number }[];
   /** One word for the whole history: the same for the same seed. */
   hash(): string;
+  /** What stands now, by key. */
+  standing(): ReadonlyMap<string, AnyObject>;
   /** When something other than leases, events and heartbeats was written last. */
   readonly movedAt: Millis;
   /** What that was. */
@@ -80,6 +82,7 @@ export function historyOf(elapsed: () => Millis): History {
     lines,
     changes,
     hash: () => createHash('sha256').update(lines.join('\n')).digest('hex').slice(0, 16),
+    standing: () => new Map([...standing].map(([key, entry]) => [key, parse(entry) as AnyObject])),
     get movedAt() {
       return movedAt;
     },

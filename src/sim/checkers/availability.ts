@@ -5,7 +5,9 @@ import { controllerOf } from '#meta/object-meta.ts';
 import type { ReplicaSet } from '#api/apps/replicaset.ts';
 import type { Pod } from '#api/core/pod.ts';
 import type { Millis } from '#world/world.ts';
+import { parseTime } from '#meta/time.ts';
 import type { Written } from '../trace.ts';
+import { epoch } from '../world/time.ts';
 
 /** Times in objects are whole seconds, rounded down. */
 const roundedMs: Millis = 1_000;
@@ -22,6 +24,12 @@ export function countedAvailability(breach: (text: string) => void): (change: Wr
   const isReady = (pod: Pod | undefined): boolean =>
     pod?.status?.conditions?.some(({ type, status }) => type === 'Ready' && status === 'True') ?? false;
 
+  /** What the kubelet says, which may have been on its way for a while. */
+  const readySince = (pod: Pod): Millis => {
+    const { lastTransitionTime } = pod.status?.conditions?.find(({ type }) => type === 'Ready') ?? {};
+    return (parseTime(lastTransitionTime ?? '') ?? Number.POSITIVE_INFINITY) - epoch;
+  };
+
   function podChanged({ at, key, before, after }: Written): void {
     const [old, now] = [before, after] as unknown as (Pod | undefined)[];
     const owner = [after, before].map((each) => each && controllerOf(each)?.uid).find((uid) => uid !== undefined);
@@ -29,7 +37,8 @@ export function countedAvailability(breach: (text: string) => void): (change: Wr
     const mine = spans.get(owner) ?? new Map<string, Span>();
     spans.set(owner, mine);
     const span = mine.get(key);
-    if (isReady(now) && (!span || span.until !== undefined)) mine.set(key, { since: at, until: undefined });
+    if (isReady(now) && (!span || span.until !== undefined))
+      mine.set(key, { since: Math.min(at, readySince(now as Pod)), until: undefined });
     else if (!isReady(now) && span) span.until ??= at;
   }
 

@@ -49,7 +49,7 @@ for (const [budget, least] of [
   ["minAvailable: '61%'", 4],
   ['minAvailable: 4', 4],
 ] as const) {
-  story(`evictions stop at the budget ${budget}`, { nodes: 2, seeds: 2, file }, async ({ cluster }) => {
+  story(`evictions stop at the budget ${budget}`, { nodes: 2, seeds: 1, file }, async ({ cluster }) => {
     await cluster.apply(app(budget));
     await cluster.settle();
     const { status } = await budgetNow(cluster);
@@ -86,7 +86,7 @@ for (const [budget, least] of [
 
 story(
   'a drain under faults never takes a budget below what it promises',
-  { nodes: 3, seeds: 4, faults: { delayMsMax: 200, loseReply: 0.03, stallWatch: 0.02, crash: 0.001 }, file },
+  { nodes: 3, seeds: 2, faults: { delayMsMax: 200, loseReply: 0.03, stallWatch: 0.02, crash: 0.001 }, file },
   async ({ cluster }) => {
     await cluster.apply(app('maxUnavailable: 1'));
     await cluster.settle();

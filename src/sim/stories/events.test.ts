@@ -34,7 +34,7 @@ story(
   'a rollout ends well on watches that stall, expire and fall silent, and with requests that arrive twice',
   {
     nodes: 2,
-    seeds: 4,
+    seeds: 3,
     file,
     faults: { duplicate: 0.05, stallWatch: 0.02, expireWatch: 0.02, halfOpen: 0.005, staleList: 0.2 },
   },
@@ -79,6 +79,6 @@ story(
 
 story(
   'a rollout ends well in a network that is cut, deaf and silent by turns',
-  { nodes: 2, seeds: 3, faults: { partition: 0.004, deaf: 0.004, hang: 0.004 }, file },
+  { nodes: 2, seeds: 2, faults: { partition: 0.004, deaf: 0.004, hang: 0.004 }, file },
   async ({ cluster }) => rollOut(cluster),
 );

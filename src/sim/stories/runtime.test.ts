@@ -47,7 +47,7 @@ const faults = ['sandboxLost', 'createLost', 'startLost', 'removalLost', 'stopFa
 
 story(
   'no container is leaked by a runtime that fails after it has done its work',
-  { nodes: 1, seeds: 3, images, faults: Object.fromEntries(faults.map((fault) => [fault, 0.08])), file },
+  { nodes: 1, seeds: 2, images, faults: Object.fromEntries(faults.map((fault) => [fault, 0.08])), file },
   async ({ cluster }) => comeAndGo(cluster),
 );
 
@@ -55,6 +55,6 @@ storyOfPlans('no container is leaked by any one fault of the runtime', {
   options: { nodes: 1, images },
   components: ['node-1'],
   faults,
-  samples: 2,
+  samples: 1,
   tell: comeAndGo,
 });

@@ -30,7 +30,7 @@ const imagesOf = async ({ client, run }: SimCluster): Promise<readonly string[]>
 
 story(
   'a rollout ends well though the server dies again and again',
-  { nodes: 2, seeds: 6, faults: { crash: 0.01, diskSlow: 0.02, delayMsMax: 10 }, file },
+  { nodes: 2, seeds: 3, faults: { crash: 0.01, diskSlow: 0.02, delayMsMax: 10 }, file },
   async ({ cluster }) => {
     for (const image of ['web:1', 'web:2', 'web:3']) {
       await cluster.apply(web(image, 3));
@@ -44,7 +44,7 @@ story(
 
 story(
   'a disk that is full or broken loses nothing, and everything goes on when it is well again',
-  { nodes: 1, seeds: 4, faults: { diskFull: 0.01, diskError: 0.005 }, file },
+  { nodes: 1, seeds: 3, faults: { diskFull: 0.01, diskError: 0.005 }, file },
   async ({ cluster }) => {
     for (const image of ['web:1', 'web:2']) {
       await cluster.apply(web(image, 2));
@@ -58,7 +58,7 @@ storyOfPlans('a Deployment and a ConfigMap live on though the server dies at any
   options: { nodes: 1 },
   components: ['server'],
   faults: ['crash'],
-  samples: 12,
+  samples: 8,
   tell: async (cluster) => {
     const { client, run } = cluster;
     await cluster.apply(web('web:1', 2));

@@ -14,7 +14,7 @@ interface Due {
 }
 
 /** Where every simulated world begins. */
-const epoch: Millis = 1_750_000_000_000;
+export const epoch: Millis = 1_750_000_000_000;
 /** Timers in one run of `until` that never comes to rest: an endless loop at one instant. */
 const stuckMax = 200_000;
 
