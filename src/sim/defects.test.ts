@@ -99,7 +99,7 @@ const stories: Readonly<
     },
   },
   leaders: {
-    options: { nodes: 1, controlPlanes: 3 },
+    options: { seed: 3, nodes: 1, controlPlanes: 3 },
     async tell(cluster) {
       const { planes } = cluster;
       assert.ok(planes);
