@@ -197,7 +197,7 @@ const policies: readonly [string, object, readonly string[]][] = [
       ],
     },
     [
-      'spec.variables[0].name: Invalid value: "in": name is not a valid CEL identifier',
+      'spec.variables[0].name: Invalid value: "in": must be a valid CEL identifier',
       'spec.variables[1].expression: Required value: expression is not specified',
     ],
   ],

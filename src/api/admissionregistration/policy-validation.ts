@@ -37,7 +37,7 @@ export function* policyCauses({ matchConstraints, matchConditions = [], variable
   for (const [{ name, expression }, at] of indexed('spec.variables', variables)) {
     if (isBlank(name)) yield required(`${at}.name`, 'name is not specified');
     else if (!identifier.test(name) || reserved.has(name))
-      yield invalidValue(`${at}.name`, name, 'name is not a valid CEL identifier');
+      yield invalidValue(`${at}.name`, name, 'must be a valid CEL identifier');
     if (isBlank(expression)) yield required(`${at}.expression`, 'expression is not specified');
   }
 }

@@ -153,6 +153,7 @@ export const paramRef = struct(
       .doc('Labels of the parameter objects: the policy is evaluated once for each. Not together with name.'),
     parameterNotFoundAction: s
       .oneOf(4, 'Deny', 'Allow')
+      .inOrder()
       .keepsZero()
       .doc(
         "What happens when there are no parameters: Allow passes the request, Deny leaves it to the policy's failurePolicy.",

@@ -154,7 +154,11 @@ export const Deployment = resource({
   ],
   hooks: {
     validateCreate: ({ spec }) => [
-      ...selectorAndTemplateCauses(spec, { empty: 'deployment', kind: 'ReplicaSet' }),
+      ...selectorAndTemplateCauses(spec, {
+        empty: 'deployment',
+        kind: 'ReplicaSet',
+        unusable: 'invalid label selector',
+      }),
       ...deploymentStrategyCauses(spec.strategy),
       ...(spec.progressDeadlineSeconds <= (spec.minReadySeconds ?? 0)
         ? [

@@ -88,7 +88,13 @@ export const ReplicaSet = resource({
   ],
   selectable: { 'status.replicas': ({ status }) => String(status.replicas) },
   hooks: {
-    validateCreate: ({ spec }) => [...selectorAndTemplateCauses(spec, { empty: 'deployment', kind: 'ReplicaSet' })],
+    validateCreate: ({ spec }) => [
+      ...selectorAndTemplateCauses(spec, {
+        empty: 'deployment',
+        kind: 'ReplicaSet',
+        unusable: 'invalid label selector',
+      }),
+    ],
     validateStatus: ({ status }) => [
       ...countCauses(status, {
         replicas: status.replicas,

@@ -70,7 +70,7 @@ export function* statefulSetCauses(spec: StatefulSetSpec): Causes {
   }
   yield* selectorAndTemplateCauses(
     { ...spec, template: withClaims(spec) },
-    { empty: 'statefulset', kind: 'StatefulSet' },
+    { empty: 'statefulset', kind: 'StatefulSet', unusable: '' },
   );
 }
 

@@ -10,20 +10,37 @@ import { nonNegative, type Causes } from '../field-checks.ts';
 import type { PodTemplateSpec } from '../core/pod-template.ts';
 import { templateCauses } from '../core/pod-validation.ts';
 
-const operators = new Set(['In', 'NotIn', 'Exists', 'DoesNotExist']);
-
 /** A selector that cannot be compiled has its own causes; nothing is matched with it. */
 export const isUsable = (selector: LabelSelector | undefined): boolean =>
-  (selector?.matchExpressions ?? []).every(({ key, operator }) => key !== undefined && operators.has(operator));
+  [...checkLabelSelector(selector, '')].length === 0;
 
-/** The selector and template of a workload. `kind` stands in the messages. */
+/** Go writes the key and the operator even when they are missing. */
+const written = (selector: LabelSelector | undefined): unknown => ({
+  ...selector,
+  ...(selector?.matchExpressions && {
+    matchExpressions: selector.matchExpressions.map((one) => ({
+      ...one,
+      key: one.key ?? '',
+      operator: one.operator ?? '',
+    })),
+  }),
+});
+
+/**
+ * The selector and template of a workload. `kind` stands in the messages. With `unusable` a selector that cannot be compiled is told with
+ * this detail once more, and the template is not looked at.
+ */
 export function* selectorAndTemplateCauses(
   spec: { readonly selector?: LabelSelector; readonly template: PodTemplateSpec },
-  words: { readonly empty: string; readonly kind: string },
+  words: { readonly empty: string; readonly kind: string; readonly unusable?: string },
 ): Causes {
   const { selector, template } = spec;
   yield* checkLabelSelector(selector, 'spec.selector');
   const compiled = isUsable(selector) ? selectorFrom(selector) : undefined;
+  if (compiled === undefined && words.unusable !== undefined) {
+    yield invalidValue('spec.selector', written(selector), words.unusable);
+    return;
+  }
   if (compiled !== undefined && selectsEverything(compiled)) {
     yield invalidValue('spec.selector', selector, `empty selector is invalid for ${words.empty}`);
   } else if (compiled !== undefined && !matches(compiled, template.metadata.labels)) {

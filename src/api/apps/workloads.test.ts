@@ -53,7 +53,10 @@ const table: readonly [string, object, readonly string[]][] = [
   [
     'a bad operator',
     { selector: { matchExpressions: [{ key: 'a', operator: 'Near' }] } },
-    ['spec.selector.matchExpressions[0].operator: Invalid value: "Near": not a valid selector operator'],
+    [
+      'spec.selector.matchExpressions[0].operator: Invalid value: "Near": not a valid selector operator',
+      'spec.selector: Invalid value: {"matchExpressions":[{"key":"a","operator":"Near"}]}: invalid label selector',
+    ],
   ],
   [
     'no template',

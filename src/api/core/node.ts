@@ -230,6 +230,15 @@ export const nodeStatus = struct(
 );
 export interface NodeStatus extends Of<typeof nodeStatus> {}
 
+/** The one range and the list say the same: each fills the other, and where they differ the one range counts. What has no effect goes. */
+function withRanges<
+  S extends { readonly podCIDR?: string; readonly podCIDRs?: readonly string[]; readonly configSource?: unknown },
+>({ configSource: _, ...spec }: S): Omit<S, 'configSource'> {
+  const { podCIDR, podCIDRs = [] } = spec;
+  if (podCIDR) return podCIDRs[0] === podCIDR ? spec : { ...spec, podCIDRs: [podCIDR] };
+  return podCIDRs[0] ? { ...spec, podCIDR: podCIDRs[0] } : spec;
+}
+
 export const Node = resource({
   group: '',
   version: 'v1',
@@ -249,10 +258,12 @@ export const Node = resource({
     validateCreate: (node) => [...nodeCauses(node)],
     validateUpdate: (node, old) => [...nodeUpdateCauses(node, old)],
     validateStatus: (node, old) => [...nodeCauses(node), ...nodeUpdateCauses(node, old)],
-    fill: (node) =>
-      node.status?.capacity === undefined || node.status.allocatable !== undefined
-        ? node
-        : { ...node, status: { ...node.status, allocatable: node.status.capacity } },
+    fill: (node) => {
+      const filled = { ...node, spec: withRanges(node.spec ?? {}) };
+      return node.status?.capacity === undefined || node.status.allocatable !== undefined
+        ? filled
+        : { ...filled, status: { ...node.status, allocatable: node.status.capacity } };
+    },
   },
   name: 'core.v1.Node',
   doc: 'A machine that runs pods.',

@@ -176,7 +176,7 @@ function* trafficCauses(spec: ServiceSpec): Causes {
     );
   } else if (check !== 0) yield* port('spec.healthCheckNodePort', check);
   if (trafficDistribution !== undefined) {
-    const known = ['PreferClose', 'PreferSameNode', 'PreferSameZone'];
+    const known = ['PreferClose', 'PreferSameZone', 'PreferSameNode'];
     if (!known.includes(trafficDistribution))
       yield notSupported('spec.trafficDistribution', trafficDistribution, known);
   }

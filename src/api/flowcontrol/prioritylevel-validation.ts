@@ -35,8 +35,7 @@ function* queuingCauses(at: string, { queues, handSize, queueLengthLimit }: Queu
 }
 
 function* responseCauses(at: string, { type, queuing }: LimitResponse): Causes {
-  if (type === 'Reject' && queuing !== undefined)
-    yield forbiddenField(`${at}.queuing`, 'must be nil if limited.limitResponse.type is not Limited');
+  if (type === 'Reject' && queuing !== undefined) yield forbiddenField(`${at}.queuing`, '');
   if (type !== 'Queue') return;
   if (queuing === undefined)
     yield required(`${at}.queuing`, 'must not be empty if limited.limitResponse.type is Limited');
@@ -61,7 +60,7 @@ export function* priorityLevelCauses(name: string, spec: PriorityLevelSpec): Cau
     if (limited !== undefined) yield forbiddenField('spec.limited', 'must be nil if the type is not Limited');
     if (exempt !== undefined) yield* shareCauses('spec.exempt', exempt);
   } else if (type === 'Limited') {
-    if (exempt !== undefined) yield forbiddenField('spec.exempt', 'must be nil if the type is Limited');
+    if (exempt !== undefined) yield forbiddenField('spec.exempt', '');
     if (limited === undefined) yield required('spec.limited', 'must not be empty when type is Limited');
     else {
       yield* responseCauses('spec.limited.limitResponse', limited.limitResponse);

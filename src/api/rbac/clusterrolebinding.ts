@@ -24,7 +24,10 @@ export const ClusterRoleBinding = resource({
   doc: 'Gives the rights of a ClusterRole to users, groups and accounts in the whole cluster.',
   fields: {
     subjects: s.list(2, subject).optional().doc('Who gets the rights.'),
-    roleRef: s.field(3, roleRef).doc('The ClusterRole; cannot be changed.'),
+    roleRef: s
+      .field(3, roleRef)
+      .default({} as never)
+      .doc('The ClusterRole; cannot be changed.'),
   },
 });
 export type ClusterRoleBinding = ObjectOf<typeof ClusterRoleBinding>;

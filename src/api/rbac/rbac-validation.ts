@@ -1,6 +1,6 @@
 /** Rules of roles and bindings. Whether the author may give these rights is decided by admission. Wording is upstream's. */
 import { deepEqual } from '#base/deep-equal.ts';
-import { invalidValue, notSupported, required } from '#meta/causes.ts';
+import { immutableDetail, invalidValue, notSupported, required } from '#meta/causes.ts';
 import { dns1123Subdomain, pathSegment } from '#meta/names.ts';
 import { checkLabelSelector } from '#meta/selector.ts';
 import { indexed, named, type Causes } from '../field-checks.ts';
@@ -11,7 +11,7 @@ type Scope = 'Namespaced' | 'Cluster';
 
 function* ruleCauses(at: string, rule: PolicyRule, scope: Scope): Causes {
   const { verbs, apiGroups = [], resources = [], resourceNames = [], nonResourceURLs = [] } = rule;
-  if (verbs.length === 0) yield required(`${at}.verbs`, 'verbs must contain at least one value');
+  if (verbs.length === 0) yield required(`${at}.verbs`);
   if (nonResourceURLs.length > 0) {
     const path = `${at}.nonResourceURLs`;
     if (scope === 'Namespaced')
@@ -35,7 +35,11 @@ export function* roleCauses(
   const selectors = role.aggregationRule.clusterRoleSelectors ?? [];
   if (selectors.length === 0)
     yield required(path, 'at least one clusterRoleSelector required if aggregationRule is non-nil');
-  for (const [selector, at] of indexed(path, selectors)) yield* checkLabelSelector(selector, at);
+  for (const [selector, at] of indexed(path, selectors)) {
+    const wrong = checkLabelSelector(selector, at);
+    yield* wrong;
+    if (wrong.length > 0) yield invalidValue(at, undefined, 'invalid label selector.');
+  }
 }
 
 function* subjectCauses(at: string, { kind, apiGroup = '', name, namespace }: Subject, scope: Scope): Causes {
@@ -50,7 +54,7 @@ function* subjectCauses(at: string, { kind, apiGroup = '', name, namespace }: Su
       if (apiGroup !== rbacGroup) yield notSupported(`${at}.apiGroup`, apiGroup, [rbacGroup]);
       break;
     default:
-      if (kind) yield notSupported(`${at}.kind`, kind, ['ServiceAccount', 'User', 'Group']);
+      yield notSupported(`${at}.kind`, kind, ['ServiceAccount', 'User', 'Group']);
   }
 }
 
@@ -63,12 +67,14 @@ export function* bindingCauses({ subjects, roleRef }: BindingLike, scope: Scope)
   const kinds = scope === 'Cluster' ? ['ClusterRole'] : ['Role', 'ClusterRole'];
   if (roleRef !== undefined) {
     if (roleRef.apiGroup !== rbacGroup) yield notSupported('roleRef.apiGroup', roleRef.apiGroup, [rbacGroup]);
-    if (roleRef.kind && !kinds.includes(roleRef.kind)) yield notSupported('roleRef.kind', roleRef.kind, kinds);
+    if (!kinds.includes(roleRef.kind)) yield notSupported('roleRef.kind', roleRef.kind, kinds);
     if (roleRef.name) yield* named(pathSegment, 'roleRef.name', roleRef.name);
   }
   for (const [subject, at] of indexed('subjects', subjects)) yield* subjectCauses(at, subject, scope);
 }
 
 export function* bindingUpdateCauses({ roleRef }: BindingLike, { roleRef: old }: BindingLike): Causes {
-  if (!deepEqual(roleRef, old)) yield invalidValue('roleRef', roleRef, 'cannot change roleRef');
+  const { apiGroup, kind = '', name = '' } = roleRef;
+  if (!deepEqual(roleRef, old))
+    yield invalidValue('roleRef', { APIGroup: apiGroup, Kind: kind, Name: name }, immutableDetail);
 }

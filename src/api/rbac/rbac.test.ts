@@ -14,7 +14,7 @@ const rules: readonly [string, object, readonly string[]][] = [
     'nothing',
     {},
     [
-      'rules[0].verbs: Required value: verbs must contain at least one value',
+      'rules[0].verbs: Required value',
       'rules[0].apiGroups: Required value: resource rules must supply at least one api group',
       'rules[0].resources: Required value: resource rules must supply at least one resource',
     ],
@@ -67,8 +67,8 @@ test('the group of a subject follows from its kind', () => {
 
 test('a binding has known subjects and a role that stays', () => {
   assert.deepEqual(createCauses(RoleBinding, { metadata, subjects: [{ kind: 'Robot', name: 'r' }] }), [
-    'roleRef.kind: Required value',
     'roleRef.name: Required value',
+    'roleRef.kind: Unsupported value: "": supported values: "Role", "ClusterRole"',
     'subjects[0].kind: Unsupported value: "Robot": supported values: "ServiceAccount", "User", "Group"',
   ]);
   assert.deepEqual(
@@ -84,7 +84,7 @@ test('a binding has known subjects and a role that stays', () => {
   );
   const old = written(RoleBinding, { metadata, roleRef });
   assert.deepEqual(updateCauses(RoleBinding, { metadata, roleRef: { ...roleRef, name: 'edit' } }, old), [
-    'roleRef: Invalid value: {"kind":"ClusterRole","name":"edit","apiGroup":"rbac.authorization.k8s.io"}: cannot change roleRef',
+    'roleRef: Invalid value: {"APIGroup":"rbac.authorization.k8s.io","Kind":"ClusterRole","Name":"edit"}: field is immutable',
   ]);
 });
 

@@ -24,7 +24,10 @@ export const RoleBinding = resource({
   doc: 'Gives the rights of a role to users, groups and accounts inside one namespace.',
   fields: {
     subjects: s.list(2, subject).optional().doc('Who gets the rights.'),
-    roleRef: s.field(3, roleRef).doc('The Role or ClusterRole; cannot be changed.'),
+    roleRef: s
+      .field(3, roleRef)
+      .default({} as never)
+      .doc('The Role or ClusterRole; cannot be changed.'),
   },
 });
 export type RoleBinding = ObjectOf<typeof RoleBinding>;

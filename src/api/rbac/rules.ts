@@ -23,7 +23,7 @@ export interface PolicyRule extends Of<typeof policyRule> {}
 export const subject = struct(
   'rbac.v1.Subject',
   {
-    kind: s.string(1).doc('User, Group or ServiceAccount.'),
+    kind: s.string(1).ruled().doc('User, Group or ServiceAccount.'),
     apiGroup: s.string(2).optional().doc('Group of the kind; follows from it when absent.'),
     name: s.string(3).doc('Name of the user, group or account.'),
     namespace: s.string(4).optional().doc('Namespace of the ServiceAccount.'),
@@ -36,7 +36,7 @@ export const roleRef = struct(
   'rbac.v1.RoleRef',
   {
     apiGroup: s.string(1).default('rbac.authorization.k8s.io').doc('Group of the role.'),
-    kind: s.string(2).doc('Role or ClusterRole.'),
+    kind: s.string(2).ruled().doc('Role or ClusterRole.'),
     name: s.string(3).doc('Name of the role.'),
   },
   { atomic: true, doc: 'The role that is given.' },

@@ -100,6 +100,7 @@ export const PriorityClass = resource({
     description: s.string(4).optional().doc('What the class is for.'),
     preemptionPolicy: s
       .oneOf(5, 'PreemptLowerPriority', 'Never')
+      .inOrder()
       .keepsZero()
       .default('PreemptLowerPriority')
       .doc('Whether waiting pods of the class push out pods of lower priority, or Never. Cannot be changed.'),

@@ -21,7 +21,7 @@ const cases: readonly [string, object, readonly string[]][] = [
   [
     'high',
     { preemptionPolicy: 'Always' },
-    ['preemptionPolicy: Unsupported value: "Always": supported values: "Never", "PreemptLowerPriority"'],
+    ['preemptionPolicy: Unsupported value: "Always": supported values: "PreemptLowerPriority", "Never"'],
   ],
 ];
 for (const [name, fields, causes] of cases)

@@ -99,6 +99,7 @@ export const StorageVersionMigration = resource({
   ],
   hooks: {
     needsVersion: true,
+    generation: false,
     prepareCreate: (migration) => ({ ...migration, status: {} }),
     validateCreate: ({ spec }) =>
       spec.resource.resource === '' ? [required('spec.resource.resource', 'resource is required')] : [],

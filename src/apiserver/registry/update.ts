@@ -35,7 +35,11 @@ export function update(
     asker,
     ...(request.duplicates ? { duplicates: request.duplicates } : {}),
   });
-  if (draft.metadata.name && draft.metadata.name !== request.name) {
+  checkNamespace(resource, draft, request);
+  if (!draft.metadata.name) {
+    throw badRequest(`the name of the object (${request.name} based on URL) was undeterminable: name must be provided`);
+  }
+  if (draft.metadata.name !== request.name) {
     throw badRequest(
       `the name of the object (${draft.metadata.name}) does not match the name on the URL (${request.name})`,
     );
@@ -64,13 +68,19 @@ export function update(
   });
 }
 
+/** Where an object lives is said by the path; the object may repeat it. */
+function checkNamespace({ kind }: Resource, { metadata }: AnyObject, { namespace }: Target): void {
+  if (kind.scope === 'Namespaced' && metadata.namespace && metadata.namespace !== namespace)
+    throw badRequest('the namespace of the provided object does not match the namespace sent on the request');
+}
+
 /** Upstream names the resource where other errors name the kind, and prints the number that was not sent. */
 const versionMissing = ({ kind }: Resource, name: string): ApiError =>
   invalid({ group: kind.group, kind: kind.plural }, name, [
     {
       reason: 'FieldValueInvalid',
       field: 'metadata.resourceVersion',
-      message: 'Invalid value: 0x0: must be specified for an update',
+      message: 'Invalid value: 0: must be specified for an update',
     },
   ]);
 
@@ -109,6 +119,7 @@ export function patch(
       });
       for (const warning of quiet.warnings.splice(0))
         if (!asker.warnings.includes(warning)) asker.warnings.push(warning);
+      checkNamespace(resource, updated, request);
       if (updated.metadata.name !== request.name) {
         throw badRequest(
           `the name of the object (${updated.metadata.name}) does not match the name on the URL (${request.name})`,
@@ -330,15 +341,19 @@ function isolated(resource: Resource, made: AnyObject, old: AnyObject, subresour
   const metadata = {
     ...made.metadata,
     name: old.metadata.name,
-    ...(old.metadata.namespace === undefined ? {} : { namespace: old.metadata.namespace }),
+    namespace: old.metadata.namespace,
     uid: old.metadata.uid,
     creationTimestamp: old.metadata.creationTimestamp,
     resourceVersion: old.metadata.resourceVersion,
   } as Record<string, unknown>;
-  for (const field of ['generation', 'deletionTimestamp', 'deletionGracePeriodSeconds', 'generateName'] as const) {
-    if (old.metadata[field] === undefined) delete metadata[field];
-    else metadata[field] = old.metadata[field];
-  }
+  if (old.metadata.namespace === undefined) delete metadata['namespace'];
+  if (old.metadata.generation === undefined) delete metadata['generation'];
+  else metadata['generation'] = old.metadata.generation;
+  // What the object has of its deletion stays; what it has not is refused by validation.
+  metadata['deletionTimestamp'] = old.metadata.deletionTimestamp ?? metadata['deletionTimestamp'];
+  metadata['deletionGracePeriodSeconds'] ??= old.metadata.deletionGracePeriodSeconds;
+  for (const field of ['deletionTimestamp', 'deletionGracePeriodSeconds'] as const)
+    if (metadata[field] === undefined) delete metadata[field];
   if (subresource === undefined) {
     if (!kind.subresources.status) return { ...made, metadata } as unknown as AnyObject;
     const { status: _sent, ...rest } = made as AnyObject & { status?: unknown };

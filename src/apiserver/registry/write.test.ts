@@ -362,7 +362,7 @@ test('an update without a version replaces what is there, but not of every kind'
   assert.equal(error.code, 422);
   assert.equal(
     error.message,
-    'leases.coordination.k8s.io "l" is invalid: metadata.resourceVersion: Invalid value: 0x0: must be specified for an update',
+    'leases.coordination.k8s.io "l" is invalid: metadata.resourceVersion: Invalid value: 0: must be specified for an update',
   );
   await api.client.update(Lease, { ...made, spec: { holderIdentity: 'me' } });
   await api.client.patch(
