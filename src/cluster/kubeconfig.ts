@@ -107,6 +107,14 @@ const put = (entries: readonly Named[] | null | undefined, entry: Named): readon
   entry,
 ];
 
+const notKubeconfig = (path: string): Error => new Error(`${path} is not a kubeconfig: leave it alone with --no-merge`);
+
+/** Named entries, or nothing: what may stand under clusters, users and contexts. */
+const isList = (value: unknown): boolean =>
+  value === undefined ||
+  value === null ||
+  (Array.isArray(value) && value.every((entry) => typeof entry === 'object' && entry !== null));
+
 const lockTries = 50;
 const lockWaitMs = 100;
 
@@ -125,8 +133,9 @@ async function change(
     try {
       const text = await world.disk.readText(path);
       const present = (text === undefined ? {} : (parseYaml(text)[0] ?? {})) as Kubeconfig;
-      if (typeof present !== 'object' || Array.isArray(present))
-        throw new Error(`${path} is not a kubeconfig: leave it alone with --no-merge`);
+      if (typeof present !== 'object' || Array.isArray(present)) throw notKubeconfig(path);
+      for (const list of [present.clusters, present.users, present.contexts])
+        if (!isList(list)) throw notKubeconfig(path);
       const next = edit(present);
       if (next) await world.disk.write(path, formatYaml(next), { mode: 0o600 });
     } finally {

@@ -75,6 +75,8 @@ const tagCharsMax = 64 * 1024;
 export class LinkRewriter extends Transform {
   readonly #rewrite: (url: string) => string;
   #rest = '';
+  /** How far the unfinished tag at the beginning of the rest was read: it may come in very small pieces. */
+  #tagRead: TagReading | undefined;
   /** The element whose raw text we are in. */
   #inside: string | undefined;
   #comment = false;
@@ -148,8 +150,17 @@ export class LinkRewriter extends Transform {
         at++;
         continue;
       }
-      const end = tagEnd(text, at);
-      if (end < 0) return keep(at);
+      const reading: TagReading = (at === 0 ? this.#tagRead : undefined) ?? {
+        length: 1,
+        quote: '',
+        afterEquals: false,
+      };
+      this.#tagRead = undefined;
+      const end = tagEnd(text, at, reading);
+      if (end < 0) {
+        this.#tagRead = text.length - at <= tagCharsMax ? reading : undefined;
+        return keep(at);
+      }
       out += this.#tag(text.slice(at, end));
       at = end;
     }
@@ -209,19 +220,27 @@ function* attributesOf(tag: string, at: number): Generator<Attribute> {
   }
 }
 
-/** The position after the `>` that ends the tag at `start`; -1 when it is not there yet. Quotes hide `>`. */
-function tagEnd(text: string, start: number): number {
-  let quote = '';
-  let afterEquals = false;
-  for (let at = start + 1; at < text.length; at++) {
+/** Where the reading of an unfinished tag stands. */
+interface TagReading {
+  /** Characters read, the `<` included. */
+  length: number;
+  /** The quote that we are in. */
+  quote: string;
+  afterEquals: boolean;
+}
+
+/** The position after the `>` that ends the tag at `start`; -1 when it is not there yet: `reading` goes on then. Quotes hide `>`. */
+function tagEnd(text: string, start: number, reading: TagReading): number {
+  for (let at = start + reading.length; at < text.length; at++) {
     const char = text[at] as string;
-    if (quote !== '') {
-      if (char === quote) quote = '';
+    if (reading.quote !== '') {
+      if (char === reading.quote) reading.quote = '';
       continue;
     }
     if (char === '>') return at + 1;
-    if ((char === '"' || char === "'") && afterEquals) quote = char;
-    if (!/\s/.test(char)) afterEquals = char === '=';
+    if ((char === '"' || char === "'") && reading.afterEquals) reading.quote = char;
+    if (!/\s/.test(char)) reading.afterEquals = char === '=';
   }
+  reading.length = text.length - start;
   return -1;
 }

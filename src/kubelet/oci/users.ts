@@ -67,14 +67,16 @@ function findGroup(groups: readonly Account[], wanted: string): number {
   );
 }
 
+const isId = (text: string): boolean => /^\d{1,10}$/.test(text) && Number(text) <= idMax;
+
 /** passwd: name:x:uid:gid:…  group: name:x:gid:members. Lines that fit neither are passed over, as libc does. */
 function parse(text: string | undefined): readonly Account[] {
   const accounts: Account[] = [];
   for (const line of (text ?? '').split('\n')) {
     const fields = line.split(':');
     const [name = '', , id = '', rest = ''] = fields;
-    if (name === '' || !/^\d{1,10}$/.test(id) || Number(id) > idMax) continue;
-    const gid = fields.length > 4 && /^\d{1,10}$/.test(rest) ? Number(rest) : 0;
+    if (name === '' || !isId(id) || (fields.length > 4 && /^\d+$/.test(rest) && !isId(rest))) continue;
+    const gid = fields.length > 4 && isId(rest) ? Number(rest) : 0;
     accounts.push({
       name,
       id: Number(id),

@@ -108,7 +108,7 @@ class Session {
         const stream = new Stream(id, headers, this);
         this.#streams.set(id, stream);
         await this.#reply(id);
-        if (flags & finFlag) stream.push(null);
+        if (flags & finFlag) stream.finishReading();
         this.#onStream(stream);
         return;
       }
@@ -137,9 +137,10 @@ class Session {
 
   async #data(id: number, flags: number, body: Buffer): Promise<void> {
     const stream = this.#streams.get(id);
-    if (!stream || stream.destroyed) return;
+    // What comes behind a stream's end is nobody's: its reader is gone and would never want more.
+    if (!stream || stream.destroyed || stream.ended) return;
     if (body.length > 0 && !stream.push(Buffer.from(body))) await stream.wanted();
-    if (flags & finFlag) stream.push(null);
+    if (flags & finFlag) stream.finishReading();
   }
 
   /** Decompressed pairs: count, then length and bytes of each name and value. */
@@ -236,6 +237,8 @@ class Stream extends Duplex implements SpdyStream {
   readonly #session: Session;
   #resume: (() => void) | undefined;
   #finished = false;
+  /** The client has said that nothing more comes. */
+  ended = false;
 
   constructor(id: number, headers: ReadonlyMap<string, string>, session: Session) {
     super({ allowHalfOpen: true });
@@ -246,7 +249,12 @@ class Stream extends Duplex implements SpdyStream {
 
   /** Resolves when the reader wants more, or is gone. */
   wanted(): Promise<void> {
-    return new Promise((resolve) => (this.#resume = resolve));
+    return this.destroyed ? Promise.resolve() : new Promise((resolve) => (this.#resume = resolve));
+  }
+
+  finishReading(): void {
+    this.ended = true;
+    this.push(null);
   }
 
   override _read(): void {
