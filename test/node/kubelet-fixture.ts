@@ -22,7 +22,7 @@ import { isApiError } from '#meta/status.ts';
 import { memoryStore } from '#store/memory.ts';
 import { world } from './oci-fixture.ts';
 
-export { asRoot, leftovers, world } from './oci-fixture.ts';
+export { asRoot, leftovers, withApplets, world } from './oci-fixture.ts';
 export const image = 'k8ts.local/guestbook:v1';
 
 /** Every pod gets one end of a veth pair; the other end stands on this machine with a route to the pod's address. */

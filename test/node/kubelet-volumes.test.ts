@@ -6,6 +6,7 @@ import { Service } from '#api/core/service.ts';
 import type { Pod } from '#api/core/pod.ts';
 import {
   asRoot,
+  withApplets,
   eventually,
   idle,
   image,
@@ -163,7 +164,7 @@ test('emptyDir volumes are on the disk or in memory, with a limit', asRoot, asyn
 
 test(
   'ConfigMaps, Secrets and the downward API are files with names and modes, and follow their objects',
-  asRoot,
+  withApplets,
   async () => {
     await configMap('files', { 'a.txt': 'one', 'b.txt': 'two' });
     await secret('hidden', { password: 'pw' });
@@ -306,7 +307,7 @@ test('a subPath shows a part of a volume and never what is outside of it', asRoo
   }
 });
 
-test('security settings reach the container', asRoot, async () => {
+test('security settings reach the container', withApplets, async () => {
   const run = async (
     name: string,
     securityContext: Record<string, unknown>,

@@ -14,3 +14,5 @@ function missing(): string | false {
 
 /** Why tests of nodes skip here; false when nothing is missing. */
 export const lacking = missing();
+/** The same for tests whose containers need more programs than the machine's own shell brings along. */
+export const lackingApplets = lacking || (works('busybox', '--list') ? false : ('needs busybox' as const));

@@ -6,10 +6,12 @@ import { temporaryDirectory } from '#images/testing.ts';
 import type { Container, ContainerConfig, ExecOptions, SandboxConfig } from '#kubelet/container-runtime.ts';
 import { openOciRuntime, type OciRuntime } from '#kubelet/oci/runtime.ts';
 import type { PodNetwork } from '#kubelet/pod-network.ts';
-import { lacking } from './needs.ts';
+import { lacking, lackingApplets } from './needs.ts';
 
 export const world = nodeWorld({ log: { level: 'warn' } });
 export const asRoot = { skip: lacking, timeout: 120_000 };
+/** For containers that run more than a shell and the plainest of commands. */
+export const withApplets = { skip: lackingApplets, timeout: 120_000 };
 
 /** Gives every sandbox an address on its loopback: enough to tell that somebody attached it. */
 export function loopbackNetwork(

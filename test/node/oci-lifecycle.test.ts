@@ -1,8 +1,8 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { asRoot, leftovers, ociFixture, textOf, until, world } from './oci-fixture.ts';
+import { asRoot, withApplets, leftovers, ociFixture, textOf, until, world } from './oci-fixture.ts';
 
-test('a pod of two containers starts, shares its namespaces, logs, ends and leaves nothing', asRoot, async () => {
+test('a pod of two containers starts, shares its namespaces, logs, ends and leaves nothing', withApplets, async () => {
   const fixture = await ociFixture();
   await using _ = fixture;
   const changes: string[] = [];
@@ -110,7 +110,7 @@ test('what cannot start says so in the words of containerd', asRoot, async () =>
   assert.equal((await fixture.runtime.sandboxes()).length, 1);
 });
 
-test('users, capabilities, read-only roots, mounts and privileges are as asked', asRoot, async () => {
+test('users, capabilities, read-only roots, mounts and privileges are as asked', withApplets, async () => {
   await using fixture = await ociFixture();
   const sandbox = await fixture.sandbox();
   const base = {
@@ -236,7 +236,7 @@ test('a shared process namespace shows all processes of the pod and reaps orphan
   );
 });
 
-test('host namespaces on request', asRoot, async () => {
+test('host namespaces on request', withApplets, async () => {
   await using fixture = await ociFixture();
   const sandbox = await fixture.sandbox({ hostNetwork: true, hostPid: true, hostIpc: true, hostname: 'the-node' });
   const id = await fixture.run(sandbox, 'readlink /proc/self/ns/net; hostname; exec sleep 1000');

@@ -1,10 +1,10 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { asRoot, leftovers, ociFixture, until, world } from './oci-fixture.ts';
+import { asRoot, withApplets, leftovers, ociFixture, until, world } from './oci-fixture.ts';
 
 test(
   'containers outlive their agent: running ones are adopted, what ended meanwhile is reported with every line',
-  asRoot,
+  withApplets,
   async () => {
     await using fixture = await ociFixture();
     const sandbox = await fixture.sandbox();

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import type { Readable } from 'node:stream';
-import { asRoot, ociFixture, textOf, until, world } from './oci-fixture.ts';
+import { asRoot, withApplets, ociFixture, textOf, until, world } from './oci-fixture.ts';
 
 test('exec gives both outputs, the input, the exit code, and ends when told', asRoot, async () => {
   await using fixture = await ociFixture();
@@ -40,7 +40,7 @@ test('exec gives both outputs, the input, the exit code, and ends when told', as
   });
 });
 
-test('exec with a terminal: echo, size, control characters, exit code', asRoot, async () => {
+test('exec with a terminal: echo, size, control characters, exit code', withApplets, async () => {
   await using fixture = await ociFixture();
   const sandbox = await fixture.sandbox();
   const id = await fixture.run(sandbox, 'exec sleep 1000');
@@ -98,7 +98,7 @@ test('input without stdinOnce stays open for the next client', asRoot, async () 
   assert.equal((await fixture.container(id)).state, 'running');
 });
 
-test('a container with a terminal can be attached and resized, also by a later agent', asRoot, async () => {
+test('a container with a terminal can be attached and resized, also by a later agent', withApplets, async () => {
   await using fixture = await ociFixture();
   const sandbox = await fixture.sandbox();
   const id = await fixture.run(sandbox, ['sh'], { stdin: true, tty: true });
