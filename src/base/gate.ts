@@ -4,16 +4,16 @@
 export function gate(max: number): () => Promise<Disposable> {
   let inside = 0;
   const line: (() => void)[] = [];
-  const turn: Disposable = {
-    [Symbol.dispose]() {
-      const next = line.shift();
-      if (next) next();
-      else inside--;
-    },
-  };
   return async () => {
     if (inside < max) inside++;
     else await new Promise<void>((resolve) => line.push(resolve));
-    return { [Symbol.dispose]: () => turn[Symbol.dispose]() };
+    return {
+      // The turn passes to the next in line, or the place is free.
+      [Symbol.dispose]() {
+        const next = line.shift();
+        if (next) next();
+        else inside--;
+      },
+    };
   };
 }

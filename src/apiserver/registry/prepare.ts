@@ -48,9 +48,12 @@ export function decoded(
     ...(bare ? { keepZeros: true } : {}),
   });
   asker.warnings.push(...warnings);
-  const metadata = (object as Partial<AnyObject>).metadata ?? ({} as AnyObject['metadata']);
-  const owners = distinctOwners(metadata.ownerReferences ?? []);
-  if (owners.doubles.length > 0) {
+  let metadata = (object as Partial<AnyObject>).metadata ?? ({} as AnyObject['metadata']);
+  const { ownerReferences = [] } = metadata;
+  // Hardly anything has two owners, and this is on the way of every write.
+  const owners = ownerReferences.length > 1 ? distinctOwners(ownerReferences) : undefined;
+  if (owners && owners.doubles.length > 0) {
+    metadata = { ...metadata, ownerReferences: owners.distinct };
     asker.warnings.push(
       `.metadata.ownerReferences contains duplicate entries${patched ? ' after mutating admission happens' : ''}; API server dedups owner references in 1.20+, ` +
         `and may reject such requests as early as 1.24; please fix your requests; duplicate UID(s) observed: ${owners.doubles.join(', ')}`,
@@ -60,7 +63,7 @@ export function decoded(
     ...(object as object),
     apiVersion,
     kind: kind.kind,
-    metadata: owners.doubles.length > 0 ? { ...metadata, ownerReferences: owners.distinct } : metadata,
+    metadata,
   } as AnyObject;
   return bare ? typed : defaulted(resource, typed);
 }

@@ -99,9 +99,9 @@ export class Http1Exchange implements HttpExchange {
     }
     if (this.#linger) out.connection = 'close';
     response.writeHead(status, out);
-    if (bytes) setImmediate(() => this.#connection.unsent.add(response, bytes.length, () => response.destroy()));
     if (!this.#linger) {
       response.end(bytes);
+      if (bytes) this.#connection.unsent.add(response, bytes.length, () => response.destroy());
       return;
     }
     if (bytes) response.write(bytes);
