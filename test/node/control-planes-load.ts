@@ -38,7 +38,9 @@ export class Asker {
     const { url, ...tls } = this.#access;
     const session = connect(url, tls);
     session.on('error', () => undefined);
-    await Promise.race([once(session, 'connect').catch(() => undefined), once(session, 'close'), sleep(askMsMax)]);
+    // A connection that breaks before it stands rejects both: it is as good as closed.
+    const settled = ['connect', 'close'].map((event) => once(session, event).catch(() => undefined));
+    await Promise.race([...settled, sleep(askMsMax)]);
     if (session.connecting || session.destroyed) {
       session.destroy();
       return undefined;
