@@ -52,7 +52,7 @@ export function parseOwnJson(text: string): unknown {
 /** Sixteen digits are the least that a number beyond 2^53 has. An engine skips through text without them in strides. */
 const longRun = /\d{16}/;
 /** The same outside of words: hashes in strings are not worth a slow reading. */
-const longNumber = /[:,[\s]-?\d{16}/;
+const longNumber = /(?:^|[:,[\s])-?\d{16}/;
 /** An escape that may be half of a surrogate pair. */
 const surrogate = /\\u[dD][89a-fA-F]/;
 

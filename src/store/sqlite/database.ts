@@ -280,7 +280,15 @@ export class Database {
 
   /** Copies the file as it is at one commit to `path`, piece by piece, while writes go on. Not yet synced to the disk by name. */
   async copyTo(path: string): Promise<void> {
-    await backup(this.#db, path, { rate: backupStepPages });
+    for (;;) {
+      try {
+        await backup(this.#db, path, { rate: backupStepPages });
+        return;
+      } catch (error) {
+        // Node comes again when a step meets an open write, but not at the first one: it then gives up with SQLite's "not an error".
+        if ((error as { errcode?: number }).errcode !== 0) throw error;
+      }
+    }
   }
 
   /** Every revision up to this one counts as given out and forgotten: a watch from before it learns that it is too old. */
