@@ -163,6 +163,8 @@ export function storeSuite(name: string, open: () => Promise<Store>): void {
     assert.deepEqual(await keys('', { to: '/b', limit: 1 }), ['/a', 5]);
     assert.deepEqual(await keys('/a/', { to: '/z' }), ['/a/1', '/a/2', '/a/3', 3]);
     assert.deepEqual(await keys('', { from: '/b', to: '/a' }), [0]);
+    assert.deepEqual(await keys('', { to: '' }), [0]);
+    assert.deepEqual(await keys('/a/', { to: '' }), [0]);
     assert.deepEqual(await keys('', { revision: 4, from: '/a/1', to: '/a/3' }), ['/a/1', '/a/2', 2]);
   });
 

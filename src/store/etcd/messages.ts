@@ -32,15 +32,18 @@ export interface Method<I extends DescMessage, O extends DescMessage> {
 
 /** Etcd's way to say "all keys" and "from this key on". */
 const endless = Buffer.from([0]);
+/** And ours to say "none": what ends where it begins. */
+const none = { key: Buffer.from([1]), rangeEnd: Buffer.from([1]) };
 
 export const keyBytes = (key: string): Buffer => Buffer.from(key);
 
 /** Keys from `from` or the prefix' first to the prefix' last or before `to`. */
 export function interval(prefix: string, from?: string, to?: string): { key: Buffer; rangeEnd: Buffer } {
   const start = from !== undefined && from > prefix ? keyBytes(from) : prefix === '' ? endless : keyBytes(prefix);
-  // An empty end would mean one key.
+  // These ends would mean one key and all keys; there is none before them.
+  if (to === '' || to === '\0') return none;
   if (to !== undefined && (prefix === '' || to < prefix || to.startsWith(prefix)))
-    return { key: start, rangeEnd: to === '' ? start : keyBytes(to) };
+    return { key: start, rangeEnd: keyBytes(to) };
   if (prefix === '') return { key: start, rangeEnd: endless };
   const rangeEnd = keyBytes(prefix);
   // The last byte of UTF-8 text is never 0xff: one more is always possible.
