@@ -149,6 +149,27 @@ test('a client that does not read costs little and misses nothing', async () => 
   }
 });
 
+test('a watcher that had seen everything is not cancelled for what others of its stream have not taken', async () => {
+  const store = memoryStore();
+  await using server = await serveStore(world, store);
+  using watch = await open(server.endpoint, creation('/busy'));
+  await watch.next();
+  watch.send(creation('/quiet'));
+  await watch.next();
+  // No input or output comes in between: nothing of this is taken until the end.
+  const value = Buffer.alloc(20_000, 'x');
+  const busy = 60;
+  for (let i = 0; i < busy; i++) await store.txn([{ op: 'put', key: '/busy', value }]);
+  await store.compact(store.revision());
+  await put(store, '/quiet', '1');
+  for (;;) {
+    const message = await watch.next();
+    if (message.watchId === 0n) continue;
+    assert.equal(line(message), `1@${busy + 2} +/quiet=1`);
+    break;
+  }
+});
+
 test('the server’s own entries are seen by nobody who does not ask for them', async () => {
   const store = memoryStore();
   await using server = await serveStore(world, store);

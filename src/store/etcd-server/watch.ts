@@ -191,6 +191,8 @@ class WatchStream implements Disposable {
   #onEvents(watcher: Watcher, all: readonly StoreEvent[], revision: Revision): void {
     if (watcher.behind) return;
     if (this.#stream.bufferedBytes > bufferedBytesMax) {
+      // Nothing before this was for it that it has not been sent: a compaction of that is no loss.
+      watcher.after = revision - 1;
       watcher.behind = true;
       watcher.registration?.[Symbol.dispose]();
       watcher.registration = undefined;
