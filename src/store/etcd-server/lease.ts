@@ -32,10 +32,12 @@ export function leaseService(backend: Backend): Service {
     '/etcdserverpb.Lease/LeaseKeepAlive': streaming(
       LeaseKeepAliveRequestSchema,
       LeaseKeepAliveResponseSchema,
-      async ({ requests, send }) => {
-        // No time left is how etcd says that there is no such lease.
-        for await (const { ID } of requests)
-          send({ header: headerOf(backend), ID, TTL: BigInt((await leases.keepAlive(ID)) ?? 0) });
+      async ({ requests, send, stream }) => {
+        for await (const { ID } of requests) {
+          // No time left is how etcd says that there is no such lease.
+          const TTL = BigInt((await leases.keepAlive(ID)) ?? 0);
+          if (!send({ header: headerOf(backend), ID, TTL })) await stream.drained();
+        }
       },
     ),
     '/etcdserverpb.Lease/LeaseTimeToLive': unary(

@@ -88,7 +88,7 @@ export function unary<I extends DescMessage, O extends DescMessage>(
   };
 }
 
-/** A method with messages in a stream; `one` tells that the client sends a single one. */
+/** A method with messages in a stream. */
 export function streaming<I extends DescMessage, O extends DescMessage>(
   input: I,
   output: O,

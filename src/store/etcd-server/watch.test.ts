@@ -1,15 +1,19 @@
 /** Watches of the served API, message by message. */
 import assert from 'node:assert/strict';
+import { once } from 'node:events';
+import { connect } from 'node:http2';
 import { test } from 'node:test';
 import { create, type MessageInitShape } from '@bufbuild/protobuf';
-import { grpcStream } from '#world/grpc.ts';
+import { frame, grpcCode, GrpcError, grpcStream, messagesIn } from '#world/grpc.ts';
 import { nodeWorld } from '#world/node/world.ts';
 import { showReservedHeader } from '../etcd/changes.ts';
 import { WatchRequestSchema, WatchResponseSchema, type WatchResponse } from '../etcd/gen/etcd_pb.ts';
 import { decode, encode } from '../etcd/messages.ts';
 import { memoryStore } from '../memory.ts';
 import { put } from '../suite.ts';
+import { Leases } from './leases.ts';
 import { serveStore } from './test-server.ts';
+import { watchService } from './watch.ts';
 
 const world = nodeWorld({ log: { level: 'silent' } });
 type Request = MessageInitShape<typeof WatchRequestSchema>['requestUnion'];
@@ -20,9 +24,10 @@ const creation = (prefix: string, more: object = {}): Request => ({
   value: { key: bytes(prefix), rangeEnd: bytes(`${prefix}\u{7f}`), ...more },
 });
 
+const message = (request: Request) =>
+  encode(WatchRequestSchema, create(WatchRequestSchema, { requestUnion: request } as never));
+
 async function open(endpoint: string, first: Request, headers: Record<string, string> = {}) {
-  const message = (request: Request) =>
-    encode(WatchRequestSchema, create(WatchRequestSchema, { requestUnion: request } as never));
   const stream = await grpcStream(
     world,
     { url: `http://${endpoint}` },
@@ -147,6 +152,62 @@ test('a client that does not read costs little and misses nothing', async () => 
     assert.equal(Number(header?.revision), i + 2);
     assert.equal(events.length, 1);
   }
+});
+
+test('a client that has nothing more to ask still sees what happens', async () => {
+  const store = memoryStore();
+  await using server = await serveStore(world, store);
+  const session = connect(`http://${server.endpoint}`);
+  const stream = session.request({
+    ':method': 'POST',
+    ':path': '/etcdserverpb.Watch/Watch',
+    'content-type': 'application/grpc',
+  });
+  stream.end(frame(message(creation('/'))));
+  const refuse = () => new GrpcError(grpcCode.internal, 'no message of a watch');
+  const messages = messagesIn(stream, { bytesMax: 10_000, compressed: refuse, tooLong: refuse });
+  for (const expected of ['0@1 created', '0@2 +/a=1', '0@3 +/a=2']) {
+    const { value } = (await messages.next()) as IteratorResult<Buffer>;
+    assert.equal(line(decode(WatchResponseSchema, value)), expected);
+    await put(store, '/a', expected.includes('created') ? '1' : '2');
+  }
+  session.destroy();
+});
+
+test('a client that asks and does not take the answers is not listened to', async () => {
+  const store = memoryStore();
+  await using leases = await Leases.open(world, store);
+  const identity = { clusterId: 1n, memberId: 2n, name: 'test', clientUrls: [] };
+  const limits = { requestBytesMax: 1_000, txnOperationsMax: 1 };
+  const { '/etcdserverpb.Watch/Watch': method } = watchService({ world, store, leases, identity, limits });
+  assert.ok(method?.kind === 'stream');
+  const outcome = Promise.withResolvers<string>();
+  const left = new AbortController();
+  let bufferedBytes = 0;
+  const ended = method.handle({
+    signal: left.signal,
+    metadata: {},
+    messages: (async function* () {
+      for (let i = 0; i < 200_000 && !left.signal.aborted; i++)
+        yield Buffer.from(message({ case: 'progressRequest', value: {} }));
+      outcome.resolve('heard to its end');
+    })(),
+    send(answer) {
+      bufferedBytes += answer.length;
+      return false;
+    },
+    async drained() {
+      outcome.resolve('held back');
+      if (!left.signal.aborted) await once(left.signal, 'abort');
+    },
+    get bufferedBytes() {
+      return bufferedBytes;
+    },
+  });
+  assert.equal(await outcome.promise, 'held back');
+  assert.ok(bufferedBytes < 1024 * 1024 + 1_000);
+  left.abort();
+  await ended;
 });
 
 test('a watcher that had seen everything is not cancelled for what others of its stream have not taken', async () => {

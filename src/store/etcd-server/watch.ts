@@ -4,6 +4,7 @@
  * from where it was once there is room. So a client that stops reading costs a few bytes, until what it has not seen
  * is compacted: then it is told so, as etcd does.
  */
+import { once } from 'node:events';
 import { create, toBinary, type MessageInitShape } from '@bufbuild/protobuf';
 import type { GrpcServerStream } from '#world/grpc-server.ts';
 import type { Millis, Timer } from '#world/world.ts';
@@ -37,12 +38,17 @@ const overheadBytes = 512;
 export function watchService(backend: Backend): Service {
   return {
     '/etcdserverpb.Watch/Watch': streaming(WatchRequestSchema, WatchResponseSchema, async (messages) => {
+      const { stream, requests } = messages;
       using watches = new WatchStream(backend, messages);
-      for await (const { requestUnion } of messages.requests) {
-        if (requestUnion.case === 'createRequest') await watches.create(requestUnion.value);
+      for await (const { requestUnion } of requests) {
+        if (requestUnion.case === 'createRequest') watches.create(requestUnion.value);
         else if (requestUnion.case === 'cancelRequest') watches.cancel(requestUnion.value.watchId);
         else if (requestUnion.case === 'progressRequest') watches.progress();
+        // Who asks and does not take the answers is heard again when it has taken them.
+        if (stream.bufferedBytes > bufferedBytesMax) await stream.drained();
       }
+      // Who has nothing more to ask still sees what happens, as with etcd.
+      if (!stream.signal.aborted) await once(stream.signal, 'abort');
     }),
   };
 }
@@ -82,7 +88,7 @@ class WatchStream implements Disposable {
     this.#showReserved = stream.metadata[showReservedHeader] !== undefined;
   }
 
-  async create(request: WatchCreateRequest): Promise<void> {
+  create(request: WatchCreateRequest): void {
     const { store } = this.#backend;
     const asked = Number(request.startRevision);
     const refuse = (cancelReason: string): void =>
@@ -106,7 +112,6 @@ class WatchStream implements Disposable {
     this.#watchers.set(watcher.id, watcher);
     this.#tell({ watchId: watcher.id, created: true });
     if (request.progressNotify) this.#notifyProgress();
-    if (asked > 0 && asked === store.compactRevision()) await this.#showCompacted(watcher);
     void this.#register(watcher);
   }
 
@@ -163,6 +168,7 @@ class WatchStream implements Disposable {
     watcher.behind = false;
     watcher.registering = true;
     try {
+      if (watcher.after + 1 === this.#backend.store.compactRevision()) await this.#showCompacted(watcher);
       const registration = await this.#backend.store.watch(
         prefixOf(watcher.interval),
         watcher.after,
@@ -260,6 +266,7 @@ class WatchStream implements Disposable {
       .filter(({ modRevision }) => modRevision === revision)
       .map((entry): StoreEvent => ({ type: 'put', entry, previous: undefined }));
     watcher.after = revision;
+    if (watcher.behind) return;
     if (events.length > 0 && !watcher.request.filters.includes(Filter.NOPUT)) this.#show(watcher, events, revision);
   }
 }
