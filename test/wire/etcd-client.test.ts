@@ -7,7 +7,7 @@ import { spawn, spawnSync } from 'node:child_process';
 import { once } from 'node:events';
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
-import { join } from 'node:path';
+import { join, resolve } from 'node:path';
 import { test } from 'node:test';
 import { fileURLToPath } from 'node:url';
 import { goProgram } from './go-program.ts';
@@ -50,6 +50,13 @@ test("etcd's Go client and its recipes work on the store alone", { skip }, async
     assert.deepEqual(await exited, [0, null]);
     await rm(folder, { recursive: true });
   }
+});
+
+test('certificates are looked for from where one stands', () => {
+  const [command, ...args] = [...node, 'etcd', 'status', '--endpoints', 'https://127.0.0.1:1', '--cacert', 'none.crt'];
+  const refused = spawnSync(command, args, { encoding: 'utf8' });
+  assert.equal(refused.status, 2);
+  assert.ok(refused.stderr.includes(`${resolve('none.crt')} is missing`), refused.stderr);
 });
 
 test('an etcd that everybody could reach is not started', () => {

@@ -1,8 +1,8 @@
 /** Whom the commands of `k8ts etcd` ask: the cluster of a data directory, or an address, with etcdctl's flags. */
+import { resolve } from 'node:path';
 import { readConfiguration } from '#cluster/configuration.ts';
 import { runningState } from '#cluster/process-state.ts';
-import type { GrpcPeer } from '#world/grpc.ts';
-import { GrpcError } from '#world/grpc.ts';
+import { GrpcError, type GrpcPeer } from '#world/grpc.ts';
 import { NetworkError, type World } from '#world/world.ts';
 import { dataDirectoryFlag, layoutFor } from '../data-directory.ts';
 import { UsageError } from '../flags.ts';
@@ -48,23 +48,26 @@ export async function peerFor(world: World, values: PeerValues): Promise<Peer> {
   if (url?.protocol !== 'http:' && url?.protocol !== 'https:')
     throw new UsageError(`--endpoints ${endpoints} is no http(s)://host:port and no unix:///path`);
   if ((cert === undefined) !== (key === undefined)) throw new UsageError('--cert and --key belong together');
-  const text = async (path: string): Promise<string> => {
-    const found = await world.disk.readText(path);
-    if (found === undefined) throw new UsageError(`${path} is missing`);
-    return found;
-  };
   return {
     endpoint: endpoints,
     peer: {
       url: `${url.protocol}//${url.host}`,
       tls: {
-        ...(cacert === undefined ? {} : { ca: await text(cacert) }),
+        ...(cacert === undefined ? {} : { ca: await fileText(world, cacert) }),
         ...(cert === undefined || key === undefined
           ? {}
-          : { identity: { cert: await text(cert), key: await text(key) } }),
+          : { identity: { cert: await fileText(world, cert), key: await fileText(world, key) } }),
       },
     },
   };
+}
+
+/** Of a file that a flag names. Throws UsageError when there is none. */
+export async function fileText(world: World, file: string): Promise<string> {
+  const path = resolve(file);
+  const found = await world.disk.readText(path);
+  if (found === undefined) throw new UsageError(`${path} is missing`);
+  return found;
 }
 
 /** What the other side said, without our own stack of words around it. */

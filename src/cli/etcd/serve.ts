@@ -6,6 +6,7 @@ import { lazyServer } from '#cluster/etcd-api/serve.ts';
 import type { HttpServerOptions, World } from '#world/world.ts';
 import { command } from '../command.ts';
 import { UsageError } from '../flags.ts';
+import { fileText } from './peer.ts';
 
 const listenDefault = 'http://127.0.0.1:2379';
 
@@ -101,14 +102,9 @@ async function tlsOf(world: World, values: TlsFlags): Promise<HttpServerOptions[
     return undefined;
   }
   if (cert === undefined || key === undefined) throw new UsageError('--cert-file and --key-file belong together');
-  const text = async (path: string): Promise<string> => {
-    const found = await world.disk.readText(resolve(path));
-    if (found === undefined) throw new UsageError(`${path} is missing`);
-    return found;
-  };
   return {
-    cert: await text(cert),
-    key: await text(key),
-    ...(ca === undefined ? {} : { clientCa: await text(ca), clientCertRequired: true }),
+    cert: await fileText(world, cert),
+    key: await fileText(world, key),
+    ...(ca === undefined ? {} : { clientCa: await fileText(world, ca), clientCertRequired: true }),
   };
 }
