@@ -6,7 +6,7 @@ import { join } from 'node:path';
 import { after, before, test } from 'node:test';
 import fc from 'fast-check';
 import { nodeWorld } from '#world/node/world.ts';
-import { pageHeaderBytes } from './format.ts';
+import { pageHead } from './format.ts';
 import { openBbolt } from './reader.ts';
 import { pageBytes, planDatabase, type BucketSource } from './writer.ts';
 
@@ -108,21 +108,18 @@ test('a file that was flipped, cut or made up never does more than fail with its
   assert.match(await changed(4, (page) => page.writeBigUInt64LE(9n, 0)), /page 4 says it is another/);
   assert.match(await changed(4, (page) => page.writeUInt32LE(0xffff_ffff, 12)), /page 4 is larger than the file/);
   assert.match(await changed(4, (page) => page.writeUInt16LE(0xffff, 10)), /a page with too many elements/);
-  assert.match(await changed(4, (page) => page.writeUInt32LE(0xffff_fff0, pageHeaderBytes + 4)), /outside its page/);
+  assert.match(await changed(4, (page) => page.writeUInt32LE(0xffff_fff0, pageHead.bytes + 4)), /outside its page/);
   // Behind the elements of both buckets and the name of the first: the page of its root.
-  const root = Number(bytes.readBigUInt64LE(3 * pageBytes + pageHeaderBytes + 2 * 16 + 3));
+  const root = Number(bytes.readBigUInt64LE(3 * pageBytes + pageHead.bytes + 2 * 16 + 3));
   assert.match(
-    await changed(root, (page) => page.writeBigUInt64LE(BigInt(root), pageHeaderBytes + 8)),
+    await changed(root, (page) => page.writeBigUInt64LE(BigInt(root), pageHead.bytes + 8)),
     /is there twice/,
   );
   assert.match(
-    await changed(root, (page) => page.writeBigUInt64LE(5n, pageHeaderBytes + 8)),
+    await changed(root, (page) => page.writeBigUInt64LE(5n, pageHead.bytes + 8)),
     /not in order|is there twice/,
   );
-  assert.match(
-    await changed(root, (page) => page.writeBigUInt64LE(1n << 60n, pageHeaderBytes + 8)),
-    /there is no page/,
-  );
+  assert.match(await changed(root, (page) => page.writeBigUInt64LE(1n << 60n, pageHead.bytes + 8)), /there is no page/);
   assert.match(await changed(root, (page) => page.writeUInt16LE(4, 8)), /is of kind 4/);
   assert.equal(await changed(0, (page) => page.fill(0, 0, pageBytes)), 'read');
 });

@@ -6,13 +6,26 @@
 
 export const magic = 0xed0cdaed;
 export const formatVersion = 2;
-export const pageHeaderBytes = 16;
-/** Of a leaf: flags, position, length of key and value. Of a branch: position, length of key, page. */
+/** Where the numbers of a page's head stand. `overflow`: pages that it needs beyond one. */
+export const pageHead = { id: 0, kind: 8, count: 10, overflow: 12, bytes: 16 } as const;
+/** Of an element: `position` counts from where the element begins. */
+export const leafElement = { flags: 0, position: 4, keyBytes: 8, valueBytes: 12 } as const;
+export const branchElement = { position: 0, keyBytes: 4, page: 8 } as const;
 export const elementBytes = 16;
 /** Root page and sequence number: what stands where a bucket's value would be. */
-export const bucketHeaderBytes = 16;
-/** From the magic to the checksum, without it. */
-export const metaBytes = 56;
+export const bucketHead = { root: 0, bytes: 16 } as const;
+/** Behind the head of a page; the checksum is over all before it. `end`: one more than the highest page that was ever used. */
+export const metaField = {
+  magic: 0,
+  version: 4,
+  pageBytes: 8,
+  root: 16,
+  freelist: 32,
+  end: 40,
+  transaction: 48,
+  checksum: 56,
+  bytes: 64,
+} as const;
 
 export const pageKind = { branch: 1, leaf: 2, meta: 4, freelist: 16 } as const;
 /** The value of an element is a bucket. */

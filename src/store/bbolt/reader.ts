@@ -6,14 +6,16 @@
 import { Lru } from '#base/lru.ts';
 import type { Disk } from '#world/world.ts';
 import {
+  branchElement,
   bucketFlag,
-  bucketHeaderBytes,
+  bucketHead,
   elementBytes,
   fnv64a,
   formatVersion,
+  leafElement,
   magic,
-  metaBytes,
-  pageHeaderBytes,
+  metaField,
+  pageHead,
   pageKind,
 } from './format.ts';
 
@@ -52,10 +54,10 @@ export async function openBbolt(disk: Disk, path: string, sizeBytes: number): Pr
     async *items(bucket) {
       for await (const { flags, key, value } of tree.walk(meta.root)) {
         if (!(flags & bucketFlag) || key.toString() !== bucket) continue;
-        if (value.length < bucketHeaderBytes) throw tree.damaged(`the bucket ${bucket} has no header`);
-        const root = value.readBigUInt64LE(0);
+        if (value.length < bucketHead.bytes) throw tree.damaged(`the bucket ${bucket} has no header`);
+        const root = value.readBigUInt64LE(bucketHead.root);
         // A small bucket has its only page where its root's number would lead.
-        const inner = root === 0n ? tree.leafElements(value.subarray(bucketHeaderBytes)) : tree.walk(Number(root));
+        const inner = root === 0n ? tree.leafElements(value.subarray(bucketHead.bytes)) : tree.walk(Number(root));
         for await (const element of inner) if (!(element.flags & bucketFlag)) yield [element.key, element.value];
         return;
       }
@@ -124,20 +126,22 @@ async function newestMeta(path: string, read: Read): Promise<Meta> {
 async function metaAt(read: Read, at: number): Promise<Meta | undefined> {
   let page: Buffer;
   try {
-    page = await read(at, pageHeaderBytes + metaBytes + 8);
+    page = await read(at, pageHead.bytes + metaField.bytes);
   } catch (error) {
     if (error instanceof Error && /is cut/.test(error.message)) return undefined;
     throw error;
   }
-  const meta = page.subarray(pageHeaderBytes);
-  if (meta.readUInt32LE(0) !== magic || meta.readUInt32LE(4) !== formatVersion) return undefined;
-  if (meta.readBigUInt64LE(metaBytes) !== fnv64a(meta.subarray(0, metaBytes))) return undefined;
-  const pageBytes = meta.readUInt32LE(8);
-  const [root, end] = [meta.readBigUInt64LE(16), meta.readBigUInt64LE(40)];
+  const meta = page.subarray(pageHead.bytes);
+  if (meta.readUInt32LE(metaField.magic) !== magic || meta.readUInt32LE(metaField.version) !== formatVersion)
+    return undefined;
+  if (meta.readBigUInt64LE(metaField.checksum) !== fnv64a(meta.subarray(0, metaField.checksum))) return undefined;
+  const pageBytes = meta.readUInt32LE(metaField.pageBytes);
+  const [root, end] = [meta.readBigUInt64LE(metaField.root), meta.readBigUInt64LE(metaField.end)];
   const isPower = (pageBytes & (pageBytes - 1)) === 0;
   if (!isPower || pageBytes < pageBytesMin || pageBytes > pageBytesMax || root >= end || end > 1n << 40n)
     return undefined;
-  return { pageBytes, root: Number(root), end: Number(end), transaction: meta.readBigUInt64LE(48) };
+  const transaction = meta.readBigUInt64LE(metaField.transaction);
+  return { pageBytes, root: Number(root), end: Number(end), transaction };
 }
 
 interface LeafElement {
@@ -178,13 +182,13 @@ class Tree {
     if (seen.has(id)) throw this.damaged(`page ${id} is there twice`);
     seen.add(id);
     const page = await this.#page(id);
-    const kind = page.readUInt16LE(8);
+    const kind = page.readUInt16LE(pageHead.kind);
     if (kind === pageKind.leaf) yield* this.leafElements(page);
     else if (kind === pageKind.branch) {
       const count = this.#count(page);
       if (count === 0) throw this.damaged(`the branch page ${id} is empty`);
       for (let i = 0; i < count; i++) {
-        const child = page.readBigUInt64LE(pageHeaderBytes + i * elementBytes + 8);
+        const child = page.readBigUInt64LE(pageHead.bytes + i * elementBytes + branchElement.page);
         yield* this.#below(child < BigInt(this.#meta.end) ? Number(child) : -1, depth + 1, seen);
       }
     } else throw this.damaged(`page ${id} is of kind ${kind}`);
@@ -192,31 +196,32 @@ class Tree {
 
   /** Also of the page inside an element that is a small bucket. */
   *leafElements(page: Buffer): Generator<LeafElement, void, undefined> {
-    if (page.length < pageHeaderBytes || page.readUInt16LE(8) !== pageKind.leaf)
+    if (page.length < pageHead.bytes || page.readUInt16LE(pageHead.kind) !== pageKind.leaf)
       throw this.damaged('a bucket without a leaf page');
     const count = this.#count(page);
     for (let i = 0; i < count; i++) {
-      const at = pageHeaderBytes + i * elementBytes;
-      const start = at + page.readUInt32LE(at + 4);
-      const keyEnd = start + page.readUInt32LE(at + 8);
-      const end = keyEnd + page.readUInt32LE(at + 12);
+      const at = pageHead.bytes + i * elementBytes;
+      const start = at + page.readUInt32LE(at + leafElement.position);
+      const keyEnd = start + page.readUInt32LE(at + leafElement.keyBytes);
+      const end = keyEnd + page.readUInt32LE(at + leafElement.valueBytes);
       if (end > page.length) throw this.damaged('an element lies outside its page');
-      yield { flags: page.readUInt32LE(at), key: page.subarray(start, keyEnd), value: page.subarray(keyEnd, end) };
+      const flags = page.readUInt32LE(at + leafElement.flags);
+      yield { flags, key: page.subarray(start, keyEnd), value: page.subarray(keyEnd, end) };
     }
   }
 
   #count(page: Buffer): number {
-    const count = page.readUInt16LE(10);
-    if (pageHeaderBytes + count * elementBytes > page.length) throw this.damaged('a page with too many elements');
+    const count = page.readUInt16LE(pageHead.count);
+    if (pageHead.bytes + count * elementBytes > page.length) throw this.damaged('a page with too many elements');
     return count;
   }
 
   async #page(id: number): Promise<Buffer> {
     const { pageBytes, end } = this.#meta;
     if (id < 2 || id >= end) throw this.damaged(`there is no page ${id}`);
-    const head = await this.#read(id * pageBytes, pageHeaderBytes);
-    const overflow = head.readUInt32LE(12);
-    if (head.readBigUInt64LE(0) !== BigInt(id)) throw this.damaged(`page ${id} says it is another`);
+    const head = await this.#read(id * pageBytes, pageHead.bytes);
+    const overflow = head.readUInt32LE(pageHead.overflow);
+    if (head.readBigUInt64LE(pageHead.id) !== BigInt(id)) throw this.damaged(`page ${id} says it is another`);
     if (id + overflow >= end || overflow * pageBytes > overflowBytesMax)
       throw this.damaged(`page ${id} is larger than the file`);
     return this.#read(id * pageBytes, (overflow + 1) * pageBytes);

@@ -3,14 +3,16 @@
  * beforehand which page each will be on. What it writes is a database as bbolt would leave it after one transaction: no free page.
  */
 import {
+  branchElement,
   bucketFlag,
-  bucketHeaderBytes,
+  bucketHead,
   elementBytes,
   fnv64a,
   formatVersion,
+  leafElement,
   magic,
-  metaBytes,
-  pageHeaderBytes,
+  metaField,
+  pageHead,
   pageKind,
 } from './format.ts';
 
@@ -74,8 +76,8 @@ export function planDatabase(buckets: readonly BucketSource[]): DatabasePlan {
       }
       return { source, levels };
     });
-  const names = trees.reduce((sum, { source }) => sum + Buffer.byteLength(source.name) + bucketHeaderBytes, 0);
-  if (pageHeaderBytes + trees.length * elementBytes + names > pageBytes)
+  const names = trees.reduce((sum, { source }) => sum + Buffer.byteLength(source.name) + bucketHead.bytes, 0);
+  if (pageHead.bytes + trees.length * elementBytes + names > pageBytes)
     throw new RangeError('too many buckets for the root page');
   return {
     sizeBytes: next * pageBytes,
@@ -86,8 +88,8 @@ export function planDatabase(buckets: readonly BucketSource[]): DatabasePlan {
         rootPage,
         pageKind.leaf,
         trees.map(({ source, levels }) => {
-          const header = Buffer.alloc(bucketHeaderBytes);
-          header.writeBigUInt64LE(BigInt((levels.at(-1) as readonly Node[])[0]?.page ?? 0));
+          const header = Buffer.alloc(bucketHead.bytes);
+          header.writeBigUInt64LE(BigInt((levels.at(-1) as readonly Node[])[0]?.page ?? 0), bucketHead.root);
           return { flags: bucketFlag, key: Buffer.from(source.name), value: header };
         }),
       );
@@ -116,13 +118,13 @@ function split(
 ): Node[] {
   const nodes: Node[] = [];
   let first = 0;
-  let bytes = pageHeaderBytes;
+  let bytes = pageHead.bytes;
   for (let i = 0; i < count; i++) {
     const size = elementBytes + bytesOf(i);
     if (i > first && (bytes + size > pageBytes || i - first >= elementsMax)) {
       nodes.push(place(bytes, first, i));
       first = i;
-      bytes = pageHeaderBytes;
+      bytes = pageHead.bytes;
     }
     bytes += size;
   }
@@ -145,26 +147,26 @@ function pageOf(id: number, kind: number, elements: readonly Element[], overflow
   const page = Buffer.alloc((overflow + 1) * pageBytes);
   const bytes = elements.reduce(
     (sum, element) => sum + element.key.length + ('value' in element ? element.value.length : 0),
-    pageHeaderBytes + elements.length * elementBytes,
+    pageHead.bytes + elements.length * elementBytes,
   );
   // A meta has no elements and is written by its caller.
   if (bytes > page.length) throw new Error(`page ${id}: an item is longer than its source said`);
-  page.writeBigUInt64LE(BigInt(id), 0);
-  page.writeUInt16LE(kind, 8);
-  page.writeUInt16LE(elements.length, 10);
-  page.writeUInt32LE(overflow, 12);
-  let data = pageHeaderBytes + elements.length * elementBytes;
+  page.writeBigUInt64LE(BigInt(id), pageHead.id);
+  page.writeUInt16LE(kind, pageHead.kind);
+  page.writeUInt16LE(elements.length, pageHead.count);
+  page.writeUInt32LE(overflow, pageHead.overflow);
+  let data = pageHead.bytes + elements.length * elementBytes;
   for (const [index, element] of elements.entries()) {
-    const at = pageHeaderBytes + index * elementBytes;
+    const at = pageHead.bytes + index * elementBytes;
     if ('page' in element) {
-      page.writeUInt32LE(data - at, at);
-      page.writeUInt32LE(element.key.length, at + 4);
-      page.writeBigUInt64LE(BigInt(element.page), at + 8);
+      page.writeUInt32LE(data - at, at + branchElement.position);
+      page.writeUInt32LE(element.key.length, at + branchElement.keyBytes);
+      page.writeBigUInt64LE(BigInt(element.page), at + branchElement.page);
     } else {
-      page.writeUInt32LE(element.flags, at);
-      page.writeUInt32LE(data - at, at + 4);
-      page.writeUInt32LE(element.key.length, at + 8);
-      page.writeUInt32LE(element.value.length, at + 12);
+      page.writeUInt32LE(element.flags, at + leafElement.flags);
+      page.writeUInt32LE(data - at, at + leafElement.position);
+      page.writeUInt32LE(element.key.length, at + leafElement.keyBytes);
+      page.writeUInt32LE(element.value.length, at + leafElement.valueBytes);
     }
     page.set(element.key, data);
     data += element.key.length;
@@ -179,14 +181,14 @@ function pageOf(id: number, kind: number, elements: readonly Element[], overflow
 /** The one with the higher transaction id counts; the other is its spare. */
 function metaPage(id: number, where: { rootPage: number; freelistPage: number; end: number }): Buffer {
   const page = pageOf(id, pageKind.meta, []);
-  const meta = page.subarray(pageHeaderBytes, pageHeaderBytes + metaBytes + 8);
-  meta.writeUInt32LE(magic, 0);
-  meta.writeUInt32LE(formatVersion, 4);
-  meta.writeUInt32LE(pageBytes, 8);
-  meta.writeBigUInt64LE(BigInt(where.rootPage), 16);
-  meta.writeBigUInt64LE(BigInt(where.freelistPage), 32);
-  meta.writeBigUInt64LE(BigInt(where.end), 40);
-  meta.writeBigUInt64LE(BigInt(id), 48);
-  meta.writeBigUInt64LE(fnv64a(meta.subarray(0, metaBytes)), metaBytes);
+  const meta = page.subarray(pageHead.bytes);
+  meta.writeUInt32LE(magic, metaField.magic);
+  meta.writeUInt32LE(formatVersion, metaField.version);
+  meta.writeUInt32LE(pageBytes, metaField.pageBytes);
+  meta.writeBigUInt64LE(BigInt(where.rootPage), metaField.root);
+  meta.writeBigUInt64LE(BigInt(where.freelistPage), metaField.freelist);
+  meta.writeBigUInt64LE(BigInt(where.end), metaField.end);
+  meta.writeBigUInt64LE(BigInt(id), metaField.transaction);
+  meta.writeBigUInt64LE(fnv64a(meta.subarray(0, metaField.checksum)), metaField.checksum);
   return page;
 }
