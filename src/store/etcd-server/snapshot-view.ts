@@ -23,7 +23,7 @@ export class SnapshotView {
 
   /** Reads for itself when nothing has been read so far. */
   async revision(): Promise<Revision> {
-    return (this.#revision ??= (await this.#store.range('', { limit: 0, to: '' })).revision);
+    return (this.#revision ??= await this.#store.sync());
   }
 
   /** What the transaction's own writes will have, as far as is known: it is only certain when they are done. */
