@@ -2,7 +2,7 @@
  * What a transaction does to a state, as a value: either the first failed comparison, or the events that commit it. Pure,
  * and shared by every implementation, so that they cannot differ in it.
  */
-import type { Entry, Operation, Revision, StoreEvent, TxnResult } from './store.ts';
+import { isWrite, type Entry, type Operation, type Revision, type StoreEvent, type TxnResult } from './store.ts';
 
 /** Row ids of the SQLite log leave room for this many operations a revision; etcd's own default limit is 128. */
 export const operationsMax = 4096;
@@ -31,7 +31,7 @@ export function decide(operations: readonly Operation[], state: State, revision:
   }
   const events: StoreEvent[] = [];
   for (const operation of operations) {
-    if (operation.op === 'check' || operation.op === 'check-range') continue;
+    if (!isWrite(operation)) continue;
     const previous = state.get(operation.key);
     if (operation.op === 'put') {
       const entry: Entry = {

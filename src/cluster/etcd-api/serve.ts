@@ -5,6 +5,7 @@
  * request: a cluster that nobody asks must not carry it in memory.
  */
 import { createHash } from 'node:crypto';
+import { reservedPrefix } from '#store/etcd-server/keys.ts';
 import type { EtcdServer } from '#store/etcd-server/server.ts';
 import type { Store } from '#store/store.ts';
 import type { HttpExchange, World } from '#world/world.ts';
@@ -12,9 +13,6 @@ import { hostAddress, type Configuration } from '../configuration.ts';
 import type { Layout } from '../layout.ts';
 import { openAuthority } from '../pki.ts';
 import { parseListenUrls } from './listen.ts';
-
-/** The server's own entries: leases, which somebody must end (`#store/etcd-server/leases.ts`). */
-const leasePrefix = '\u0001';
 
 export async function serveClusterEtcd(
   world: World,
@@ -29,7 +27,7 @@ export async function serveClusterEtcd(
   });
   stack.use(server);
   // After a restart leases go on to end, whether or not somebody asks.
-  if ((await store.range(leasePrefix, { limit: 1 })).count > 0) await server.load();
+  if ((await store.range(reservedPrefix, { limit: 1 })).count > 0) await server.load();
   const handlers = { request: (exchange: HttpExchange): void => server.handle(exchange) };
   await world.disk.remove(layout.etcdSocket);
   stack.use(await world.network.serveHttp({ listen: { path: layout.etcdSocket }, clearHttp2: true }, handlers));

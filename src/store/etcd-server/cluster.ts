@@ -1,6 +1,5 @@
 /** The Cluster and Auth services of a server that is its only member and knows no users: it says so, in etcd's words. */
 import { fromBinary } from '@bufbuild/protobuf';
-import type { GrpcMethod } from '#world/grpc-server.ts';
 import {
   AuthStatusResponseSchema,
   EmptySchema,
@@ -12,8 +11,7 @@ import {
   MemberRequestSchema,
 } from '../etcd/gen/etcd_pb.ts';
 import { grpcCode, GrpcError } from '#world/grpc.ts';
-import { refusal } from './errors.ts';
-import { headerOf, unary, type Backend, type Service } from './service.ts';
+import { headerOf, refusing, unary, type Backend, type Service } from './service.ts';
 
 const authMethods = [
   ...['AuthEnable', 'AuthDisable', 'Authenticate'],
@@ -24,38 +22,26 @@ const authMethods = [
 export function clusterService(backend: Backend): Service {
   const { memberId, name, clientUrls } = backend.identity;
   const isMe = (message: Uint8Array): boolean => fromBinary(MemberRequestSchema, message).ID === memberId;
-  const refuse = (why: (message: Uint8Array) => Parameters<typeof refusal>[0]): GrpcMethod => ({
-    kind: 'unary',
-    handle: (message) => {
-      throw refusal(why(message));
-    },
-  });
   return {
     '/etcdserverpb.Cluster/MemberList': unary(MemberListRequestSchema, MemberListResponseSchema, () => ({
       header: headerOf(backend),
       members: [{ ID: memberId, name, clientURLs: [...clientUrls] }],
     })),
-    '/etcdserverpb.Cluster/MemberAdd': refuse(() => 'memberNotEnoughStarted'),
-    '/etcdserverpb.Cluster/MemberRemove': refuse((message) =>
+    '/etcdserverpb.Cluster/MemberAdd': refusing('memberNotEnoughStarted'),
+    '/etcdserverpb.Cluster/MemberRemove': refusing((message) =>
       isMe(message) ? 'memberNotEnoughStarted' : 'memberNotFound',
     ),
-    '/etcdserverpb.Cluster/MemberUpdate': refuse((message) => (isMe(message) ? 'notOfOneMember' : 'memberNotFound')),
-    '/etcdserverpb.Cluster/MemberPromote': refuse((message) => (isMe(message) ? 'memberNotLearner' : 'memberNotFound')),
+    '/etcdserverpb.Cluster/MemberUpdate': refusing((message) => (isMe(message) ? 'notOfOneMember' : 'memberNotFound')),
+    '/etcdserverpb.Cluster/MemberPromote': refusing((message) =>
+      isMe(message) ? 'memberNotLearner' : 'memberNotFound',
+    ),
   };
 }
 
 export function authService(backend: Backend): Service {
   return {
     ...Object.fromEntries(
-      authMethods.map((name): [string, GrpcMethod] => [
-        `/etcdserverpb.Auth/${name}`,
-        {
-          kind: 'unary',
-          handle: () => {
-            throw refusal('authNotEnabled');
-          },
-        },
-      ]),
+      authMethods.map((name) => [`/etcdserverpb.Auth/${name}`, refusing('authNotEnabled')] as const),
     ),
     '/etcdserverpb.Auth/AuthStatus': unary(EmptySchema, AuthStatusResponseSchema, () => ({
       header: headerOf(backend),

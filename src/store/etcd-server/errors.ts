@@ -35,7 +35,9 @@ const refusals = {
   notOfOneMember: [unimplemented, 'a server with one member cannot do this'],
 } as const satisfies Readonly<Record<string, readonly [number, string]>>;
 
-export function refusal(name: keyof typeof refusals): GrpcError {
+export type Refusal = keyof typeof refusals;
+
+export function refusal(name: Refusal): GrpcError {
   const [code, message] = refusals[name];
   return new GrpcError(code, `etcdserver: ${message}`);
 }

@@ -96,11 +96,6 @@ export class Leases implements AsyncDisposable {
     return leases;
   }
 
-  /** Whether a store has any: then somebody must look after them. */
-  static async existIn(store: Store): Promise<boolean> {
-    return (await store.range(reservedPrefix, { limit: 1 })).count > 0;
-  }
-
   get all(): readonly Lease[] {
     return [...this.#all.values()];
   }

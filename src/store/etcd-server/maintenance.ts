@@ -3,7 +3,6 @@
  * asked. Long work over all the data lets others run in between.
  */
 import { createHash } from 'node:crypto';
-import type { GrpcMethod } from '#world/grpc-server.ts';
 import type { Millis } from '#world/world.ts';
 import {
   AlarmRequest_AlarmAction as AlarmAction,
@@ -27,7 +26,7 @@ import {
 import { Compacted, FutureRevision, type Revision } from '../store.ts';
 import { crc32c } from './crc32c.ts';
 import { refusal } from './errors.ts';
-import { headerOf, raftTerm, streaming, unary, type Backend, type Service } from './service.ts';
+import { headerOf, raftTerm, refusing, streaming, unary, type Backend, type Service } from './service.ts';
 import { planSnapshot, recordsOf, stateOf } from './snapshot.ts';
 
 /** Whose API this is: clients turn features on by it. */
@@ -97,19 +96,12 @@ export function maintenanceService(backend: Backend): Service {
         send({ remainingBytes: 0n, blob: sha.digest() });
       },
     ),
-    '/etcdserverpb.Maintenance/MoveLeader': refuse('badLeaderTransferee'),
+    '/etcdserverpb.Maintenance/MoveLeader': refusing('badLeaderTransferee'),
     '/etcdserverpb.Maintenance/Downgrade': unary(DowngradeRequestSchema, EmptySchema, ({ action }) => {
       throw refusal(action === DowngradeAction.CANCEL ? 'noInflightDowngrade' : 'invalidDowngradeTarget');
     }),
   };
 }
-
-const refuse = (why: Parameters<typeof refusal>[0]): GrpcMethod => ({
-  kind: 'unary',
-  handle: () => {
-    throw refusal(why);
-  },
-});
 
 const isFull = ({ store }: Backend): boolean => store.gauges?.['k8ts_store_full']?.value() === 1;
 

@@ -8,7 +8,7 @@ import type { World } from '#world/world.ts';
 import { decode, encode } from '../etcd/messages.ts';
 import { KeyValueSchema, ResponseHeaderSchema, type KeyValue, type ResponseHeader } from '../etcd/gen/etcd_pb.ts';
 import type { Entry, Revision, Store } from '../store.ts';
-import { refusalOf } from './errors.ts';
+import { refusal, refusalOf, type Refusal } from './errors.ts';
 import { keyBytes } from './keys.ts';
 import type { Leases } from './leases.ts';
 
@@ -87,6 +87,14 @@ export function unary<I extends DescMessage, O extends DescMessage>(
     },
   };
 }
+
+/** A method that is refused whatever it is asked, or for what its message says. */
+export const refusing = (why: Refusal | ((message: Uint8Array) => Refusal)): GrpcMethod => ({
+  kind: 'unary',
+  handle: (message) => {
+    throw refusal(typeof why === 'string' ? why : why(message));
+  },
+});
 
 /** A method with messages in a stream. */
 export function streaming<I extends DescMessage, O extends DescMessage>(

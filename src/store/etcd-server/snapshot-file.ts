@@ -13,14 +13,13 @@ import { operationsMax } from '../transaction.ts';
 import { crc32c } from './crc32c.ts';
 import { keyText } from './keys.ts';
 import { attachmentRow, leaseRow } from './leases.ts';
+import { revisionBytes } from './snapshot.ts';
 
 const shaBytes = 32;
 /** Half of what row ids have room for. */
 const revisionMax = 2 ** 40;
 /** Databases are whole pages: what is left over is the sum. */
 const pageBytesLeast = 512;
-/** With `t` behind them, keys of the bucket "key" say that something was deleted. */
-const revisionBytes = 17;
 /** Rows that are handed over together: what a commit of the data file holds. */
 const batchRows = 1_000;
 const batchBytes = 4 * 1024 * 1024;
@@ -132,6 +131,7 @@ export async function* rowsOf(path: string, file: BboltFile): AsyncGenerator<rea
   if (rows.length > 0) yield rows;
 }
 
+/** With a `t` behind its revision, a record says that something was deleted. */
 const isDeletion = (at: Buffer): boolean => at.length === revisionBytes + 1 && at.at(-1) === 't'.charCodeAt(0);
 
 /** The revision of a record, checked against what the record says. */

@@ -11,7 +11,8 @@ import type { Entry, Revision } from '../store.ts';
 import { intervalOf } from './keys.ts';
 import { kvOf, raftTerm, type Backend } from './service.ts';
 
-const revisionBytes = 17;
+/** A revision as a key of the bucket "key": two numbers of 64 bits and what parts them. */
+export const revisionBytes = 17;
 
 export interface State {
   readonly revision: Revision;

@@ -6,6 +6,7 @@ import { create, fromBinary, toBinary, type DescMessage, type MessageShape } fro
 import { GrpcError, grpcCode } from '#world/grpc.ts';
 import { NetworkError } from '#world/world.ts';
 import { Compacted, isWrite, StoreFull, type Entry, type Operation, type Revision, type StoreEvent } from '../store.ts';
+import type { Conflict } from '../transaction.ts';
 import {
   Compare_CompareResult,
   Compare_CompareTarget,
@@ -135,10 +136,7 @@ export const isCompared = (operation: Operation): boolean =>
   operation.op === 'check-range' || operation.expect !== undefined;
 
 /** The first operation whose comparison failed, and what stands there. */
-export function conflictOf(
-  operations: readonly Operation[],
-  response: TxnResponse,
-): { readonly key: string; readonly current: Entry | undefined } {
+export function conflictOf(operations: readonly Operation[], response: TxnResponse): Conflict {
   for (const [index, operation] of operations.filter(isCompared).entries()) {
     const answer = response.responses[index]?.response;
     if (answer?.case !== 'responseRange') break;
