@@ -290,3 +290,25 @@ test('a body that comes too slowly, or never ends, is given up', async () => {
   assert.match(declared.said().toString(), /^HTTP\/1\.1 413 /);
   assert.deepEqual(outcomes, ['RangeError', 'RangeError']);
 });
+
+test('HTTP/2: what came of a body that breaks off never passes for the whole', async () => {
+  const part = Buffer.concat([
+    frame(types.headers, endHeaders, 1, request('POST')),
+    frame(types.data, 0, 1, Buffer.from('abc')),
+  ]);
+  const nothing = frame(types.headers, endHeaders, 1, request('POST'));
+  for (const [sent, code] of [
+    [nothing, undefined],
+    [part, undefined],
+    [nothing, 8],
+    [part, 0],
+  ] as const) {
+    outcomes.length = 0;
+    using connection = await raw('h2');
+    await connection.write(sent);
+    if (code === undefined) connection.socket.destroy();
+    else await connection.write(frame(types.reset, 0, 1, Buffer.from([0, 0, 0, code])));
+    for (let waits = 0; outcomes.length === 0 && waits < 500; waits++) await world.clock.sleep(5);
+    assert.deepEqual(outcomes, ['ECONNRESET']);
+  }
+});

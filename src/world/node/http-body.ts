@@ -2,6 +2,7 @@
  * Reads a whole body within a limit, for requests and responses alike. Never buffers more than the limit, whatever the
  * peer declared or sent.
  */
+import { constants, type Http2Stream } from 'node:http2';
 import type { Readable } from 'node:stream';
 import { NetworkError, type Millis } from '../world.ts';
 import { networkError } from './tcp.ts';
@@ -86,4 +87,24 @@ export function readBody(body: Readable, { declared, limitBytes, timeoutMs, onRe
     body.on('close', onClose);
     body.on('data', onData);
   });
+}
+
+/**
+ * Node ends the readable side of an HTTP/2 stream in good order when its connection dies or the peer resets it: half a list would pass for a whole one, and a deletion whose
+ * preconditions were still on the way for one without any. An end that comes with a reset becomes an error here.
+ */
+export function failWhenBrokenOff(stream: Http2Stream & Readable, what: string): void {
+  const push = stream.push.bind(stream);
+  let isWhole = false;
+  stream.push = (chunk: unknown, encoding?: BufferEncoding) => {
+    if (chunk === null && !isWhole) {
+      if (stream.aborted || (stream.rstCode !== undefined && stream.rstCode !== constants.NGHTTP2_NO_ERROR)) {
+        // Node still looks at the stream after this call.
+        process.nextTick(() => stream.destroy(new NetworkError('ECONNRESET', `${what} broke off`)));
+        return false;
+      }
+      isWhole = true;
+    }
+    return push(chunk, encoding);
+  };
 }

@@ -16,7 +16,7 @@ import type { Socket } from 'node:net';
 import { Readable, pipeline, type Duplex } from 'node:stream';
 import { NetworkError, type HttpClientRequest, type HttpClientResponse, type HttpHeaders } from '../world.ts';
 import { Http2Pool, type Lease } from './http2-pool.ts';
-import { readBody } from './http-body.ts';
+import { failWhenBrokenOff, readBody } from './http-body.ts';
 import { targetOf, tlsOptions, type Target } from './http-target.ts';
 import { connectVia, ViaAgent } from './http-via.ts';
 import { networkError } from './tcp.ts';
@@ -180,7 +180,7 @@ function overHttp2(session: Lease, target: Target, request: HttpClientRequest): 
       reject(gone ? new NotProcessed(error) : error);
       return;
     }
-    failWhenBrokenOff(stream, `${request.method} ${target.label}`);
+    failWhenBrokenOff(stream, `${request.method} ${target.label}: the answer`);
     let answered = false;
     const onError = (error: Error): void => {
       if (answered) return;
@@ -231,21 +231,6 @@ function overHttp2(session: Lease, target: Target, request: HttpClientRequest): 
       stream.end(bytes);
     }
   });
-}
-
-/**
- * Node ends the readable side of a stream in good order when its connection dies or the peer cancels it: half a list would
- * pass for a whole one. An end that comes with a reset code becomes an error here.
- */
-function failWhenBrokenOff(stream: ClientHttp2Stream, label: string): void {
-  const push = stream.push.bind(stream);
-  stream.push = (chunk: unknown, encoding?: BufferEncoding) => {
-    if (chunk === null && stream.rstCode !== undefined && stream.rstCode !== constants.NGHTTP2_NO_ERROR) {
-      stream.destroy(new NetworkError('ECONNRESET', `${label}: the answer broke off`));
-      return false;
-    }
-    return push(chunk, encoding);
-  };
 }
 
 function http2Headers(

@@ -6,7 +6,7 @@ import { constants, type IncomingHttpHeaders, type OutgoingHttpHeaders, type Ser
 import type { Readable, Writable } from 'node:stream';
 import type { HttpAnswerOptions, HttpExchange, HttpHeaders, HttpRequestHead, HttpResponseStream } from '../world.ts';
 import type { Connection } from './http-peer.ts';
-import { readBody } from './http-body.ts';
+import { failWhenBrokenOff, readBody } from './http-body.ts';
 
 const empty = Buffer.alloc(0);
 /** A client measures at most so often: each frame of an answer is no longer. */
@@ -31,6 +31,7 @@ export class Http2Exchange implements HttpExchange {
     if (headers.host === undefined && headers[':authority'] !== undefined) headers.host = headers[':authority'];
     this.headers = headers;
     stream.on('error', ignoreStreamError);
+    if (!stream.endAfterHeaders) failWhenBrokenOff(stream, 'the body');
   }
 
   get method(): string {
