@@ -1,27 +1,29 @@
 /**
  * Clients of a cluster with several control planes while these are killed and cut off: each writer changes objects of its own, one change after the other, and each
- * watcher goes on from the last event it had. Every object counts its changes, so it is known of each answer and of each event whether it is the next one. A write whose
- * answer did not come is looked up; it was carried out or it was not, and nothing that was acknowledged is ever missing.
+ * watcher goes on from the last event it had. A write whose answer did not come is looked up; it was carried out or it was not, and nothing that was acknowledged is ever
+ * missing.
  */
 import { once } from 'node:events';
 import { connect, type ClientHttp2Session } from 'node:http2';
 import { setTimeout as sleep } from 'node:timers/promises';
+import {
+  configMaps,
+  countIn,
+  deletionEvery,
+  isAfter,
+  replyTo,
+  revisionOf,
+  Watched,
+  type Reply,
+} from '../store/counted-objects.ts';
 
-const configMaps = '/api/v1/namespaces/default/configmaps';
 const askMsMax = 10_000;
-/** Every so manyth change of an object is its deletion. */
-const deletionEvery = 23;
 
 export interface Access {
   readonly url: string;
   readonly ca: string;
   readonly cert: string;
   readonly key: string;
-}
-
-export interface Reply {
-  readonly status: number;
-  readonly text: string;
 }
 
 /** A client that dials again whenever its connection breaks. */
@@ -53,23 +55,7 @@ export class Asker {
   async ask(method: string, path: string, body?: object): Promise<Reply | undefined> {
     const on = await this.session();
     if (!on) return undefined;
-    return new Promise((resolve) => {
-      const stream = on.request({ ':method': method, ':path': path, 'content-type': 'application/json' });
-      const timer = setTimeout(() => on.destroy(), askMsMax);
-      let status = 0;
-      let text = '';
-      let whole = false;
-      stream.setEncoding('utf8');
-      stream.on('response', (headers) => (status = Number(headers[':status'])));
-      stream.on('data', (chunk: string) => (text += chunk));
-      stream.on('end', () => (whole = status > 0 && stream.rstCode === 0 && text.trimEnd().endsWith('}')));
-      stream.on('error', () => (whole = false));
-      stream.on('close', () => {
-        clearTimeout(timer);
-        resolve(whole ? { status, text } : undefined);
-      });
-      stream.end(body && JSON.stringify(body));
-    });
+    return replyTo(on, { method, path, body }, askMsMax);
   }
 
   /** Asks until there is an answer that is no failure of the server. */
@@ -92,6 +78,8 @@ interface Written {
   count: number;
   /** Of the last change that is known; what it is compared with by the next. */
   revision: number;
+  /** A creation of it was not answered: it may come through whenever the name is free. */
+  mayComeLate: boolean;
   /** The last answers to its writer, for who has to find out what went wrong. */
   readonly answers: string[];
 }
@@ -122,15 +110,17 @@ export async function startLoad(
   let stopping = false;
 
   const write = async (asker: Asker, writer: number): Promise<void> => {
-    const mine = Array.from({ length: objectsEach }, (_, index): Written => ({
-      name: `w${writer}-${index}`,
-      count: 0,
-      revision: 0,
-      answers: [],
-    }));
-    objects.push(...mine);
+    const named = (name: string): Written => {
+      const object = { name, count: 0, revision: 0, mayComeLate: false, answers: [] };
+      objects.push(object);
+      return object;
+    };
+    const mine = Array.from({ length: objectsEach }, (_, index) => named(`w${writer}-${index}`));
     for (let turn = 0; !stopping; turn++) {
-      const object = mine[turn % objectsEach] as Written;
+      let object = mine[turn % objectsEach] as Written;
+      // Then its name is never free again, and another one takes its place.
+      if (object.mayComeLate && (object.count + 1) % deletionEvery === 0)
+        mine[turn % objectsEach] = object = named(`${object.name}-1`);
       const at = performance.now();
       const reply = await change(asker, object);
       note(object, `change ${object.count + 1} over ${object.revision}`, reply);
@@ -145,6 +135,7 @@ export async function startLoad(
       if (reply && reply.status < 500 && reply.status !== 409 && reply.status !== 404)
         throw new Error(`${object.name}: ${reply.status} ${reply.text}`);
       counts.lookedUp++;
+      object.mayComeLate ||= (object.count + 1) % deletionEvery === 1;
       await lookUp(asker, object);
       await sleep(20);
     }
@@ -216,12 +207,7 @@ export async function startLoad(
   };
 }
 
-const revisionOf = (text: string): number | undefined => {
-  const found = /"resourceVersion":"(\d+)"/.exec(text)?.[1];
-  return found === undefined ? undefined : Number(found);
-};
-
-/** Makes the object's next change; only over the state that its writer knows, so that a late attempt changes nothing. */
+/** Makes the object's next change; only over the state that its writer knows, so that a late attempt changes nothing (but see `mayComeLate`). */
 function change(asker: Asker, { name, count, revision }: Written): Promise<Reply | undefined> {
   const n = count + 1;
   const resourceVersion = String(revision);
@@ -246,10 +232,9 @@ async function lookUp(asker: Asker, object: Written): Promise<void> {
   const reply = await asker.must('GET', `${configMaps}/${object.name}`);
   note(object, 'looked up', reply);
   if (reply.status !== 200 && reply.status !== 404) throw new Error(`${object.name}: ${reply.status} ${reply.text}`);
-  const found = reply.status === 404 ? undefined : Number(/"count":"(\d+)"/.exec(reply.text)?.[1]);
-  const shows = (count: number): boolean => (count % deletionEvery === 0 ? found === undefined : found === count);
-  if (shows(object.count + 1)) object.count++;
-  else if (!shows(object.count)) {
+  const found = countIn(reply);
+  if (isAfter(found, object.count + 1)) object.count++;
+  else if (!isAfter(found, object.count)) {
     // Lost, or only not seen here: what is there a moment later tells.
     await sleep(2_000);
     const later = await asker.must('GET', `${configMaps}/${object.name}`);
@@ -258,39 +243,6 @@ async function lookUp(asker: Asker, object: Written): Promise<void> {
     );
   }
   object.revision = revisionOf(reply.text) ?? object.revision;
-}
-
-/** What a watcher has seen. Throws at the first event that is not the next. */
-class Watched {
-  readonly #counts = new Map<string, number>();
-  revision: number;
-  events = 0;
-
-  constructor(revision: number) {
-    this.revision = revision;
-  }
-
-  see(line: string): void {
-    const type = /"type":"(\w+)"/.exec(line)?.[1];
-    const revision = Number(/"resourceVersion":"(\d+)"/.exec(line)?.[1]);
-    const name = /"name":"(w[\d-]+|end|kube-root-ca\.crt)"/.exec(line)?.[1];
-    if (type === 'ERROR' || name === undefined || !(revision > this.revision))
-      throw new Error(`after revision ${this.revision} a watcher got ${line.slice(0, 300)}`);
-    this.revision = revision;
-    if (name === 'kube-root-ca.crt') return;
-    const count = Number(/"count":"(\d+)"/.exec(line)?.[1]);
-    const before = this.#counts.get(name) ?? 0;
-    // A deletion shows the last state: it is itself the next change.
-    const now = type === 'DELETED' ? count + 1 : count;
-    if (now !== before + 1 || (type === 'ADDED') !== (before % deletionEvery === 0))
-      throw new Error(`after change ${before} of ${name} a watcher got ${type} of change ${now}`);
-    this.#counts.set(name, now);
-    this.events++;
-  }
-
-  countOf(name: string): number {
-    return this.#counts.get(name) ?? 0;
-  }
 }
 
 /** Watches from the last event seen, again whenever the connection breaks. */

@@ -1,8 +1,6 @@
 /**
  * Kills a server with SIGKILL amid the writes of many clients, again and again, and judges what they saw: every acknowledged write is there
  * after the restart, and every watcher, resuming from the last event it had, sees every change exactly once and in order.
- *
- * Each object counts its own changes (creations, updates, deletions alike), so a watcher knows of each event whether it is the next one.
  */
 import { spawn, type ChildProcess } from 'node:child_process';
 import { once } from 'node:events';
@@ -14,6 +12,16 @@ import { createInterface } from 'node:readline';
 import { setTimeout } from 'node:timers/promises';
 import { testPki } from '#world/node/test-pki.ts';
 import type { TlsIdentity } from '#world/world.ts';
+import {
+  configMaps,
+  countIn,
+  deletionEvery,
+  isAfter,
+  replyTo,
+  revisionOf,
+  Watched,
+  type Reply,
+} from './counted-objects.ts';
 import type { KillServerOptions } from './kill-server.ts';
 import { randomOf } from './load.ts';
 
@@ -21,9 +29,6 @@ const writers = 8;
 const watchers = 8;
 /** Each writer keeps so many writes in flight, each on an object of its own. */
 const objectsEach = 4;
-/** Every so manyth change of an object is its deletion. */
-const deletionEvery = 23;
-const configMaps = '/api/v1/namespaces/default/configmaps';
 
 export interface Killed {
   readonly kills: number;
@@ -41,49 +46,6 @@ interface Written {
   /** Changes that were acknowledged, and whether one more was asked for. */
   count: number;
   asked: boolean;
-}
-
-interface Reply {
-  readonly status: number;
-  readonly text: string;
-}
-
-/** What a watcher has seen. Throws at the first event that is not the next. */
-class Watched {
-  readonly #counts = new Map<string, number>();
-  revision: number;
-  events = 0;
-  /** Of everything seen, in order. */
-  digest = 0;
-
-  constructor(revision: number) {
-    this.revision = revision;
-  }
-
-  see(line: string): void {
-    const type = /"type":"(\w+)"/.exec(line)?.[1];
-    const revision = Number(/"resourceVersion":"(\d+)"/.exec(line)?.[1]);
-    const name = /"name":"(w[\d-]+|end)"/.exec(line)?.[1];
-    const count = Number(/"count":"(\d+)"/.exec(line)?.[1]);
-    if (type === 'ERROR' || name === undefined || !(revision > this.revision))
-      throw new Error(`after revision ${this.revision} a watcher got ${line.slice(0, 300)}`);
-    const before = this.#counts.get(name) ?? 0;
-    // A deletion shows the last state: it is itself the next change.
-    const now = type === 'DELETED' ? count + 1 : count;
-    const expected = type === 'ADDED' ? before === 0 || before % deletionEvery === 0 : true;
-    if (now !== before + 1 || !expected || (type === 'DELETED') !== (now % deletionEvery === 0))
-      throw new Error(
-        `after change ${before} of ${name} a watcher got ${type} of change ${now} at revision ${revision}`,
-      );
-    this.#counts.set(name, now);
-    this.revision = revision;
-    this.events++;
-    this.digest = (Math.imul(this.digest, 31) + revision) | 0;
-  }
-
-  countOf(name: string): number {
-    return this.#counts.get(name) ?? 0;
-  }
 }
 
 /** Runs until `enough` says so (it is told the number of kills). Throws what is wrong with what the clients saw. */
@@ -132,7 +94,7 @@ export async function killAgainAndAgain(enough: (kills: number) => boolean, seed
                 object.count++;
                 object.asked = false;
                 acknowledged++;
-                revision = Math.max(revision, Number(/"resourceVersion":"(\d+)"/.exec(reply.text)?.[1] ?? 0));
+                revision = Math.max(revision, revisionOf(reply.text) ?? 0);
               }
             })(),
           );
@@ -141,7 +103,7 @@ export async function killAgainAndAgain(enough: (kills: number) => boolean, seed
         // Everything has been written: the watchers must get all of it.
         const end = { name: 'end', count: 0, asked: false };
         const reply = await change(control, end, 1);
-        const through = Number(/"resourceVersion":"(\d+)"/.exec(reply?.text ?? '')?.[1]);
+        const through = revisionOf(reply?.text ?? '') ?? Infinity;
         await until(() => seen?.every((watched) => watched.revision >= through) ?? false, reading);
       } else {
         await Promise.race([setTimeout(50 + random() * 200), ...ends, ...reading]);
@@ -200,50 +162,28 @@ async function session(port: number, ca: string, identity: TlsIdentity): Promise
   return made;
 }
 
-/** The reply, or undefined when the connection broke before it was whole. */
-function ask(on: ClientHttp2Session, method: string, path: string, body?: object): Promise<Reply | undefined> {
-  return new Promise((resolve) => {
-    if (on.closed || on.destroyed) {
-      resolve(undefined);
-      return;
-    }
-    const stream = on.request({ ':method': method, ':path': path, 'content-type': 'application/json' });
-    let status = 0;
-    let text = '';
-    let whole = false;
-    stream.setEncoding('utf8');
-    stream.on('response', (headers) => (status = Number(headers[':status'])));
-    stream.on('data', (chunk: string) => (text += chunk));
-    stream.on('end', () => (whole = status > 0 && stream.rstCode === 0 && text.trimEnd().endsWith('}')));
-    stream.on('error', () => (whole = false));
-    stream.on('close', () => resolve(whole ? { status, text } : undefined));
-    stream.end(body && JSON.stringify(body));
-  });
-}
-
 /** Makes the n-th change of an object. */
 function change(on: ClientHttp2Session, { name }: Written, n: number): Promise<Reply | undefined> {
-  if (n % deletionEvery === 0) return ask(on, 'DELETE', `${configMaps}/${name}`);
+  if (n % deletionEvery === 0) return replyTo(on, { method: 'DELETE', path: `${configMaps}/${name}` });
   const body = { apiVersion: 'v1', kind: 'ConfigMap', metadata: { name }, data: { count: String(n) } };
-  if (n % deletionEvery === 1) return ask(on, 'POST', configMaps, body);
-  return ask(on, 'PUT', `${configMaps}/${name}`, body);
+  if (n % deletionEvery === 1) return replyTo(on, { method: 'POST', path: configMaps, body });
+  return replyTo(on, { method: 'PUT', path: `${configMaps}/${name}`, body });
 }
 
 /** After a restart: what was acknowledged must be there; what was asked for may be. */
 async function settle(on: ClientHttp2Session, object: Written): Promise<void> {
-  const reply = await ask(on, 'GET', `${configMaps}/${object.name}`);
+  const reply = await replyTo(on, { method: 'GET', path: `${configMaps}/${object.name}` });
   if (!reply || (reply.status !== 200 && reply.status !== 404)) throw new Error(`${object.name}: ${reply?.text}`);
-  const found = reply.status === 404 ? undefined : Number(/"count":"(\d+)"/.exec(reply.text)?.[1]);
-  const shows = (count: number): boolean => (count % deletionEvery === 0 ? found === undefined : found === count);
-  if (object.asked && shows(object.count + 1)) object.count++;
-  else if (!shows(object.count))
+  const found = countIn(reply);
+  if (object.asked && isAfter(found, object.count + 1)) object.count++;
+  else if (!isAfter(found, object.count))
     throw new Error(`${object.name}: change ${object.count} was acknowledged, ${found ?? 'nothing'} is there`);
   object.asked = false;
 }
 
 async function watchersFrom(on: ClientHttp2Session): Promise<Watched[]> {
-  const reply = await ask(on, 'GET', `${configMaps}?limit=1`);
-  const revision = Number(/"resourceVersion":"(\d+)"/.exec(reply?.text ?? '')?.[1]);
+  const reply = await replyTo(on, { method: 'GET', path: `${configMaps}?limit=1` });
+  const revision = revisionOf(reply?.text ?? '') ?? 0;
   if (!(revision > 0)) throw new Error(`no list to start watches from: ${reply?.status} ${reply?.text}`);
   return Array.from({ length: watchers }, () => new Watched(revision));
 }
