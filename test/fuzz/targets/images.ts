@@ -95,8 +95,8 @@ export const imageTargets: readonly Target[] = [
     refuses: [RuntimeError],
     async run(bytes) {
       const [accounts, user] = halves(bytes);
-      const world = await machineWith({ '/root/etc/passwd': accounts, '/root/etc/group': accounts });
-      const found = await resolveUser(world, '/root', user.toString('utf8'), {
+      const world = await machineWith({ '/image/etc/passwd': accounts, '/image/etc/group': accounts });
+      const found = await resolveUser(world, '/image', user.toString('utf8'), {
         privileged: false,
         readOnlyRootFilesystem: false,
         noNewPrivileges: true,
