@@ -29,11 +29,14 @@ function mapped<T>(list: readonly T[] | undefined, change: (item: T) => T): read
 
 /** Always for the tag `latest` and for an image without tag and digest, else IfNotPresent. */
 export function defaultPullPolicy(image: string | undefined): 'Always' | 'IfNotPresent' {
-  const parts = imageName.exec(image ?? '')?.groups;
+  const parts = image && image.length <= imageCharactersMax ? imageName.exec(image)?.groups : undefined;
   if (parts === undefined) return 'IfNotPresent';
   const { tag, digest } = parts;
   return tag === 'latest' || (tag === undefined && digest === undefined) ? 'Always' : 'IfNotPresent';
 }
+
+/** A name of 255, a tag of 128, a digest. The pattern takes the square of the length for what is none, so nothing longer is shown to it. */
+const imageCharactersMax = 600;
 
 /** A reference as registries know it: a host or none, lower-case components, tag, digest. What is none has no tag either. */
 const imageName =

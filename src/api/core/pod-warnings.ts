@@ -81,6 +81,9 @@ function* fractions(at: string, amounts: Readonly<Record<string, string>> | unde
   }
 }
 
+/** So many ports of one number are compared with the later ones. */
+const comparedMax = 64;
+
 /** Ports of all containers together: they share one address. */
 function* portWarnings(containers: readonly Placed[]): Warnings {
   const known = new Map<string, (readonly [ContainerPort, string])[]>();
@@ -100,7 +103,7 @@ function* portWarnings(containers: readonly Placed[]): Warnings {
         else if (hostPort === otherPort && (hostIP === '') !== (otherIp === ''))
           yield `${at}: dangerously ambiguous port definition with ${otherAt}`;
       }
-      known.set(key, [...others, [port, at]]);
+      if (others.length < comparedMax) known.set(key, [...others, [port, at]]);
     }
   }
   const names = new Map<string, string>();
@@ -167,8 +170,13 @@ function* annotationWarnings(path: string, { metadata, spec }: Pod): Warnings {
   }
 }
 
+/** More are not sent to a client (`warningHeaders`). */
+const warningsMax = 64;
+
 /** `path` is that of a template, `spec.template`, and empty for a pod itself. */
-export function* podWarnings(path: string, pod: Pod): Warnings {
+export const podWarnings = (path: string, pod: Pod): Warnings => allWarnings(path, pod).take(warningsMax);
+
+function* allWarnings(path: string, pod: Pod): Generator<string> {
   const { spec } = pod;
   const specPath = path === '' ? 'spec' : `${path}.spec`;
   for (const key of Object.keys(spec.nodeSelector ?? {}))

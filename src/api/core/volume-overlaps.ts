@@ -13,18 +13,21 @@ interface File {
 
 const shown = ({ path, source }: File): string => (source === '' ? quoted(path) : `${quoted(path)} (${source})`);
 
+/** So many files of a volume are compared with the later ones: a volume may list tens of thousands, and every pair would stop the server. */
+const comparedMax = 128;
+
 function* overlaps(files: readonly File[]): Iterable<string> {
-  const before: File[] = [];
+  const before: { readonly file: File; readonly within: string }[] = [];
   for (const { path: text, source } of files) {
-    const file = { path: text.replace(/\/+$/, ''), source };
-    if (file.path !== '') {
-      for (const other of before) {
-        if (other.path === '') continue;
-        const hides = `${other.path}/`.startsWith(`${file.path}/`) || `${file.path}/`.startsWith(`${other.path}/`);
-        if (hides) yield `${shown(file)} with ${shown(other)}`;
-      }
-    }
-    before.push(file);
+    let end = text.length;
+    while (text[end - 1] === '/') end--;
+    if (end === 0) continue;
+    const file = { path: text.slice(0, end), source };
+    const within = `${file.path}/`;
+    for (const other of before)
+      if (other.within.startsWith(within) || within.startsWith(other.within))
+        yield `${shown(file)} with ${shown(other.file)}`;
+    if (before.length < comparedMax) before.push({ file, within });
   }
 }
 

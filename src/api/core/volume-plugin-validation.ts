@@ -26,11 +26,14 @@ const iscsiForms: Readonly<Record<string, RegExp>> = {
   naa: /^naa.[A-Za-z0-9]{32}$/,
 };
 
+/** By the standard a name has 223 bytes. The forms take the square of the length for what is none, so nothing much longer is shown to them. */
+const iscsiNameMax = 4096;
+
 function* iscsiName(path: string, name: string, persistent: boolean): Causes {
   const form = iscsiForms[name.slice(0, 3)];
   if (form === undefined)
     yield invalidValue(path, name, `must be valid format${persistent ? '' : ' starting with iqn, eui, or naa'}`);
-  else if (!form.test(name)) yield invalidValue(path, name, 'must be valid format');
+  else if (name.length > iscsiNameMax || !form.test(name)) yield invalidValue(path, name, 'must be valid format');
 }
 
 function* partition(path: string, value: number | undefined): Causes {
