@@ -3,8 +3,8 @@ import { DaemonSet } from '#api/apps/daemonset.ts';
 import { Job } from '#api/batch/job.ts';
 import { Pod } from '#api/core/pod.ts';
 import type { SimImage } from '#kubelet/sim/behaviour.ts';
-import type { SimCluster } from '../cluster.ts';
 import { storyOfDeaths } from '../suite.ts';
+import { imagesOf, web } from './web.ts';
 
 const file = import.meta.filename;
 const inDefault = { namespace: 'default' };
@@ -18,38 +18,6 @@ const images: Readonly<Record<string, SimImage>> = {
   },
 };
 
-async function readyImages({ client, run }: SimCluster): Promise<readonly string[]> {
-  const { items } = await run(client.list(Pod, inDefault));
-  return items
-    .filter(
-      (pod) =>
-        pod.metadata.deletionTimestamp === undefined &&
-        pod.status?.conditions?.some(({ type, status }) => type === 'Ready' && status === 'True'),
-    )
-    .map((pod) => pod.spec.containers[0]?.image ?? '');
-}
-
-const web = (image: string, replicas: number): string => `
-apiVersion: apps/v1
-kind: Deployment
-metadata: { name: web }
-spec:
-  replicas: ${replicas}
-  selector: { matchLabels: { app: web } }
-  template:
-    metadata: { labels: { app: web } }
-    spec:
-      containers:
-        - name: web
-          image: ${image}
-          readinessProbe: { httpGet: { path: /, port: 80 }, periodSeconds: 1 }
----
-apiVersion: v1
-kind: Service
-metadata: { name: web }
-spec: { selector: { app: web }, ports: [{ port: 80 }] }
-`;
-
 storyOfDeaths('a Deployment lives on though any controller or the scheduler dies at any of its writes', {
   file,
   options: { nodes: 2 },
@@ -59,10 +27,10 @@ storyOfDeaths('a Deployment lives on though any controller or the scheduler dies
       ['web:2', 3],
       ['web:1', 3],
     ] as const) {
-      await cluster.apply(web(image, replicas));
+      await cluster.apply(web(image, replicas, { probe: true, service: true }));
       await cluster.settle(quick);
       assert.deepEqual(
-        await readyImages(cluster),
+        await imagesOf(cluster, { ready: true }),
         Array.from({ length: replicas }, () => image),
       );
     }
@@ -124,7 +92,7 @@ spec:
     spec: { containers: [{ name: main, image: '${image}' }] }
 `);
       await cluster.settle(quick);
-      assert.deepEqual(await readyImages(cluster), [image, image]);
+      assert.deepEqual(await imagesOf(cluster, { ready: true }), [image, image]);
     }
     const { status } = await cluster.run(cluster.client.get(DaemonSet, 'agent', inDefault));
     assert.deepEqual([status.desiredNumberScheduled, status.updatedNumberScheduled, status.numberAvailable], [2, 2, 2]);

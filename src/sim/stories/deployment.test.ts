@@ -2,70 +2,39 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { Deployment } from '#api/apps/deployment.ts';
 import { ReplicaSet } from '#api/apps/replicaset.ts';
-import { Pod } from '#api/core/pod.ts';
 import { startSimCluster, type SimCluster } from '../cluster.ts';
 import { story } from '../suite.ts';
+import { imagesOf, web } from './web.ts';
 
 const file = import.meta.filename;
-
-const web = (image: string, replicas: number): string => `
-apiVersion: apps/v1
-kind: Deployment
-metadata: { name: web }
-spec:
-  replicas: ${replicas}
-  selector: { matchLabels: { app: web } }
-  template:
-    metadata: { labels: { app: web } }
-    spec:
-      containers:
-        - name: web
-          image: ${image}
-          ports: [{ containerPort: 80 }]
-          readinessProbe: { httpGet: { path: /, port: 80 }, periodSeconds: 1 }
----
-apiVersion: v1
-kind: Service
-metadata: { name: web }
-spec: { selector: { app: web }, ports: [{ port: 80 }] }
-`;
-
-async function runningImages({ client, run }: SimCluster): Promise<readonly string[]> {
-  const { items } = await run(client.list(Pod, { namespace: 'default' }));
-  return items
-    .filter(
-      (pod) =>
-        pod.metadata.deletionTimestamp === undefined &&
-        pod.status?.conditions?.some(({ type, status }) => type === 'Ready' && status === 'True'),
-    )
-    .map((pod) => pod.spec.containers[0]?.image ?? '');
-}
+const parts = { probe: true, service: true };
+const ready = { ready: true };
 
 /** Three replicas, then six, then a new image, then the old one again. */
 async function lifeOfADeployment(
   cluster: SimCluster,
   { settle = {} }: { settle?: { quietMs?: number } } = {},
 ): Promise<void> {
-  await cluster.apply(web('web:1', 3));
+  await cluster.apply(web('web:1', 3, parts));
   await cluster.settle(settle);
-  assert.deepEqual(await runningImages(cluster), ['web:1', 'web:1', 'web:1']);
+  assert.deepEqual(await imagesOf(cluster, ready), ['web:1', 'web:1', 'web:1']);
 
-  await cluster.apply(web('web:1', 6));
+  await cluster.apply(web('web:1', 6, parts));
   await cluster.settle(settle);
-  assert.equal((await runningImages(cluster)).length, 6);
+  assert.equal((await imagesOf(cluster, ready)).length, 6);
 
-  await cluster.apply(web('web:2', 6));
+  await cluster.apply(web('web:2', 6, parts));
   await cluster.settle(settle);
   assert.deepEqual(
-    await runningImages(cluster),
+    await imagesOf(cluster, ready),
     Array.from({ length: 6 }, () => 'web:2'),
   );
 
   // What `kubectl rollout undo` does: the old template is written back.
-  await cluster.apply(web('web:1', 6));
+  await cluster.apply(web('web:1', 6, parts));
   await cluster.settle(settle);
   assert.deepEqual(
-    await runningImages(cluster),
+    await imagesOf(cluster, ready),
     Array.from({ length: 6 }, () => 'web:1'),
   );
 

@@ -1,32 +1,16 @@
 /** What happens to watches and lists: events that come late, twice asked for, only as their outcome, or not at all until somebody notices. */
 import assert from 'node:assert/strict';
-import { Pod } from '#api/core/pod.ts';
 import type { SimCluster } from '../cluster.ts';
 import { story, storyOfPlans } from '../suite.ts';
+import { imagesOf, web } from './web.ts';
 
 const file = import.meta.filename;
 
-const web = (image: string): string => `
-apiVersion: apps/v1
-kind: Deployment
-metadata: { name: web }
-spec:
-  replicas: 2
-  selector: { matchLabels: { app: web } }
-  template:
-    metadata: { labels: { app: web } }
-    spec: { containers: [{ name: main, image: '${image}' }] }
-`;
-
 async function rollOut(cluster: SimCluster): Promise<void> {
   for (const image of ['web:1', 'web:2']) {
-    await cluster.apply(web(image));
+    await cluster.apply(web(image, 2));
     await cluster.settle({ quietMs: 60_000 });
-    const { items } = await cluster.run(cluster.client.list(Pod, { namespace: 'default' }));
-    assert.deepEqual(
-      items.map(({ spec }) => spec.containers[0]?.image),
-      [image, image],
-    );
+    assert.deepEqual(await imagesOf(cluster), [image, image]);
   }
 }
 

@@ -1,28 +1,12 @@
 /** Several control planes: one works, whatever happens to it, and what was begun in one term is never written in another. */
 import assert from 'node:assert/strict';
-import { Pod } from '#api/core/pod.ts';
 import { story, storyOfPlans } from '../suite.ts';
 import type { SimCluster } from '../cluster.ts';
+import { imagesOf, web } from './web.ts';
 
 const file = import.meta.filename;
 const components = ['kube-controller-manager', 'kube-scheduler'] as const;
-
-const web = (image: string, replicas: number): string => `
-apiVersion: apps/v1
-kind: Deployment
-metadata: { name: web }
-spec:
-  replicas: ${replicas}
-  selector: { matchLabels: { app: web } }
-  template:
-    metadata: { labels: { app: web } }
-    spec: { containers: [{ name: web, image: '${image}' }] }
-`;
-
-async function running(cluster: SimCluster): Promise<readonly string[]> {
-  const { items } = await cluster.run(cluster.client.list(Pod, { namespace: 'default' }));
-  return items.filter(({ status }) => status.phase === 'Running').map(({ spec }) => spec.containers[0]?.image ?? '');
-}
+const ready = { ready: true };
 
 /** A Deployment is made, grows and gets another image. */
 async function life(cluster: SimCluster): Promise<void> {
@@ -34,7 +18,7 @@ async function life(cluster: SimCluster): Promise<void> {
     await cluster.apply(web(image, replicas));
     await cluster.settle();
     assert.deepEqual(
-      await running(cluster),
+      await imagesOf(cluster, ready),
       Array.from({ length: replicas }, () => image),
     );
   }
@@ -69,7 +53,7 @@ story(
         await cluster.apply(web('web:1', ++replicas));
         await cluster.advance(60_000);
         await cluster.settle();
-        assert.equal((await running(cluster)).length, replicas);
+        assert.equal((await imagesOf(cluster, ready)).length, replicas);
       }
     }
   },
@@ -87,7 +71,7 @@ story(
       await cluster.apply(web('web:1', replicas));
       await cluster.advance(90_000);
       await cluster.settle();
-      assert.equal((await running(cluster)).length, replicas);
+      assert.equal((await imagesOf(cluster, ready)).length, replicas);
     }
   },
 );
@@ -102,7 +86,7 @@ storyOfPlans('a control plane may die, stand still or be cut off at any of its w
     await cluster.settle();
     await cluster.apply(web('web:2', 3));
     await cluster.settle();
-    assert.deepEqual(await running(cluster), ['web:2', 'web:2', 'web:2']);
+    assert.deepEqual(await imagesOf(cluster, ready), ['web:2', 'web:2', 'web:2']);
   },
 });
 

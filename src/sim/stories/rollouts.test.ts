@@ -5,6 +5,7 @@ import { Pod } from '#api/core/pod.ts';
 import type { SimImage } from '#kubelet/sim/behaviour.ts';
 import type { SimCluster } from '../cluster.ts';
 import { story } from '../suite.ts';
+import { imagesOf } from './web.ts';
 
 const file = import.meta.filename;
 const inDefault = { namespace: 'default' };
@@ -32,10 +33,6 @@ spec:
 const deployment = ({ client, run }: SimCluster): Promise<Deployment> => run(client.get(Deployment, 'web', inDefault));
 const sets = async ({ client, run }: SimCluster): Promise<readonly ReplicaSet[]> =>
   (await run(client.list(ReplicaSet, inDefault))).items;
-const imagesOf = async ({ client, run }: SimCluster): Promise<readonly string[]> =>
-  (await run(client.list(Pod, inDefault))).items
-    .filter(({ metadata }) => metadata.deletionTimestamp === undefined)
-    .map(({ spec }) => spec.containers[0]?.image ?? '');
 const conditionOf = async (cluster: SimCluster, type: string) =>
   (await deployment(cluster)).status?.conditions?.find((condition) => condition.type === type);
 const change = (cluster: SimCluster, spec: object) =>
