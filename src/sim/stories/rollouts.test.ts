@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { Deployment } from '#api/apps/deployment.ts';
 import { ReplicaSet } from '#api/apps/replicaset.ts';
-import { Pod } from '#api/core/pod.ts';
+import type { Pod } from '#api/core/pod.ts';
 import type { SimImage } from '#kubelet/sim/behaviour.ts';
 import type { SimCluster } from '../cluster.ts';
 import { story } from '../suite.ts';
