@@ -24,6 +24,8 @@ export function podDialer(
   let relay: Promise<ChildProcess> | undefined;
 
   async function start(): Promise<ChildProcess> {
+    // One that was killed leaves its own behind.
+    await world.disk.remove(`${options.directory}/relay`);
     const node = (await world.disk.readLink('/proc/self/exe')) ?? 'node';
     const child = world.processes.spawn(
       ['nsenter', `--net=${options.netnsPath}`, '--', node, options.programPath, String(idleSeconds)],

@@ -4,7 +4,7 @@
  * names. Ends when nobody has used it for a while. Plain JavaScript without imports of k8ts: it must start in an instant and
  * is a program of its own. Usage: node relay.mjs <idle seconds>, in the directory that gets the socket `relay`.
  */
-import { rmSync } from 'node:fs';
+import { renameSync, rmSync } from 'node:fs';
 import { connect, createServer } from 'node:net';
 
 const idleMs = Number(process.argv[2] || 60) * 1000;
@@ -63,5 +63,6 @@ function dial(client, port, rest, [host, ...others]) {
   });
 }
 
-rmSync('relay', { force: true });
-server.listen('relay');
+// A socket's file is there before anybody listens on it: its name says that somebody does.
+rmSync('relay.new', { force: true });
+server.listen('relay.new', () => renameSync('relay.new', 'relay'));
