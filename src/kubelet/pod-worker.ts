@@ -13,24 +13,22 @@ import type { Client } from '#client/client.ts';
 import type { EventRecorder } from '#runtime/events.ts';
 import type { Millis, Timer, World } from '#world/world.ts';
 import type { Allocations } from './allocations.ts';
-import { containerConfig } from './container-config.ts';
 import { ContainerEnds } from './container-ends.ts';
-import { RuntimeError, type ContainerRuntime, type Sandbox } from './container-runtime.ts';
-import { environmentSources } from './environment-sources.ts';
-import { runHandler } from './handlers.ts';
+import type { ContainerRuntime } from './container-runtime.ts';
+import { ContainerStarts } from './container-starts.ts';
 import type { ImagePulls } from './image-pulls.ts';
 import type { NodeFacts } from './node-facts.ts';
 import { planPod, type PodAction } from './plan.ts';
-import { writePodFiles } from './pod-files.ts';
 import { PodLimits } from './pod-limits.ts';
 import { labels, readySandbox, type Ending, type PodPicture } from './pod-state.ts';
+import { PodVolumes, type PodOnNode } from './pod-volumes.ts';
 import type { ProbeLoops } from './probe-loops.ts';
 import { Restarts } from './restarts.ts';
 import { sandboxConfig } from './sandbox-config.ts';
 import { podStatusOf } from './status.ts';
 import { StatusWriter } from './status-writer.ts';
 import type { Sources } from './volumes/sources.ts';
-import { isLive, MountError, prepareVolumes, removeVolumes, type HostPaths } from './volumes/volumes.ts';
+import { MountError, removeVolumes } from './volumes/volumes.ts';
 
 /** What all workers of a node share. */
 export interface WorkerParts {
@@ -45,8 +43,6 @@ export interface WorkerParts {
   readonly allocations: Allocations;
 }
 
-/** Volumes that follow API objects are looked at this often. */
-const refreshMs: Millis = 60_000;
 /** After a failure of the runtime, the API or a mount. */
 const retryMsMin: Millis = 500;
 const retryMsMax: Millis = 30_000;
@@ -61,7 +57,8 @@ export class PodWorker {
   /** The API has no such pod any more. */
   #orphaned = false;
   readonly #restarts: Restarts;
-  readonly #hooking = new Set<string>();
+  readonly #volumes: PodVolumes;
+  readonly #starts: ContainerStarts;
   readonly #ends: ContainerEnds;
   /** The pod as the node runs it: with the resources it was promised. */
   #allocated: Pod;
@@ -71,11 +68,9 @@ export class PodWorker {
   #wake: (() => void) | undefined;
   #timer: Timer | undefined;
   #failuresInRow = 0;
-  #volumes: HostPaths | undefined;
-  #refreshAt: Millis = 0;
+  /** Of the newest sandbox. */
+  #sandboxIps: readonly string[] = [];
   #done = false;
-  /** What was given back already of a pod that ran to its end. */
-  #volumesReleased = false;
   /** The status as this worker last worked it out, be it written already or not. */
   #status: PodStatus | undefined;
   readonly #writer: StatusWriter;
@@ -97,11 +92,22 @@ export class PodWorker {
       written: (written) => this.#see(written),
       signal: this.#stop.signal,
     });
-    this.#ends = new ContainerEnds(parts.world, parts.runtime, {
-      event: (type, reason, message, container) => this.#event(type, reason, message, container),
-      ended: () => this.wake(),
-      signal: this.#stop.signal,
+    const on: PodOnNode = { pod: () => this.#pod, ips: () => this.#podIps() };
+    const event = (type: 'Normal' | 'Warning', reason: string, message: string, container: string): void =>
+      this.#event(type, reason, message, container);
+    const { signal } = this.#stop;
+    this.#volumes = new PodVolumes(parts, on);
+    this.#starts = new ContainerStarts(parts, {
+      ...on,
+      volumes: this.#volumes,
+      limits: this.#limits,
+      restarts: this.#restarts,
+      event,
+      hooked: () => this.wake(),
+      interrupted: this.#interrupted.promise,
+      signal,
     });
+    this.#ends = new ContainerEnds(parts.world, parts.runtime, { event, ended: () => this.wake(), signal });
     this.finished = this.#run();
   }
 
@@ -122,7 +128,7 @@ export class PodWorker {
       !deepEqual(pod.metadata.labels, this.#pod.metadata.labels) ||
       !deepEqual(pod.metadata.annotations, this.#pod.metadata.annotations)
     )
-      this.#refreshAt = 0;
+      this.#volumes.outdated();
     this.#see(pod);
     if (pod.metadata.deletionTimestamp !== undefined) this.#interrupted.resolve();
     this.wake();
@@ -130,7 +136,7 @@ export class PodWorker {
 
   /** An object that the pod's volumes or environment are made of has changed, or exists now. */
   sourceChanged(): void {
-    this.#refreshAt = 0;
+    this.#volumes.outdated();
     this.#restarts.sourceChanged();
     this.wake();
   }
@@ -215,7 +221,8 @@ export class PodWorker {
     if (this.#done) return;
     const sandbox = readySandbox(picture);
     if (sandbox && !picture.ending) await this.#limits.settle(sandbox, this.#allocated);
-    next = Math.min(next, await this.#refresh(picture));
+    if (!picture.ending && picture.sandboxes.length > 0)
+      next = Math.min(next, await this.#volumes.refresh(picture.now));
     const deadline = this.#deadline();
     if (deadline !== undefined) next = Math.min(next, deadline - picture.now);
     if (next < Infinity) this.#later(next);
@@ -251,6 +258,7 @@ export class PodWorker {
     const mine = sandboxes
       .filter((sandbox) => sandbox.pod.uid === this.uid)
       .toSorted((a, b) => b.pod.attempt - a.pod.attempt || b.createdAt - a.createdAt);
+    this.#sandboxIps = mine[0]?.ips ?? [];
     const { pod, pending } = this.#parts.allocations.of(this.pod);
     this.#allocated = pod;
     return {
@@ -263,7 +271,7 @@ export class PodWorker {
         .filter((container) => container.labels[labels.podUid] === this.uid)
         .toSorted((a, b) => b.attempt - a.attempt || b.createdAt - a.createdAt),
       probes: probes.results,
-      hooking: this.#hooking,
+      hooking: this.#starts.hooking,
       backoffs: this.#restarts.backoffs,
       failures: this.#restarts.failures,
       ending: this.#ending,
@@ -276,7 +284,7 @@ export class PodWorker {
     const podIp = pod.spec.hostNetwork ? this.#parts.node.address : sandboxes[0]?.ips[0];
     if (podIp === undefined) return;
     for (const run of containers) {
-      if (run.state !== 'running' || this.#hooking.has(run.id)) continue;
+      if (run.state !== 'running' || this.#starts.hooking.has(run.id)) continue;
       const container = this.#specOf(run.name);
       if (!container) continue;
       const before = [...(pod.status?.containerStatuses ?? []), ...(pod.status?.initContainerStatuses ?? [])].find(
@@ -344,9 +352,11 @@ export class PodWorker {
       case 'remove sandbox':
         await runtime.removeSandbox(action.sandbox.id);
         return true;
-      case 'start':
-        await this.#start(action, picture);
+      case 'start': {
+        const sandbox = readySandbox(picture);
+        if (sandbox) await this.#starts.start(action, sandbox, this.#allocated);
         return true;
+      }
       case 'resize':
         await this.#limits.resize(action, this.#allocated);
         if (this.#limits.errors.size === 0) return true;
@@ -379,7 +389,7 @@ export class PodWorker {
     const config = sandboxConfig(this.#pod, this.#allocated, attempt);
     this.#limits.made(config.cgroup.resources);
     try {
-      await this.#mount();
+      await this.#volumes.mount();
       await runtime.runSandbox(config);
     } catch (error) {
       if (error instanceof MountError) this.#event('Warning', 'FailedMount', error.message);
@@ -400,116 +410,8 @@ export class PodWorker {
     throw new StepDelayed(delay);
   }
 
-  async #mount(): Promise<HostPaths> {
-    const { world, sources, node } = this.#parts;
-    const context = {
-      world,
-      sources,
-      directory: node.podDirectory(this.uid),
-      pod: this.#pod,
-      fields: { podIps: this.#podIps(), hostIp: node.address, nodeName: node.name },
-      allocatable: node.allocatable,
-    };
-    this.#volumes = await prepareVolumes(context, this.#volumes);
-    this.#refreshAt = world.clock.now() + refreshMs;
-    return this.#volumes;
-  }
-
-  #sandboxIps: readonly string[] = [];
   #podIps(): readonly string[] {
     return this.#pod.spec.hostNetwork ? [this.#parts.node.address] : this.#sandboxIps;
-  }
-
-  async #start({ container, attempt, role }: Extract<PodAction, { do: 'start' }>, picture: PodPicture): Promise<void> {
-    const { runtime, pulls, world, node, sources } = this.#parts;
-    const sandbox = picture.sandboxes.find(({ state }) => state === 'ready') as Sandbox;
-    this.#sandboxIps = sandbox.ips;
-    const report = (type: 'Normal' | 'Warning', reason: string, message: string): void =>
-      this.#event(type, reason, message, container.name);
-    const image = await Promise.race([
-      pulls.ensure(this.#pod, container, { event: report }),
-      this.#interrupted.promise,
-    ]);
-    if (!image) return;
-    if (!image.ok) {
-      this.#restarts.fail(container.name, image.failure, image.retryAt);
-      return;
-    }
-    try {
-      const [volumes, info, environment, podFiles] = await Promise.all([
-        this.#volumes ?? this.#mount(),
-        runtime.images.status(container.image),
-        environmentSources(container, this.#pod, { sources, node, podIps: this.#podIps() }),
-        writePodFiles(world, node.podDirectory(this.uid), this.#pod, { ips: this.#podIps(), dns: node.dns }),
-      ]);
-      if (!info) throw new RuntimeError('ErrImagePull', `the image ${container.image} went away`);
-      const config = await containerConfig({
-        world,
-        pod: this.#allocated,
-        container,
-        attempt,
-        image: info,
-        volumes,
-        podFiles,
-        environment,
-        podDirectory: node.podDirectory(this.uid),
-        logDirectory: node.logDirectory,
-        memoryCapacity: node.memoryBytes,
-        nodeName: node.name,
-      });
-      await this.#limits.grow(sandbox, this.#allocated);
-      const id = await runtime.createContainer(sandbox.id, config);
-      report('Normal', 'Created', `Container created`);
-      if (role !== 'init' && container.lifecycle?.postStart) this.#hooking.add(id);
-      await runtime.startContainer(id);
-      report('Normal', 'Started', `Container started`);
-      this.#restarts.failures.delete(container.name);
-      if (this.#hooking.has(id)) this.#postStart(container, id);
-    } catch (error) {
-      this.#restarts.startFailed(container.name, error);
-    }
-  }
-
-  #postStart(container: ContainerSpec, id: string): void {
-    const hook = container.lifecycle?.postStart;
-    if (!hook) return;
-    const { world, runtime } = this.#parts;
-    void runHandler(world, runtime, hook, {
-      pod: this.#pod,
-      container,
-      containerId: id,
-      podIp: this.#podIps()[0] ?? '',
-      timeoutMs: 2 ** 31 - 1,
-      signal: this.#stop.signal,
-    }).then(async (outcome) => {
-      if (!outcome.ok && !this.#stop.signal.aborted) {
-        this.#event('Warning', 'FailedPostStartHook', `PostStartHook failed: ${outcome.message}`, container.name);
-        await runtime
-          .stopContainer(id, (this.#pod.spec.terminationGracePeriodSeconds ?? 30) * 1000)
-          .catch((error: unknown) =>
-            world.log.info('a container whose hook failed could not be stopped', { error: String(error) }),
-          );
-      }
-      this.#hooking.delete(id);
-      this.wake();
-    });
-  }
-
-  /** Refreshes volumes that follow API objects; answers in how many ms to come back. */
-  async #refresh(picture: PodPicture): Promise<Millis> {
-    if (picture.ending || !(this.#pod.spec.volumes ?? []).some(isLive)) return Infinity;
-    // An agent that starts anew writes them once, so that tokens do not run out unseen.
-    if (this.#volumes && this.#refreshAt > picture.now) return this.#refreshAt - picture.now;
-    if (picture.sandboxes.length === 0) return Infinity;
-    try {
-      this.#sandboxIps = picture.sandboxes[0]?.ips ?? [];
-      await this.#mount();
-    } catch (error) {
-      if (!(error instanceof MountError)) throw error;
-      this.#parts.world.log.info('a volume could not be refreshed', { pod: this.#label(), error: error.message });
-      this.#refreshAt = picture.now + refreshMs / 4;
-    }
-    return Math.max(0, this.#refreshAt - picture.now);
   }
 
   /** Everything has ended. A pod that was deleted goes from the API; one that ran to its end stays to be read, with its logs. */
@@ -517,10 +419,7 @@ export class PodWorker {
     const { runtime, client, world, node, sources, probes } = this.#parts;
     const deleted = this.#pod.metadata.deletionTimestamp !== undefined || this.#orphaned;
     if (!deleted) {
-      if (this.#volumesReleased) return;
-      await removeVolumes(world, join(node.podDirectory(this.uid), 'volumes'));
-      sources.forget(this.#pod);
-      this.#volumesReleased = true;
+      await this.#volumes.release();
       return;
     }
     await Promise.race([
