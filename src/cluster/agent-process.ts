@@ -21,7 +21,7 @@ import { apiServersOf, defaults, dnsServiceIp, type Configuration, type NodeConf
 import { openIdentities } from './identities.ts';
 import { startIdleMemory } from './idle-memory.ts';
 import type { Layout } from './layout.ts';
-import { startState } from './process-state.ts';
+import { startProcess } from './process-state.ts';
 
 /** Cgroups of a cluster's node. */
 export const cgroupRootOf = (configuration: Configuration, node: string): string => `k8ts-${configuration.id}/${node}`;
@@ -33,10 +33,7 @@ export async function startAgentProcess(
   { configuration, node }: { configuration: Configuration; node: NodeConfiguration },
 ): Promise<AsyncDisposable> {
   const place = layout.node(node.name);
-  const state = await startState(world, place.state);
-  try {
-    await using stack = new AsyncDisposableStack();
-    stack.defer(() => state.clear());
+  return startProcess(world, place.state, async (stack, state) => {
     await world.disk.makeDirectory(place.root, { mode: 0o700 });
     await world.disk.makeDirectory(dirname(place.log), { mode: 0o700 });
     const identities = await openIdentities(world, layout, configuration);
@@ -123,11 +120,6 @@ export async function startAgentProcess(
     await kubelet.registered;
     await state.stage('kubelet');
     stack.use(startIdleMemory(world));
-    await state.ready();
-    const owned = stack.move();
-    return { [Symbol.asyncDispose]: () => owned.disposeAsync() };
-  } catch (error) {
-    await state.failed(error as Error);
-    throw error;
-  }
+    return {};
+  });
 }

@@ -4,8 +4,9 @@
  */
 import { join } from 'node:path';
 import type { TlsIdentity, World } from '#world/world.ts';
-import { apiServiceIp, hostAddress, type Configuration, type ControlPlaneConfiguration } from './configuration.ts';
+import type { Configuration, ControlPlaneConfiguration } from './configuration.ts';
 import type { EtcdConfiguration } from './etcd.ts';
+import { apiServerCertificate } from './identities.ts';
 import type { Layout } from './layout.ts';
 import { openAuthority } from './pki.ts';
 
@@ -46,7 +47,7 @@ export async function openControlPlaneIdentities(
   layout: Layout,
   configuration: Configuration,
 ): Promise<ControlPlaneIdentities> {
-  const { controlPlanes = [], clusterDomain, nodes } = configuration;
+  const { controlPlanes = [] } = configuration;
   const authority = await openAuthority(world, layout.pki);
   const etcd = await openAuthority(world, join(layout.pki, etcdDirectory));
   await etcd.issue(apiServerClient, { commonName: 'kube-apiserver-etcd-client', usage: 'client' });
@@ -63,26 +64,8 @@ export async function openControlPlaneIdentities(
     // Etcd's gateway for JSON is a client of its own server, and every peer is both.
     await etcd.issue(join(name, 'server'), { ...member, usage: 'both' });
     await etcd.issue(join(name, 'peer'), { ...member, usage: 'both' });
-    const server = await authority.issue(join(name, 'apiserver'), {
-      commonName: 'kube-apiserver',
-      usage: 'server',
-      dnsNames: [
-        'localhost',
-        'kubernetes',
-        'kubernetes.default',
-        'kubernetes.default.svc',
-        `kubernetes.default.svc.${clusterDomain}`,
-        name,
-      ],
-      ipAddresses: [
-        '127.0.0.1',
-        apiServiceIp(configuration),
-        hostAddress(configuration),
-        address,
-        ...nodes.map((node) => node.address),
-      ],
-    });
-    servers.set(name, server);
+    const certificate = apiServerCertificate(configuration, { name, address });
+    servers.set(name, await authority.issue(join(name, 'apiserver'), certificate));
   }
   return { hostPorts, servers };
 }

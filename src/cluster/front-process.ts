@@ -12,7 +12,7 @@ import { openControlPlaneIdentities } from './control-planes.ts';
 import { openIdentities } from './identities.ts';
 import { startIdleMemory } from './idle-memory.ts';
 import type { Layout } from './layout.ts';
-import { startState } from './process-state.ts';
+import { startProcess } from './process-state.ts';
 
 /** Resolves when the API's port is open. */
 export async function startFrontProcess(
@@ -20,10 +20,7 @@ export async function startFrontProcess(
   layout: Layout,
   configuration: Configuration,
 ): Promise<AsyncDisposable> {
-  const state = await startState(world, layout.frontState);
-  try {
-    await using stack = new AsyncDisposableStack();
-    stack.defer(() => state.clear());
+  return startProcess(world, layout.frontState, async (stack, state) => {
     const { ca } = await openIdentities(world, layout, configuration);
     const { hostPorts } = await openControlPlaneIdentities(world, layout, configuration);
     stack.use(
@@ -38,11 +35,6 @@ export async function startFrontProcess(
     stack.use(await startHostPorts(world, client, { nodePorts: configuration.nodePorts }));
     await state.stage('front');
     stack.use(startIdleMemory(world));
-    await state.ready();
-    const owned = stack.move();
-    return { [Symbol.asyncDispose]: () => owned.disposeAsync() };
-  } catch (error) {
-    await state.failed(error as Error);
-    throw error;
-  }
+    return {};
+  });
 }

@@ -5,7 +5,7 @@ import { join } from 'node:path';
 import type { TlsIdentity, World } from '#world/world.ts';
 import { apiServiceIp, hostAddress, type Configuration } from './configuration.ts';
 import type { Layout } from './layout.ts';
-import { openAuthority, openTokenKey } from './pki.ts';
+import { openAuthority, openTokenKey, type CertificateRequest } from './pki.ts';
 
 export interface Identities {
   readonly ca: string;
@@ -23,27 +23,38 @@ export interface NodeIdentities {
   readonly dns: TlsIdentity;
 }
 
+/** What an API server's certificate says: every name and address by which nodes, pods and people reach it. With `own`, those of one of several servers too. */
+export function apiServerCertificate(
+  configuration: Configuration,
+  own?: { readonly name: string; readonly address: string },
+): CertificateRequest {
+  return {
+    commonName: 'kube-apiserver',
+    usage: 'server',
+    dnsNames: [
+      'localhost',
+      'kubernetes',
+      'kubernetes.default',
+      'kubernetes.default.svc',
+      `kubernetes.default.svc.${configuration.clusterDomain}`,
+      ...(own ? [own.name] : []),
+    ],
+    ipAddresses: [
+      '127.0.0.1',
+      apiServiceIp(configuration),
+      hostAddress(configuration),
+      ...(own ? [own.address] : []),
+      ...configuration.nodes.map(({ address }) => address),
+    ],
+  };
+}
+
 /** Opens all of them, issuing what is missing or about to expire. */
 export async function openIdentities(world: World, layout: Layout, configuration: Configuration): Promise<Identities> {
   const authority = await openAuthority(world, layout.pki);
-  const { clusterDomain } = configuration;
   const [server, kubeletClient, admin, tokenKey] = await Promise.all([
     authority.issue('apiserver', {
-      commonName: 'kube-apiserver',
-      usage: 'server',
-      dnsNames: [
-        'localhost',
-        'kubernetes',
-        'kubernetes.default',
-        'kubernetes.default.svc',
-        `kubernetes.default.svc.${clusterDomain}`,
-      ],
-      ipAddresses: [
-        '127.0.0.1',
-        apiServiceIp(configuration),
-        hostAddress(configuration),
-        ...configuration.nodes.map(({ address }) => address),
-      ],
+      ...apiServerCertificate(configuration),
     }),
     authority.issue('apiserver-kubelet-client', { commonName: 'kube-apiserver-kubelet-client', usage: 'client' }),
     authority.issue('admin', { commonName: 'kubernetes-admin', organizations: ['system:masters'], usage: 'client' }),

@@ -47,6 +47,29 @@ export async function startState(world: World, path: string): Promise<StateWrite
   };
 }
 
+/**
+ * Starts a process of the cluster under its state: `start` puts what it opens on the stack and tells its stages. Ready when it resolves; when it throws, all is closed and
+ * the file says why. Whoever disposes of the answer closes all of it and removes the file.
+ */
+export async function startProcess<T extends object>(
+  world: World,
+  path: string,
+  start: (stack: AsyncDisposableStack, state: Pick<StateWriter, 'stage'>) => Promise<T>,
+): Promise<T & AsyncDisposable> {
+  const state = await startState(world, path);
+  try {
+    await using stack = new AsyncDisposableStack();
+    stack.defer(() => state.clear());
+    const made = await start(stack, state);
+    await state.ready();
+    const owned = stack.move();
+    return { ...made, [Symbol.asyncDispose]: () => owned.disposeAsync() };
+  } catch (error) {
+    await state.failed(error as Error);
+    throw error;
+  }
+}
+
 /** Keeps the state of a process that knows nothing of this, so that it is found like all others. */
 export async function recordState(world: World, path: string, pid: number): Promise<void> {
   const startTicks = (await ticksOf(world, pid)) ?? '';
