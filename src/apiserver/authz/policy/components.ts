@@ -1,0 +1,165 @@
+/** Default roles of the cluster's components, and of who approves their certificates. */
+import { apps, events, named, read, rule, urls, type DefaultRole } from './rule.ts';
+
+export const componentRoles: readonly DefaultRole[] = [
+  {
+    name: 'system:heapster',
+    rules: [rule(read, '', 'events', 'namespaces', 'nodes', 'pods'), rule(read, apps, 'deployments')],
+  },
+  {
+    name: 'system:node',
+    rules: [
+      rule(['create'], 'authentication.k8s.io', 'tokenreviews'),
+      rule(['create'], 'authorization.k8s.io', 'localsubjectaccessreviews', 'subjectaccessreviews'),
+      rule(read, '', 'services'),
+      rule(['create', ...read], '', 'nodes'),
+      rule(['patch', 'update'], '', 'nodes/status'),
+      rule(['patch', 'update'], '', 'nodes'),
+      ...events,
+      rule(read, '', 'pods'),
+      rule(['create', 'delete'], '', 'pods'),
+      rule(['patch', 'update'], '', 'pods/status'),
+      rule(['create'], '', 'pods/eviction'),
+      rule(read, '', 'configmaps', 'secrets'),
+      rule(['get'], '', 'persistentvolumeclaims', 'persistentvolumes'),
+      rule(['create'], '', 'serviceaccounts/token'),
+      rule(['create', 'delete', 'get', 'patch', 'update'], 'coordination.k8s.io', 'leases'),
+      rule(read, 'node.k8s.io', 'runtimeclasses'),
+      rule(['get'], 'storage.k8s.io', 'volumeattachments'),
+      rule(read, 'storage.k8s.io', 'csidrivers'),
+      rule(['create', 'delete', 'get', 'patch', 'update'], 'storage.k8s.io', 'csinodes'),
+      rule(['create', ...read], 'certificates.k8s.io', 'certificatesigningrequests', 'podcertificaterequests'),
+      rule(read, 'certificates.k8s.io', 'clustertrustbundles'),
+    ],
+  },
+  {
+    name: 'system:node-proxier',
+    rules: [
+      rule(['list', 'watch'], '', 'services', 'endpoints'),
+      rule(read, '', 'nodes'),
+      ...events,
+      rule(['list', 'watch'], 'discovery.k8s.io', 'endpointslices'),
+      rule(['list', 'watch'], 'networking.k8s.io', 'servicecidrs'),
+    ],
+  },
+  {
+    name: 'system:coredns',
+    rules: [
+      rule(['list', 'watch'], '', 'endpoints', 'services', 'pods', 'namespaces'),
+      rule(['list', 'watch'], 'discovery.k8s.io', 'endpointslices'),
+    ],
+  },
+  {
+    name: 'system:kubelet-api-admin',
+    rules: [
+      rule(read, '', 'nodes'),
+      rule(['proxy'], '', 'nodes'),
+      rule(
+        ['*'],
+        '',
+        'nodes/configz',
+        'nodes/healthz',
+        'nodes/log',
+        'nodes/metrics',
+        'nodes/pods',
+        'nodes/proxy',
+        'nodes/stats',
+      ),
+    ],
+  },
+  {
+    name: 'system:kube-scheduler',
+    rules: [
+      ...events,
+      rule(['create'], 'coordination.k8s.io', 'leases'),
+      rule(['list', 'watch'], 'coordination.k8s.io', 'leases'),
+      named(['get', 'update'], 'coordination.k8s.io', 'leases', 'kube-scheduler'),
+      rule(read, '', 'nodes'),
+      rule(['delete', ...read], '', 'pods'),
+      rule(['create'], '', 'bindings', 'pods/binding'),
+      rule(['patch', 'update'], '', 'pods/status'),
+      rule(read, '', 'replicationcontrollers', 'services'),
+      rule(read, apps, 'replicasets', 'statefulsets'),
+      rule(read, 'policy', 'poddisruptionbudgets'),
+      rule(read, '', 'persistentvolumeclaims', 'persistentvolumes', 'namespaces'),
+      rule(
+        read,
+        'storage.k8s.io',
+        'csidrivers',
+        'csinodes',
+        'csistoragecapacities',
+        'storageclasses',
+        'volumeattachments',
+      ),
+      rule(read, 'resource.k8s.io', 'deviceclasses', 'devicetaintrules', 'resourceslices'),
+      rule(['patch', 'update', ...read], 'resource.k8s.io', 'resourceclaims'),
+      rule(['patch', 'update'], 'resource.k8s.io', 'resourceclaims/status'),
+      rule(['create'], 'authentication.k8s.io', 'tokenreviews'),
+      rule(['create'], 'authorization.k8s.io', 'subjectaccessreviews'),
+    ],
+  },
+  {
+    name: 'system:kube-controller-manager',
+    rules: [
+      ...events,
+      rule(['create'], 'coordination.k8s.io', 'leases'),
+      rule(['list', 'watch'], 'coordination.k8s.io', 'leases'),
+      named(['get', 'update'], 'coordination.k8s.io', 'leases', 'kube-controller-manager'),
+      rule(['create'], '', 'secrets', 'serviceaccounts'),
+      rule(['delete'], '', 'secrets'),
+      rule(['get'], '', 'configmaps', 'namespaces', 'secrets', 'serviceaccounts'),
+      rule(['update'], '', 'secrets', 'serviceaccounts'),
+      rule(['create'], 'authentication.k8s.io', 'tokenreviews'),
+      rule(['create'], 'authorization.k8s.io', 'subjectaccessreviews'),
+      rule(['list', 'watch'], '*', '*'),
+      rule(['create'], '', 'serviceaccounts/token'),
+    ],
+  },
+  {
+    name: 'system:auth-delegator',
+    rules: [
+      rule(['create'], 'authentication.k8s.io', 'tokenreviews'),
+      rule(['create'], 'authorization.k8s.io', 'subjectaccessreviews'),
+    ],
+  },
+  {
+    name: 'system:certificates.k8s.io:certificatesigningrequests:nodeclient',
+    rules: [rule(['create'], 'certificates.k8s.io', 'certificatesigningrequests/nodeclient')],
+  },
+  {
+    name: 'system:certificates.k8s.io:certificatesigningrequests:selfnodeclient',
+    rules: [rule(['create'], 'certificates.k8s.io', 'certificatesigningrequests/selfnodeclient')],
+  },
+  {
+    name: 'system:certificates.k8s.io:kube-apiserver-client-approver',
+    rules: [named(['approve'], 'certificates.k8s.io', 'signers', 'kubernetes.io/kube-apiserver-client')],
+  },
+  {
+    name: 'system:certificates.k8s.io:kube-apiserver-client-kubelet-approver',
+    rules: [named(['approve'], 'certificates.k8s.io', 'signers', 'kubernetes.io/kube-apiserver-client-kubelet')],
+  },
+  {
+    name: 'system:certificates.k8s.io:kubelet-serving-approver',
+    rules: [named(['approve'], 'certificates.k8s.io', 'signers', 'kubernetes.io/kubelet-serving')],
+  },
+  {
+    name: 'system:certificates.k8s.io:legacy-unknown-approver',
+    rules: [named(['approve'], 'certificates.k8s.io', 'signers', 'kubernetes.io/legacy-unknown')],
+  },
+  {
+    name: 'system:node-bootstrapper',
+    rules: [rule(['create', ...read], 'certificates.k8s.io', 'certificatesigningrequests')],
+  },
+  { name: 'system:cluster-trust-bundle-discovery', rules: [rule(read, 'certificates.k8s.io', 'clustertrustbundles')] },
+  {
+    name: 'system:service-account-issuer-discovery',
+    rules: [
+      urls(
+        '/.well-known/openid-configuration',
+        '/.well-known/openid-configuration/',
+        '/openid/v1/jwks',
+        '/openid/v1/jwks/',
+      ),
+    ],
+  },
+];
