@@ -9,7 +9,7 @@ import { aggregatedDiscovery, apiGroupList, apiResourceList } from '#schema/disc
 import { applyFields, trackUpdate } from '#schema/managed-fields.ts';
 import { openApiV2 } from '#schema/openapi-v2.ts';
 import { openApiV2Protobuf } from '#schema/openapi-v2-protobuf.ts';
-import { openApiV3, openApiV3Index } from '#schema/openapi-v3.ts';
+import { openApiV3, openApiV3Documents, openApiV3Index } from '#schema/openapi-v3.ts';
 import { arbitraryOf } from '#schema/random-object.ts';
 import { strategicMerge } from '#schema/strategic-merge.ts';
 import { tableOf } from '#schema/table.ts';
@@ -261,7 +261,9 @@ test('OpenAPI v2: every reference leads somewhere, and patches find their keys',
 });
 
 test('OpenAPI v3: a document for each group and version, named by the index', () => {
-  const index = openApiV3Index(allKinds, subresourceKinds) as { paths: Record<string, { serverRelativeURL: string }> };
+  const index = openApiV3Index(openApiV3Documents(allKinds, subresourceKinds)) as {
+    paths: Record<string, { serverRelativeURL: string }>;
+  };
   assert.match(
     index.paths['apis/apps/v1']?.serverRelativeURL ?? '',
     /^\/openapi\/v3\/apis\/apps\/v1\?hash=[0-9A-F]{128}$/,
@@ -275,6 +277,41 @@ test('OpenAPI v3: a document for each group and version, named by the index', ()
         `${apiVersion} ${ref}`,
       );
   }
+});
+
+test('OpenAPI names operations as generated clients know them, and says once what a path takes', () => {
+  const documents = openApiV3Documents(allKinds, subresourceKinds);
+  const operationOf = (name: string, path: string, method: string) => {
+    const document = documents.get(name)?.() as { paths: Record<string, Record<string, unknown>> };
+    const names = (list: unknown): readonly string[] => ((list ?? []) as { name: string }[]).map((each) => each.name);
+    const found = document.paths[path]?.[method] as { operationId: string; parameters?: unknown; tags: string[] };
+    return [found.operationId, found.tags[0], names(found.parameters), names(document.paths[path]?.['parameters'])];
+  };
+  const pods = '/api/v1/namespaces/{namespace}/pods';
+  const read = ['continue', 'dryRun', 'fieldSelector', 'gracePeriodSeconds'];
+  const [id, tag, own, common] = operationOf('api/v1', pods, 'delete');
+  assert.deepEqual(
+    [id, tag, own?.slice(0, 4), common],
+    ['deleteCoreV1CollectionNamespacedPod', 'core_v1', read, ['namespace', 'pretty']],
+  );
+  assert.deepEqual(operationOf('api/v1', `${pods}/{name}/proxy/{path}`, 'head'), [
+    'connectCoreV1HeadNamespacedPodProxyWithPath',
+    'core_v1',
+    [],
+    ['name', 'namespace', 'path', 'path'],
+  ]);
+  const watched = operationOf(
+    'apis/flowcontrol.apiserver.k8s.io/v1',
+    '/apis/flowcontrol.apiserver.k8s.io/v1/watch/flowschemas',
+    'get',
+  );
+  assert.deepEqual(watched.slice(0, 2), ['watchFlowcontrolApiserverV1FlowSchemaList', 'flowcontrolApiserver_v1']);
+  assert.equal(operationOf('apis/apps', '/apis/apps/', 'get')[0], 'getAppsAPIGroup');
+  assert.equal(operationOf('version', '/version/', 'get')[0], 'getCodeVersion');
+  const { components } = documents.get('apis/apps/v1')?.() as {
+    components: { schemas: Record<string, { required?: string[] }> };
+  };
+  assert.deepEqual(components.schemas['io.k8s.api.apps.v1.DeploymentSpec']?.required, ['selector', 'template']);
 });
 
 /** Reads protobuf without a schema: fields with their wire type, nested bytes as they are. */

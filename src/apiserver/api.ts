@@ -12,6 +12,7 @@ import { Node } from '#api/core/node.ts';
 import { Eviction } from '#api/policy/eviction.ts';
 import { PodDisruptionBudget } from '#api/policy/poddisruptionbudget.ts';
 import { TokenRequest } from '#api/authentication/tokenrequest.ts';
+import { returnsDeleted } from '#schema/discovery.ts';
 import type { Verb } from '#schema/kind.ts';
 import { StoreFull, StoreUnavailable, Untransformable, type Operation, type Store } from '#store/store.ts';
 import type { World } from '#world/world.ts';
@@ -400,27 +401,6 @@ function answerTo(resource: Resource, written: Written): Answer {
     : { is: 'object', resource, object: shown(resource, written.object), code };
 }
 
-/** Kinds whose deletion is answered with the object as it was last, as upstream's strategies have it. */
-const returnsDeleted = new Set([
-  '/persistentvolumeclaims',
-  '/persistentvolumes',
-  '/pods',
-  '/podtemplates',
-  '/resourcequotas',
-  '/serviceaccounts',
-  '/services',
-  'resource.k8s.io/deviceclasses',
-  'resource.k8s.io/devicetaintrules',
-  'resource.k8s.io/resourceclaims',
-  'resource.k8s.io/resourceclaimtemplates',
-  'resource.k8s.io/resourceslices',
-  'storage.k8s.io/csidrivers',
-  'storage.k8s.io/csinodes',
-  'storage.k8s.io/storageclasses',
-  'storage.k8s.io/volumeattachments',
-  'storage.k8s.io/volumeattributesclasses',
-]);
-
 /**
  * The object when it waits for its end, otherwise a Status, except for some kinds. 202 says that it waits to those who asked with orphanDependents=false; others, as
  * upstream has it, get 200.
@@ -429,7 +409,7 @@ function deletedAnswer(resource: Resource, deleted: Deleted, accepts: boolean): 
   const { kind } = resource;
   const code = accepts && !deleted.gone ? 202 : 200;
   if (deleted.entry) return { is: 'entry', resource, entry: deleted.entry, code };
-  if (!deleted.gone || returnsDeleted.has(`${kind.group}/${kind.plural}`))
+  if (!deleted.gone || returnsDeleted(kind))
     return { is: 'object', resource, object: shown(resource, deleted.object), code };
   return {
     is: 'object',

@@ -39,6 +39,29 @@ export function subresourcesOf(kind: AnyKind): readonly Subresource[] {
   return found.sort((a, b) => compareTexts(a.name, b.name));
 }
 
+const answeredWithDeleted: ReadonlySet<string> = new Set([
+  '/persistentvolumeclaims',
+  '/persistentvolumes',
+  '/pods',
+  '/podtemplates',
+  '/resourcequotas',
+  '/serviceaccounts',
+  '/services',
+  'resource.k8s.io/deviceclasses',
+  'resource.k8s.io/resourceclaims',
+  'resource.k8s.io/resourceclaimtemplates',
+  'resource.k8s.io/resourceslices',
+  'storage.k8s.io/csidrivers',
+  'storage.k8s.io/csinodes',
+  'storage.k8s.io/storageclasses',
+  'storage.k8s.io/volumeattachments',
+  'storage.k8s.io/volumeattributesclasses',
+]);
+
+/** Whether a deletion is answered with the object as it was last, as upstream's strategies have it, or with a Status. */
+export const returnsDeleted = ({ group, plural }: Pick<AnyKind, 'group' | 'plural'>): boolean =>
+  answeredWithDeleted.has(`${group}/${plural}`);
+
 const compareTexts = (a: string, b: string): number => (a < b ? -1 : a > b ? 1 : 0);
 
 /** As upstream: the first eight bytes of a SHA-256, so that clients see when objects must be migrated. */

@@ -176,3 +176,23 @@ export const apiVersions = struct(
   },
   { doc: 'The versions of the core group.' },
 );
+
+export const versionInfo = struct(
+  '.io.k8s.apimachinery.pkg.version.Info',
+  {
+    major: s.string(0).doc('The major version of the API.'),
+    minor: s.string(0).doc('The minor version of the API.'),
+    emulationMajor: s.string(0).optional().doc('The major version that is emulated.'),
+    emulationMinor: s.string(0).optional().doc('The minor version that is emulated.'),
+    minCompatibilityMajor: s.string(0).optional().doc('The oldest major version that can be emulated.'),
+    minCompatibilityMinor: s.string(0).optional().doc('The oldest minor version that can be emulated.'),
+    gitVersion: s.string(0).doc('The whole version.'),
+    gitCommit: s.string(0).doc('The commit it was built from.'),
+    gitTreeState: s.string(0).doc('Whether the tree had changes beside that commit.'),
+    buildDate: s.string(0).doc('When it was built.'),
+    goVersion: s.string(0).doc('The language it was built with.'),
+    compiler: s.string(0).doc('What it was built with.'),
+    platform: s.string(0).doc('The operating system and the processor.'),
+  },
+  { doc: 'Which program answers.' },
+);

@@ -10,11 +10,16 @@ import {
   apiGroup,
   apiGroupList,
   apiVersions,
+  versionInfo,
 } from './meta-types.ts';
+import type { Verb } from './kind.ts';
 import { listMeta } from './object-meta.ts';
-import { listName, type AnyKind, type KindLookup } from './openapi-operations.ts';
+import { listName, type AnyKind, type KindLookup, type Operation } from './openapi-operations.ts';
 import { SchemaBuilder, type Dialect, type JsonSchema } from './openapi-schema.ts';
 import { subresourcesOf } from './discovery.ts';
+import { s } from './type.ts';
+
+const listMetadata = s.field(1, listMeta).optional().doc('What is said of the list as a whole.').data;
 
 /** Every schema that operations on these kinds refer to, by definition name. */
 export function schemasOf(dialect: Dialect, kinds: readonly AnyKind[], lookup: KindLookup): Record<string, JsonSchema> {
@@ -35,32 +40,42 @@ export function schemasOf(dialect: Dialect, kinds: readonly AnyKind[], lookup: K
         apiVersion: { description: 'The group and version of this list.', type: 'string' },
         items: { description: 'The objects.', type: 'array', items: self },
         kind: { description: 'The kind of this list.', type: 'string' },
-        metadata: builder.struct(listMeta),
+        metadata: builder.field(listMetadata),
       },
       'x-kubernetes-group-version-kind': [{ group, version, kind: `${kind.kind}List` }],
     });
   }
-  const versions = [
-    ...new Map(kinds.map(({ group, version }) => [`${group}/${version}`, { group, version }])).values(),
+  const carried = (kind: string): object[] => [
+    { group: '', version: 'v1', kind },
+    ...versionsOf(kinds).map((version) => ({ ...version, kind })),
   ];
-  builder.struct(status, [{ group: '', version: 'v1', kind: 'Status' }]);
-  builder.struct(
-    deleteOptions,
-    versions.map((version) => ({ ...version, kind: 'DeleteOptions' })),
-  );
-  builder.struct(
-    watchEvent,
-    versions.map((version) => ({ ...version, kind: 'WatchEvent' })),
-  );
-  builder.struct(patch);
+  const can = (verb: Verb): boolean => kinds.some(({ verbs }) => verbs.includes(verb));
+  if (can('delete')) {
+    builder.struct(status, [{ group: '', version: 'v1', kind: 'Status' }]);
+    builder.struct(deleteOptions, carried('DeleteOptions'));
+  }
+  if (can('watch')) builder.struct(watchEvent, carried('WatchEvent'));
+  if (can('patch')) builder.struct(patch);
   builder.struct(apiResourceList, [{ group: '', version: 'v1', kind: 'APIResourceList' }]);
   if (dialect === 'v2') {
     builder.struct(apiGroup, [{ group: '', version: 'v1', kind: 'APIGroup' }]);
     builder.struct(apiGroupList, [{ group: '', version: 'v1', kind: 'APIGroupList' }]);
     builder.struct(apiVersions, [{ group: '', version: 'v1', kind: 'APIVersions' }]);
+    builder.struct(versionInfo);
   }
   return builder.schemas;
 }
+
+/** Each group and version once, but the first of all. */
+const versionsOf = (kinds: readonly AnyKind[]): readonly { group: string; version: string }[] => [
+  ...new Map(
+    kinds.filter(({ group }) => group !== '').map(({ group, version }) => [`${group}/${version}`, { group, version }]),
+  ).values(),
+];
+
+/** What tells kubectl which operation on which kind this is. */
+export const extensionsOf = ({ action, kind }: Operation): object =>
+  action === undefined ? {} : { 'x-kubernetes-action': action, 'x-kubernetes-group-version-kind': kind };
 
 /** What each HTTP code of an answer is called. */
 export const codeNames: Readonly<Record<number, string>> = {
@@ -71,4 +86,4 @@ export const codeNames: Readonly<Record<number, string>> = {
 };
 
 /** The release whose API this is. */
-export const apiRelease = 'v1.37.0';
+export const apiRelease = '1.37';

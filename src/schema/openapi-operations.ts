@@ -1,9 +1,20 @@
 /**
  * Every operation that is served, as plain data from which OpenAPI v2 and v3 are written: path, method, action, parameters, body and answer. kubectl finds here
- * which kinds take fieldValidation, dryRun and strategic merge patches.
+ * which kinds take fieldValidation, dryRun and strategic merge patches; generated clients take the names of their methods from `id`.
  */
-import { subresourcesOf } from './discovery.ts';
+import { returnsDeleted, subresourcesOf } from './discovery.ts';
 import type { Kind } from './kind.ts';
+import {
+  deletion,
+  inPath,
+  listing,
+  patching,
+  pretty,
+  selecting,
+  subresourceParameters,
+  writing,
+  type Parameter,
+} from './openapi-parameters.ts';
 import { definitionName, type StructType } from './type.ts';
 
 // oxlint-disable-next-line typescript/no-explicit-any -- any Kind, whatever its object type
@@ -15,89 +26,33 @@ export interface GroupVersionKind {
   readonly kind: string;
 }
 
-export interface Parameter {
-  readonly name: string;
-  readonly in: 'path' | 'query';
-  readonly type: 'string' | 'integer' | 'boolean';
-  readonly description: string;
-  readonly required?: boolean;
-}
-
 /** What a body or an answer is: a definition by name, any text, or nothing known. */
 export type Content = { readonly ref: string } | 'string' | undefined;
 
 export interface Operation {
   readonly path: string;
-  readonly method: 'get' | 'put' | 'post' | 'delete' | 'patch';
+  readonly method: 'get' | 'put' | 'post' | 'delete' | 'options' | 'head' | 'patch';
   readonly id: string;
-  readonly action: string;
   readonly description: string;
-  readonly kind: GroupVersionKind;
   readonly tag: string;
   readonly consumes: readonly string[];
   readonly produces: readonly string[];
   readonly parameters: readonly Parameter[];
-  readonly pathParameters: readonly Parameter[];
   readonly body: Content;
   readonly bodyRequired: boolean;
   readonly codes: readonly number[];
   readonly answer: Content;
+  /** What is done to objects of which kind; absent where the API describes itself. */
+  readonly action?: string;
+  readonly kind?: GroupVersionKind;
 }
 
-const query = (name: string, type: Parameter['type'], description: string): Parameter => ({
-  name,
-  in: 'query',
-  type,
-  description,
-});
-
-const pretty = query('pretty', 'string', 'Print the answer indented.');
-const dryRun = query('dryRun', 'string', 'With `All` every step is done but the write itself.');
-const fieldManager = query('fieldManager', 'string', 'The name under which changed fields are remembered.');
-const fieldValidation = query(
-  'fieldValidation',
-  'string',
-  'What becomes of unknown and duplicate fields: Ignore, Warn or Strict.',
-);
-const force = query('force', 'boolean', 'Apply only: take fields over from other managers.');
-const selectors: readonly Parameter[] = [
-  query('fieldSelector', 'string', 'Only objects whose fields match.'),
-  query('labelSelector', 'string', 'Only objects whose labels match.'),
-];
-const listing: readonly Parameter[] = [
-  query('allowWatchBookmarks', 'boolean', 'Watch events may tell the resource version alone.'),
-  query('continue', 'string', 'Token of the next page, from the page before.'),
-  ...selectors,
-  query('limit', 'integer', 'At most so many objects on one page.'),
-  query('resourceVersion', 'string', 'How fresh the answer must be.'),
-  query('resourceVersionMatch', 'string', 'How resourceVersion is meant: NotOlderThan or Exact.'),
-  query('sendInitialEvents', 'boolean', 'A watch begins with the current state.'),
-  query('timeoutSeconds', 'integer', 'How long the call may take.'),
-  query('watch', 'boolean', 'Stream changes instead of listing.'),
-];
-const deletion: readonly Parameter[] = [
-  dryRun,
-  query('gracePeriodSeconds', 'integer', 'Seconds the object may take to end.'),
-  query('ignoreStoreReadErrorWithClusterBreakingPotential', 'boolean', 'Delete even what cannot be read.'),
-  query('orphanDependents', 'boolean', 'Deprecated: use propagationPolicy.'),
-  query('propagationPolicy', 'string', 'What becomes of dependents: Orphan, Background or Foreground.'),
-];
-const writing: readonly Parameter[] = [dryRun, fieldManager, fieldValidation];
-
-const inPath = (name: string, description: string): Parameter => ({
-  name,
-  in: 'path',
-  type: 'string',
-  description,
-  required: true,
-});
-
 const protobuf = 'application/vnd.kubernetes.protobuf';
-const encodings = ['application/json', 'application/yaml', protobuf, 'application/cbor'];
-const streams = [...encodings, 'application/json;stream=watch', `${protobuf};stream=watch`, 'application/cbor-seq'];
+/** CBOR is served too, but like upstream not told of: it is younger than these documents' readers. */
+export const encodings = ['application/json', 'application/yaml', protobuf];
+const streams = [...encodings, 'application/json;stream=watch', `${protobuf};stream=watch`];
 const patchTypes = [
   'application/apply-patch+yaml',
-  'application/apply-patch+cbor',
   'application/json-patch+json',
   'application/merge-patch+json',
   'application/strategic-merge-patch+json',
@@ -108,15 +63,22 @@ const metaName = (name: string): string => definitionName(`meta.v1.${name}`);
 /** The name of the list's definition: `apps.v1.DeploymentList`. */
 export const listName = (schema: StructType): string => definitionName(`${schema.name}List`);
 
-export const basePath = (kind: GroupVersionKind): string =>
+export const basePath = (kind: Omit<GroupVersionKind, 'kind'>): string =>
   kind.group === '' ? `/api/${kind.version}` : `/apis/${kind.group}/${kind.version}`;
 
-const camel = (text: string): string =>
+const upper = (text: string): string => text.charAt(0).toUpperCase() + text.slice(1);
+
+export const camel = (text: string): string =>
   text
     .split(/[^A-Za-z0-9]+/)
-    .filter((part) => part !== '')
-    .map((part) => part.charAt(0).toUpperCase() + part.slice(1))
+    .map(upper)
     .join('');
+
+/** A group as identifiers have it: `rbacAuthorization`; the first one is `core`. */
+export const groupWord = (group: string): string => {
+  const word = camel(group.replace(/\.k8s\.io$/, '')) || 'Core';
+  return word.charAt(0).toLowerCase() + word.slice(1);
+};
 
 /** Where each struct of a subresource's body is found: kind by group, version and name. */
 export type KindLookup = (of: GroupVersionKind) => StructType | undefined;
@@ -127,209 +89,273 @@ export function lookupIn(kinds: readonly AnyKind[]): KindLookup {
   return ({ group, version, kind }) => known.get(`${group}/${version}/${kind}`);
 }
 
+/** What the operations on one kind have in common. */
+interface Place {
+  readonly kind: AnyKind;
+  readonly lookup: KindLookup;
+  /** `Namespaced` in the names of operations. */
+  readonly scope: string;
+  /** `CoreV1`, in the names of operations. */
+  readonly version: string;
+  readonly collection: string;
+  readonly item: string;
+  readonly outer: readonly Parameter[];
+  readonly inner: readonly Parameter[];
+}
+
+/** What most operations are, but for what they say themselves. */
+type Given = Pick<Operation, 'path' | 'method' | 'id' | 'action' | 'description' | 'parameters' | 'answer'> &
+  Partial<Operation>;
+
+const operation = ({ kind }: Place, given: Given): Operation => ({
+  kind: { group: kind.group, version: kind.version, kind: kind.kind },
+  tag: `${groupWord(kind.group)}_${kind.version}`,
+  consumes: ['*/*'],
+  produces: encodings,
+  body: undefined,
+  bodyRequired: false,
+  codes: [200],
+  ...given,
+});
+
 /** All operations on a kind, collection first. */
 export function operationsOf(kind: AnyKind, lookup: KindLookup): Operation[] {
-  const out: Operation[] = [];
   const namespaced = kind.scope === 'Namespaced';
-  const gvk = { group: kind.group, version: kind.version, kind: kind.kind };
-  const tag = camel(`${kind.group.split('.')[0] || 'core'} ${kind.version}`).replace(/^./, (char) =>
-    char.toLowerCase(),
-  );
-  const suffix = `${tag.charAt(0).toUpperCase()}${tag.slice(1)}${namespaced ? 'Namespaced' : ''}${kind.kind}`;
-  const tagText = `${kind.group.split('.')[0] || 'core'}_${kind.version}`;
-  const namespace = inPath('namespace', 'The namespace.');
+  const outer = namespaced ? [inPath('namespace', 'The namespace.')] : [];
   const collection = `${basePath(kind)}/${namespaced ? 'namespaces/{namespace}/' : ''}${kind.plural}`;
-  const item = `${collection}/{name}`;
-  const self: Content = { ref: definitionName(kind.schema.name) };
-  const list: Content = { ref: listName(kind.schema) };
-  const status: Content = { ref: metaName('Status') };
-  const deleteBody: Content = { ref: metaName('DeleteOptions') };
-  const outer = namespaced ? [namespace] : [];
-  const inner = [...outer, inPath('name', `Name of the ${kind.kind}.`)];
-  const shared = {
-    kind: gvk,
-    tag: tagText,
-    consumes: ['*/*'],
-    produces: encodings,
-    bodyRequired: false,
-    body: undefined,
-    codes: [200],
+  const place: Place = {
+    kind,
+    lookup,
+    scope: namespaced ? 'Namespaced' : '',
+    version: upper(groupWord(kind.group)) + upper(kind.version),
+    collection,
+    item: `${collection}/{name}`,
+    outer,
+    inner: [...outer, inPath('name', `Name of the ${kind.kind}.`)],
   };
+  return [
+    ...collectionOperations(place),
+    ...itemOperations(place),
+    ...everywhereOperations(place),
+    ...subresourcesOf(kind).flatMap((subresource) => [...subresourceOperations(place, subresource)]),
+    ...watchOperations(place),
+  ];
+}
+
+function* collectionOperations(place: Place): Iterable<Operation> {
+  const { kind, collection: path, outer, scope, version } = place;
   const verbs = new Set(kind.verbs);
-  if (verbs.has('list')) {
-    out.push({
-      ...shared,
-      path: collection,
+  const self: Content = { ref: definitionName(kind.schema.name) };
+  if (verbs.has('list'))
+    yield operation(place, {
+      path,
       method: 'get',
-      id: `list${suffix}`,
+      id: `list${version}${scope}${kind.kind}`,
       action: 'list',
       description: `List or watch objects of kind ${kind.kind}.`,
       produces: streams,
-      parameters: [pretty, ...listing],
-      pathParameters: outer,
-      answer: list,
+      parameters: [...outer, pretty, ...listing],
+      answer: { ref: listName(kind.schema) },
     });
-  }
-  if (verbs.has('create')) {
-    out.push({
-      ...shared,
-      path: collection,
+  if (verbs.has('create'))
+    yield operation(place, {
+      path,
       method: 'post',
-      id: `create${suffix}`,
+      id: `create${version}${scope}${kind.kind}`,
       action: 'post',
       description: `Create a ${kind.kind}.`,
-      parameters: [pretty, ...writing],
-      pathParameters: outer,
+      parameters: [...outer, pretty, ...writing],
       body: self,
       bodyRequired: true,
       codes: [200, 201, 202],
       answer: self,
     });
-  }
-  if (verbs.has('deletecollection')) {
-    out.push({
-      ...shared,
-      path: collection,
+  if (verbs.has('deletecollection'))
+    yield operation(place, {
+      path,
       method: 'delete',
-      id: `deleteCollection${suffix}`,
+      id: `delete${version}Collection${scope}${kind.kind}`,
       action: 'deletecollection',
       description: `Delete a collection of kind ${kind.kind}.`,
-      parameters: [
-        pretty,
-        ...deletion,
-        ...listing.filter(({ name }) => name !== 'watch' && name !== 'allowWatchBookmarks'),
-      ],
-      pathParameters: outer,
-      body: deleteBody,
-      answer: status,
+      parameters: [...outer, pretty, ...deletion, ...selecting],
+      body: { ref: metaName('DeleteOptions') },
+      answer: { ref: metaName('Status') },
     });
-  }
-  if (verbs.has('get')) {
-    out.push({
-      ...shared,
-      path: item,
+}
+
+function* itemOperations(place: Place): Iterable<Operation> {
+  const { kind, item: path, inner, scope, version } = place;
+  const verbs = new Set(kind.verbs);
+  const name = `${version}${scope}${kind.kind}`;
+  const self: Content = { ref: definitionName(kind.schema.name) };
+  if (verbs.has('get'))
+    yield operation(place, {
+      path,
       method: 'get',
-      id: `read${suffix}`,
+      id: `read${name}`,
       action: 'get',
       description: `Read a ${kind.kind}.`,
-      parameters: [pretty],
-      pathParameters: inner,
+      parameters: [...inner, pretty],
       answer: self,
     });
-  }
-  const change = { ...shared, pathParameters: inner, codes: [200, 201], bodyRequired: true };
-  if (verbs.has('update')) {
-    out.push({
-      ...change,
-      path: item,
+  if (verbs.has('update'))
+    yield operation(place, {
+      path,
       method: 'put',
-      id: `replace${suffix}`,
+      id: `replace${name}`,
       action: 'put',
       description: `Replace a ${kind.kind}.`,
-      parameters: [pretty, ...writing],
+      parameters: [...inner, pretty, ...writing],
       body: self,
+      bodyRequired: true,
+      codes: [200, 201],
       answer: self,
     });
-  }
-  if (verbs.has('patch')) {
-    out.push({
-      ...change,
-      path: item,
+  if (verbs.has('patch'))
+    yield operation(place, {
+      path,
       method: 'patch',
-      id: `patch${suffix}`,
+      id: `patch${name}`,
       action: 'patch',
       description: `Change parts of a ${kind.kind}.`,
       consumes: patchTypes,
-      parameters: [pretty, ...writing, force],
+      parameters: [...inner, pretty, ...patching],
       body: { ref: metaName('Patch') },
+      bodyRequired: true,
+      codes: [200, 201],
       answer: self,
     });
-  }
-  if (verbs.has('delete')) {
-    out.push({
-      ...shared,
-      path: item,
+  if (verbs.has('delete'))
+    yield operation(place, {
+      path,
       method: 'delete',
-      id: `delete${suffix}`,
+      id: `delete${name}`,
       action: 'delete',
       description: `Delete a ${kind.kind}.`,
-      parameters: [pretty, ...deletion],
-      pathParameters: inner,
-      body: deleteBody,
+      parameters: [...inner, pretty, ...deletion],
+      body: { ref: metaName('DeleteOptions') },
       codes: [200, 202],
-      answer: status,
+      answer: returnsDeleted(kind) ? self : { ref: metaName('Status') },
     });
-  }
-  if (namespaced && verbs.has('list')) {
-    out.push({
-      ...shared,
-      path: `${basePath(kind)}/${kind.plural}`,
+}
+
+function* everywhereOperations(place: Place): Iterable<Operation> {
+  const { kind, version } = place;
+  if (kind.scope !== 'Namespaced' || !kind.verbs.includes('list')) return;
+  yield operation(place, {
+    path: `${basePath(kind)}/${kind.plural}`,
+    method: 'get',
+    id: `list${version}${kind.kind}ForAllNamespaces`,
+    action: 'list',
+    description: `List or watch objects of kind ${kind.kind} in all namespaces.`,
+    produces: streams,
+    parameters: [pretty, ...listing],
+    answer: { ref: listName(kind.schema) },
+  });
+}
+
+/** Watches by their own paths: deprecated for long, and still served. */
+function* watchOperations(place: Place): Iterable<Operation> {
+  const { kind, version, scope, collection, item, outer, inner } = place;
+  if (!kind.verbs.includes('watch')) return;
+  const base = basePath(kind);
+  const watched = (path: string): string => path.replace(base, `${base}/watch`);
+  const one = (path: string, name: string, action: string, parameters: readonly Parameter[]): Operation =>
+    operation(place, {
+      path: watched(path),
       method: 'get',
-      id: `list${suffix.replace('Namespaced', '')}ForAllNamespaces`,
-      action: 'list',
-      description: `List or watch objects of kind ${kind.kind} in all namespaces.`,
+      id: `watch${version}${name}`,
+      action,
+      description: `Watch objects of kind ${kind.kind}. Deprecated: list with the parameter watch.`,
       produces: streams,
-      parameters: [pretty, ...listing],
-      pathParameters: [],
-      answer: list,
+      parameters: [...parameters, pretty, ...listing],
+      answer: { ref: metaName('WatchEvent') },
+    });
+  yield one(collection, `${scope}${kind.kind}List`, 'watchlist', outer);
+  yield one(item, `${scope}${kind.kind}`, 'watch', inner);
+  if (scope !== '') yield one(`${base}/${kind.plural}`, `${kind.kind}ListForAllNamespaces`, 'watchlist', []);
+}
+
+const methods: Readonly<Record<string, readonly [Operation['method'], string]>> = {
+  get: ['get', 'read'],
+  create: ['post', 'create'],
+  update: ['put', 'replace'],
+  patch: ['patch', 'patch'],
+  delete: ['delete', 'delete'],
+};
+
+function* subresourceOperations(
+  place: Place,
+  { name, kind: response, verbs }: ReturnType<typeof subresourcesOf>[number],
+): Iterable<Operation> {
+  const { kind, item, inner, scope, version, lookup } = place;
+  const struct = lookup(response);
+  const path = `${item}/${name}`;
+  const suffix = `${scope}${kind.kind}${camel(name)}`;
+  if (struct === undefined) {
+    yield* connections(place, path, { suffix, response, verbs, own: subresourceParameters[name] ?? [] });
+    return;
+  }
+  const content: Content = name === 'log' ? 'string' : { ref: definitionName(struct.name) };
+  for (const verb of verbs) {
+    const [method, word] = methods[verb] ?? [];
+    if (method === undefined) continue;
+    const isPatch = method === 'patch';
+    const writes = method !== 'get';
+    yield operation(place, {
+      path,
+      method,
+      id: `${word}${version}${suffix}`,
+      action: method,
+      description: `Work with ${name} of a ${kind.kind}.`,
+      kind: response,
+      consumes: isPatch ? patchTypes : ['*/*'],
+      produces: name === 'log' ? ['text/plain', ...encodings] : encodings,
+      parameters: [
+        ...inner,
+        pretty,
+        ...(isPatch ? patching : writes ? writing : []),
+        ...(subresourceParameters[name] ?? []),
+      ],
+      body: isPatch ? { ref: metaName('Patch') } : writes ? content : undefined,
+      bodyRequired: writes,
+      codes: method === 'post' ? [200, 201, 202] : writes ? [200, 201] : [200],
+      answer: content,
     });
   }
-  out.push(...subresourceOperations(kind, { item, inner, suffix, tagText, lookup }));
-  return out;
 }
 
-interface Place {
-  readonly item: string;
-  readonly inner: readonly Parameter[];
+interface Connected {
   readonly suffix: string;
-  readonly tagText: string;
-  readonly lookup: KindLookup;
+  readonly response: GroupVersionKind;
+  readonly verbs: readonly string[];
+  readonly own: readonly Parameter[];
 }
 
-const methods: Readonly<Record<string, Operation['method']>> = {
-  get: 'get',
-  create: 'post',
-  update: 'put',
-  patch: 'patch',
-  delete: 'delete',
-};
-const words: Readonly<Record<string, string>> = {
-  get: 'read',
-  create: 'create',
-  update: 'replace',
-  patch: 'patch',
-  delete: 'delete',
-};
-
-function subresourceOperations(kind: AnyKind, { item, inner, suffix, tagText, lookup }: Place): Operation[] {
-  const out: Operation[] = [];
-  for (const { name, kind: response, verbs } of subresourcesOf(kind)) {
-    const known = lookup(response);
-    const content: Content = known === undefined ? 'string' : { ref: definitionName(known.name) };
-    for (const verb of verbs) {
-      const method = methods[verb];
-      if (method === undefined) continue;
-      const connects = known === undefined;
-      const writes = !connects && method !== 'get';
-      const isPatch = method === 'patch' && !connects;
-      out.push({
-        path: `${item}/${name}`,
-        method,
-        id: `${connects ? `connect${method.charAt(0).toUpperCase()}${method.slice(1)}` : (words[verb] ?? verb)}${suffix}${camel(name)}`,
-        action: connects ? 'connect' : verb === 'create' ? 'post' : verb === 'update' ? 'put' : verb,
-        description: `${connects ? 'Connect to' : 'Work with'} ${name} of a ${kind.kind}.`,
-        kind: response,
-        tag: tagText,
-        consumes: isPatch ? patchTypes : ['*/*'],
-        produces: connects ? ['*/*'] : name === 'log' ? ['text/plain', ...encodings] : encodings,
-        parameters: writes ? [pretty, ...writing, ...(isPatch ? [force] : [])] : [pretty],
-        pathParameters: inner,
-        body: isPatch ? { ref: metaName('Patch') } : writes ? content : undefined,
-        bodyRequired: writes,
-        codes: method === 'post' && !connects ? [200, 201, 202] : method === 'put' || isPatch ? [200, 201] : [200],
-        answer: name === 'log' ? 'string' : content,
-      });
-    }
+/** What is no object but a way to something else. A proxy takes every method, and paths beyond its own. */
+function* connections(place: Place, path: string, { suffix, response, verbs, own }: Connected): Iterable<Operation> {
+  const { kind, inner, version } = place;
+  const isProxy = verbs.includes('update');
+  const all = [
+    ...verbs.flatMap((verb) => methods[verb]?.[0] ?? []),
+    ...(isProxy ? (['options', 'head'] as const) : []),
+  ];
+  const ways = [{ at: path, end: '', parameters: [...inner, ...own] }];
+  if (isProxy) {
+    const rest = inPath('path', 'The path behind the proxy.');
+    ways.push({ at: `${path}/{path}`, end: 'WithPath', parameters: [...inner, rest, ...own] });
   }
-  return out;
+  for (const { at, end, parameters } of ways)
+    for (const method of all)
+      yield operation(place, {
+        path: at,
+        method,
+        id: `connect${version}${upper(method)}${suffix}${end}`,
+        action: 'connect',
+        description: `Connect to ${path.slice(path.lastIndexOf('/') + 1)} of a ${kind.kind}.`,
+        kind: response,
+        produces: ['*/*'],
+        parameters,
+        answer: 'string',
+      });
 }

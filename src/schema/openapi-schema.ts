@@ -2,17 +2,12 @@
  * Declared types as JSON schemas, in the two dialects of OpenAPI that clients ask for (v2: definitions; v3: components). Both carry Kubernetes' extensions, from
  * which kubectl explains fields, makes patches, and merges. Collects every struct it meets, so that no reference leads nowhere.
  */
+import { documentedAsRequired, documentedDefault } from './openapi-documented.ts';
 import { definitionName, type AnyTypeData, type FieldData, type StructType } from './type.ts';
 
 export type Dialect = 'v2' | 'v3';
 
 export type JsonSchema = Record<string, unknown>;
-
-interface GroupVersionKind {
-  readonly group: string;
-  readonly version: string;
-  readonly kind: string;
-}
 
 const time = 'io.k8s.apimachinery.pkg.apis.meta.v1.Time';
 const microTime = 'io.k8s.apimachinery.pkg.apis.meta.v1.MicroTime';
@@ -73,7 +68,7 @@ export class SchemaBuilder {
   }
 
   /** Adds the struct and what it refers to; answers a reference. */
-  struct(type: StructType, kinds: readonly GroupVersionKind[] = []): JsonSchema {
+  struct(type: StructType, kinds: readonly object[] = []): JsonSchema {
     const name = definitionName(type.name);
     const known = this.#schemas.get(name);
     if (known === undefined) {
@@ -90,26 +85,35 @@ export class SchemaBuilder {
 
   #structSchema(type: StructType): JsonSchema {
     const properties: Record<string, JsonSchema> = {};
-    const mandatory: string[] = [];
     for (const [name, field] of Object.entries(type.fields)) {
-      properties[name] = this.#fieldSchema(field);
-      if (field.presence === 'required') mandatory.push(name);
+      const preset = this.#preset(field);
+      properties[name] = this.#fieldSchema(
+        field,
+        this.#dialect === 'v2' ? preset : documentedDefault(type.name, name, preset),
+      );
     }
+    const mandatory =
+      documentedAsRequired(type.name) ??
+      Object.keys(type.fields).filter((name) => type.fields[name]?.presence === 'required');
     return {
       ...(type.doc === '' ? {} : { description: type.doc }),
       type: 'object',
       ...(Object.keys(properties).length > 0 ? { properties } : {}),
-      ...(mandatory.length > 0 ? { required: mandatory.sort() } : {}),
+      ...(mandatory.length > 0 ? { required: mandatory } : {}),
       ...(type.atomic === true ? { 'x-kubernetes-map-type': 'atomic' } : {}),
       ...(type.preserves === true ? { 'x-kubernetes-preserve-unknown-fields': true } : {}),
     };
   }
 
-  #fieldSchema(field: FieldData): JsonSchema {
+  /** The schema of a field, with what is said of the field beside its type. */
+  field(field: FieldData): JsonSchema {
+    return this.#fieldSchema(field, this.#preset(field));
+  }
+
+  #fieldSchema(field: FieldData, preset: unknown): JsonSchema {
     const inner = this.type(field.type);
     const extras: JsonSchema = {};
     if (field.doc !== '') extras['description'] = field.doc;
-    const preset = this.#preset(field);
     if (preset !== undefined) extras['default'] = preset;
     if (field.patchStrategy !== undefined) extras['x-kubernetes-patch-strategy'] = field.patchStrategy;
     if (field.verbatim === 'nullable' && this.#dialect === 'v3') extras['nullable'] = true;

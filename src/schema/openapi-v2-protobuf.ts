@@ -128,7 +128,15 @@ function checkKeys(record: Json, known: readonly string[]): void {
   }
 }
 
-const methodFields: Readonly<Record<string, number>> = { get: 2, put: 3, post: 4, delete: 5, patch: 8 };
+const methodFields: Readonly<Record<string, number>> = {
+  get: 2,
+  put: 3,
+  post: 4,
+  delete: 5,
+  options: 6,
+  head: 7,
+  patch: 8,
+};
 
 function pathItem(out: Writer, item: Json): void {
   checkKeys(item, [...Object.keys(methodFields), 'parameters']);

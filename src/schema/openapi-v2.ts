@@ -1,15 +1,12 @@
 /**
  * The OpenAPI v2 (swagger) document: one for all groups. kubectl reads patch strategies and field docs from it where v3 is not asked for.
  */
-import { apiRelease, codeNames, schemasOf } from './openapi-components.ts';
-import {
-  lookupIn,
-  operationsOf,
-  type AnyKind,
-  type Content,
-  type Operation,
-  type Parameter,
-} from './openapi-operations.ts';
+import { apiVersionOf } from './kind.ts';
+import { apiRelease, codeNames, extensionsOf, schemasOf } from './openapi-components.ts';
+import { lookupIn, operationsOf, type AnyKind, type Content, type Operation } from './openapi-operations.ts';
+import type { Parameter } from './openapi-parameters.ts';
+import { pathsOf } from './openapi-paths.ts';
+import { resourcesOperation, selfDescriptions } from './openapi-self.ts';
 
 export interface Swagger {
   readonly swagger: '2.0';
@@ -23,18 +20,16 @@ export interface Swagger {
 /** The document for these kinds. `bodies` are kinds that only occur as bodies of subresources: Scale, Eviction, TokenRequest. */
 export function openApiV2(kinds: readonly AnyKind[], bodies: readonly AnyKind[] = []): Swagger {
   const lookup = lookupIn([...kinds, ...bodies]);
-  const paths: Record<string, Record<string, unknown>> = {};
-  for (const kind of kinds) {
-    for (const operation of operationsOf(kind, lookup)) {
-      const item = (paths[operation.path] ??= {});
-      item[operation.method] = render(operation);
-      if (operation.pathParameters.length > 0) item['parameters'] = operation.pathParameters.map(parameter);
-    }
-  }
+  const versions = new Map(kinds.map((kind) => [apiVersionOf(kind), kind]));
+  const operations = [
+    ...selfDescriptions(kinds),
+    ...[...versions.values()].map(resourcesOperation),
+    ...kinds.flatMap((kind) => operationsOf(kind, lookup)),
+  ];
   return {
     swagger: '2.0',
     info: { title: 'Kubernetes', version: apiRelease },
-    paths,
+    paths: pathsOf(operations, { parameter, operation: render }),
     definitions: schemasOf('v2', kinds, lookup),
     securityDefinitions: {
       BearerToken: { description: 'A bearer token.', type: 'apiKey', name: 'authorization', in: 'header' },
@@ -52,7 +47,7 @@ function parameter({ name, in: where, type, description, required }: Parameter):
   return { uniqueItems: true, type, description, name, in: where, ...(required === true ? { required } : {}) };
 }
 
-function render(operation: Operation): Record<string, unknown> {
+function render(operation: Operation, own: readonly object[]): Record<string, unknown> {
   const body =
     operation.body === undefined
       ? []
@@ -64,6 +59,7 @@ function render(operation: Operation): Record<string, unknown> {
             ...schemaOf(operation.body),
           },
         ];
+  const parameters = [...body, ...own];
   const responses: Record<string, unknown> = {};
   for (const code of operation.codes) responses[code] = { description: codeNames[code], ...schemaOf(operation.answer) };
   responses['401'] = { description: codeNames[401] };
@@ -74,9 +70,8 @@ function render(operation: Operation): Record<string, unknown> {
     schemes: ['https'],
     tags: [operation.tag],
     operationId: operation.id,
-    parameters: [...body, ...operation.parameters.map(parameter)],
+    ...(parameters.length > 0 ? { parameters } : {}),
     responses,
-    'x-kubernetes-action': operation.action,
-    'x-kubernetes-group-version-kind': operation.kind,
+    ...extensionsOf(operation),
   };
 }

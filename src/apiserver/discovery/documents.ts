@@ -6,7 +6,7 @@ import type { AnyKind } from '#client/client.ts';
 import { aggregatedDiscovery, apiGroupList, apiGroup, apiResourceList } from '#schema/discovery.ts';
 import { openApiV2 } from '#schema/openapi-v2.ts';
 import { openApiV2Protobuf } from '#schema/openapi-v2-protobuf.ts';
-import { openApiV3, openApiV3Index } from '#schema/openapi-v3.ts';
+import { openApiV3Documents, openApiV3Index } from '#schema/openapi-v3.ts';
 import { apiVersionOf } from '#schema/kind.ts';
 
 export interface Document {
@@ -40,6 +40,7 @@ export function documentsOf(
     return document;
   };
   const of = (apiVersion: string): AnyKind[] => kinds.filter((kind) => apiVersionOf(kind) === apiVersion);
+  const v3 = openApiV3Documents(kinds, bodies);
   const groups = new Set(kinds.filter((kind) => kind.group).map((kind) => kind.group));
 
   return (path, accept, _query) => {
@@ -76,11 +77,10 @@ export function documentsOf(
       }
       return once('v2', () => openApiV2(kinds, bodies));
     }
-    if (path === '/openapi/v3') return once('v3', () => openApiV3Index(kinds, bodies));
+    if (path === '/openapi/v3') return once('v3', () => openApiV3Index(v3));
     if (parts[0] === 'openapi' && parts[1] === 'v3') {
-      const name = parts.slice(2).join('/');
-      const found = of(name.replace(/^apis?\//, ''));
-      return found.length > 0 ? once(path, () => openApiV3(found, bodies)) : undefined;
+      const make = v3.get(parts.slice(2).join('/'));
+      return make && once(path, make);
     }
     return undefined;
   };
