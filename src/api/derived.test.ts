@@ -308,7 +308,8 @@ test('OpenAPI names operations as generated clients know them, and says once wha
   assert.deepEqual(watched.slice(0, 2), ['watchFlowcontrolApiserverV1FlowSchemaList', 'flowcontrolApiserver_v1']);
   assert.equal(operationOf('apis/apps', '/apis/apps/', 'get')[0], 'getAppsAPIGroup');
   assert.equal(operationOf('version', '/version/', 'get')[0], 'getCodeVersion');
-  const { components } = documents.get('apis/apps/v1')?.() as {
+  const apps = documents.get('apis/apps/v1') ?? assert.fail();
+  const { components } = apps() as {
     components: { schemas: Record<string, { required?: string[] }> };
   };
   assert.deepEqual(components.schemas['io.k8s.api.apps.v1.DeploymentSpec']?.required, ['selector', 'template']);
