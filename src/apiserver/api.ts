@@ -193,7 +193,7 @@ export class Api {
     if (!isStored(kind)) return this.#ask(call, context);
     const resource = this.resource(kind);
     if (subresource !== undefined && subresource !== 'status') return this.#subresource(resource, call, asker);
-    if (subresource === 'status' && !kind.subresources.status) throw notServed(call);
+    if (subresource === 'status' && !kind.subresources.status) throw notServed();
     if (!kind.verbs.includes(call.verb)) throw methodNotSupported(nameOf(kind), call.verb);
     if (kind === ComponentStatus) return this.#componentStatuses(resource, call, context);
     const target = { namespace, name: name ?? '', ...(subresource === undefined ? {} : { subresource }) };
@@ -277,7 +277,7 @@ export class Api {
       throw methodNotSupported(nameOf(kind), verb);
     }
     const verbs: readonly string[] | undefined = kind.subresources.other?.[subresource ?? '']?.verbs;
-    if (!verbs) throw notServed(call);
+    if (!verbs) throw notServed();
     if (!verbs.includes(verb)) throw methodNotSupported(nameOf(kind), verb);
     switch (`${kind.plural}/${subresource}`) {
       case 'pods/binding': {
@@ -324,7 +324,7 @@ export class Api {
           }),
         );
       default:
-        throw notServed(call);
+        throw notServed();
     }
   }
 
@@ -385,13 +385,9 @@ export const idOf = (kind: { readonly group: string; readonly version: string; r
 /** Reviews and bindings are only asked, never kept. */
 export const isStored = (kind: AnyKind): boolean => kind.verbs.some((verb: Verb) => verb !== 'create');
 
-export function notServed({ kind, subresource }: Pick<ApiCall, 'kind' | 'subresource'>): ApiError {
-  return new ApiError('NotFound', 'the server could not find the requested resource', {
-    details: {
-      kind: `${kind.plural}${subresource ? `/${subresource}` : ''}`,
-      ...(kind.group ? { group: kind.group } : {}),
-    },
-  });
+/** For paths that lead to nothing that is served. */
+export function notServed(): ApiError {
+  return new ApiError('NotFound', 'the server could not find the requested resource', { details: {} });
 }
 
 function answerTo(resource: Resource, written: Written): Answer {

@@ -4,6 +4,7 @@
  */
 import { resource, type ObjectOf } from '#schema/kind.ts';
 import { s, struct, t, type Of } from '#schema/type.ts';
+import { nameColumn } from '../columns.ts';
 import { crdCauses, crdStatusCauses, crdUpdateCauses } from './customresourcedefinition-validation.ts';
 import { jsonSchemaProps } from './json-schema.ts';
 
@@ -270,6 +271,44 @@ export const CustomResourceDefinition = resource({
   scope: 'Cluster',
   storagePrefix: 'apiextensions.k8s.io/customresourcedefinitions',
   subresources: { status: true },
+  columns: [
+    nameColumn,
+    { name: 'Scope', type: 'string', description: 'Cluster or Namespaced.', cell: ({ spec }) => spec.scope },
+    {
+      name: 'Versions',
+      type: 'string',
+      description: 'Versions that are served.',
+      cell: ({ spec }) =>
+        spec.versions
+          .filter(({ served }) => served)
+          .map(({ name, storage }) => (storage ? `${name}(storage)` : name))
+          .sort()
+          .join(','),
+    },
+    {
+      name: 'Created At',
+      type: 'date',
+      description: 'When it was created.',
+      cell: ({ metadata }) => metadata.creationTimestamp,
+    },
+    { name: 'Group', type: 'string', priority: 1, description: 'The API group.', cell: ({ spec }) => spec.group },
+    { name: 'Kind', type: 'string', priority: 1, description: 'The kind.', cell: ({ spec }) => spec.names.kind },
+    {
+      name: 'ShortNames',
+      type: 'string',
+      priority: 1,
+      description: 'Short names.',
+      cell: ({ spec }) => spec.names.shortNames?.join(',') ?? '',
+    },
+    {
+      name: 'Established',
+      type: 'boolean',
+      priority: 1,
+      description: 'Whether its objects are served.',
+      cell: ({ status }) =>
+        status?.conditions?.some(({ type, status: holds }) => type === 'Established' && holds === 'True') ?? false,
+    },
+  ],
   hooks: {
     needsVersion: true,
     plainFinalizers: true,

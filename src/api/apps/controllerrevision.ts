@@ -29,7 +29,7 @@ export const ControllerRevision = resource({
         return `${owner.kind.toLowerCase()}${group}/${owner.name}`;
       },
     },
-    { name: 'Revision', type: 'integer', description: 'Number of the revision.', cell: ({ revision }) => revision },
+    { name: 'Revision', type: 'string', description: 'Number of the revision.', cell: ({ revision }) => revision },
     ageColumn,
   ],
   hooks: {

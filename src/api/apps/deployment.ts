@@ -137,13 +137,13 @@ export const Deployment = resource({
     },
     {
       name: 'Up-to-date',
-      type: 'integer',
+      type: 'string',
       description: 'Pods made from the present template.',
       cell: ({ status }) => status.updatedReplicas ?? 0,
     },
     {
       name: 'Available',
-      type: 'integer',
+      type: 'string',
       description: 'Pods that are available.',
       cell: ({ status }) => status.availableReplicas ?? 0,
     },

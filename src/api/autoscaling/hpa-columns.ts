@@ -84,13 +84,13 @@ export const hpaColumns = (view: (object: AnyObject) => HpaView): readonly Colum
   },
   {
     name: 'MaxPods',
-    type: 'integer',
+    type: 'string',
     description: 'The greatest size.',
     cell: (object) => view(object).spec.maxReplicas,
   },
   {
     name: 'Replicas',
-    type: 'integer',
+    type: 'string',
     description: 'The size that was last seen.',
     cell: (object) => view(object).status.currentReplicas ?? 0,
   },

@@ -6,7 +6,7 @@ import { immutableDetail, invalidValue } from '#meta/causes.ts';
 import { condition } from '#schema/condition.ts';
 import { resource, type ObjectOf } from '#schema/kind.ts';
 import { s, struct, t, type Of } from '#schema/type.ts';
-import { nameColumn } from '../columns.ts';
+import { formatLabels, nameColumn } from '../columns.ts';
 import { podRequestCauses, podRequestStatusCauses } from './podcertificaterequest-validation.ts';
 
 const daySeconds = 86_400;
@@ -80,6 +80,12 @@ export const PodCertificateRequest = resource({
         status.conditions?.find(
           ({ type, status: holds }) => holds === 'True' && ['Issued', 'Denied', 'Failed'].includes(type),
         )?.type ?? 'Pending',
+    },
+    {
+      name: 'UnverifiedUserAnnotations',
+      type: 'string',
+      description: 'What the pod says of itself, which nobody has checked.',
+      cell: ({ spec }) => formatLabels(spec.unverifiedUserAnnotations),
     },
   ],
   selectable: {

@@ -23,16 +23,7 @@ export const ServiceAccount = resource({
   subresources: {
     other: { token: { kind: 'TokenRequest', group: 'authentication.k8s.io', version: 'v1', verbs: ['create'] } },
   },
-  columns: [
-    nameColumn,
-    {
-      name: 'Secrets',
-      type: 'string',
-      description: 'Number of secrets its pods may use.',
-      cell: ({ secrets }) => secrets?.length ?? 0,
-    },
-    ageColumn,
-  ],
+  columns: [nameColumn, ageColumn],
   hooks: {
     prepareCreate: (account) => onlyNames(account),
     prepareUpdate: (account) => onlyNames(account),

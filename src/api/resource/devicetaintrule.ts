@@ -6,7 +6,7 @@ import { resource, type ObjectOf } from '#schema/kind.ts';
 import { s, struct, type Of } from '#schema/type.ts';
 import { tooMany } from '#meta/causes.ts';
 import { dns1123Label } from '#meta/names.ts';
-import { ageColumn, nameColumn } from '../columns.ts';
+import { ageColumn, nameColumn, since } from '../columns.ts';
 import { conditionCauses } from '../condition-validation.ts';
 import { named } from '../field-checks.ts';
 import { driverName, poolName } from './device-names.ts';
@@ -64,7 +64,19 @@ export const DeviceTaintRule = resource({
   plural: 'devicetaintrules',
   scope: 'Cluster',
   subresources: { status: true },
-  columns: [nameColumn, ageColumn],
+  columns: [
+    nameColumn,
+    { name: 'Key', type: 'string', description: 'Key of the taint.', cell: ({ spec }) => spec.taint?.key ?? '' },
+    { name: 'Value', type: 'string', description: 'Its value.', cell: ({ spec }) => spec.taint?.value ?? '' },
+    { name: 'Effect', type: 'string', description: 'What it does.', cell: ({ spec }) => spec.taint?.effect ?? '' },
+    {
+      name: 'TimeAdded',
+      type: 'string',
+      description: 'How long it has been there.',
+      cell: ({ spec: { taint } }, { now }) => (taint?.timeAdded === undefined ? '' : since(taint.timeAdded, now)),
+    },
+    ageColumn,
+  ],
   hooks: {
     prepareCreate: (rule) =>
       withTime({ ...rule, status: {} }, rule.spec.taint?.timeAdded ?? rule.metadata.creationTimestamp),

@@ -7,7 +7,6 @@ import { checkLabelSelector } from '#meta/selector.ts';
 import { resource, type ObjectOf } from '#schema/kind.ts';
 import { labelSelector, type LabelSelector } from '#schema/label-selector.ts';
 import { s } from '#schema/type.ts';
-import { nameColumn } from '../columns.ts';
 import { oldLabels } from '../core/pod-warnings.ts';
 import { indexed, nonNegativeQuantity } from '../field-checks.ts';
 
@@ -28,21 +27,6 @@ export const CSIStorageCapacity = resource({
   kind: 'CSIStorageCapacity',
   plural: 'csistoragecapacities',
   scope: 'Namespaced',
-  columns: [
-    nameColumn,
-    {
-      name: 'StorageClassName',
-      type: 'string',
-      description: 'The class that the space is for.',
-      cell: ({ storageClassName }) => storageClassName,
-    },
-    {
-      name: 'Capacity',
-      type: 'string',
-      description: 'The space that is left.',
-      cell: ({ capacity }) => capacity ?? '<unset>',
-    },
-  ],
   hooks: {
     needsVersion: true,
     validateCreate: ({ nodeTopology, storageClassName, capacity }) => [

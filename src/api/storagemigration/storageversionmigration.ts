@@ -6,7 +6,7 @@ import { resource, type ObjectOf } from '#schema/kind.ts';
 import { s, struct, type Of } from '#schema/type.ts';
 import { invalidValue, required } from '#meta/causes.ts';
 import type { Cause } from '#meta/status.ts';
-import { ageColumn, nameColumn } from '../columns.ts';
+import { nameColumn } from '../columns.ts';
 import { conditionCauses } from '../condition-validation.ts';
 import type { Causes } from '../field-checks.ts';
 
@@ -82,7 +82,7 @@ export const StorageVersionMigration = resource({
   scope: 'Cluster',
   subresources: { status: true },
   columns: [
-    nameColumn,
+    { ...nameColumn, format: '' },
     {
       name: 'Resource',
       type: 'string',
@@ -93,9 +93,8 @@ export const StorageVersionMigration = resource({
       name: 'Status',
       type: 'string',
       description: 'How far it is.',
-      cell: ({ status }) => ['Succeeded', 'Failed', 'Running'].find((type) => holds(status, type)) ?? '',
+      cell: ({ status }) => ['Succeeded', 'Failed', 'Running'].find((type) => holds(status, type)) ?? 'Unknown',
     },
-    ageColumn,
   ],
   hooks: {
     needsVersion: true,

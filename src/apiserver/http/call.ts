@@ -28,11 +28,11 @@ export interface ReadCall {
 export function checkScope(call: ReadCall, verb: string): void {
   const { kind, namespace, name } = call;
   if (kind.scope === 'Cluster') {
-    if (namespace !== undefined) throw notServed(call);
+    if (namespace !== undefined) throw notServed();
     return;
   }
   if (namespace !== undefined) return;
-  if (name !== undefined) throw notServed(call);
+  if (name !== undefined) throw notServed();
   // Over all namespaces there is only reading.
   if (verb !== 'list' && verb !== 'watch')
     throw new ApiError('MethodNotAllowed', 'the server does not allow this method on the requested resource');

@@ -2,7 +2,8 @@
  * Requests that connect a client to something else, as upstream calls it: exec, attach and port-forward of pods, and the proxies of pods, Services and nodes. Bytes pass; nothing is
  * decoded. The last steps of a request's way for all of them, with and without an upgrade.
  */
-import { ApiError, badRequest } from '#meta/status.ts';
+import { badRequest } from '#meta/status.ts';
+import { notServed } from '../api.ts';
 import type { HttpExchange, HttpUpgrade } from '#world/world.ts';
 import { podStream } from '../proxy/kubelet.ts';
 import { isProxy, proxyRequest, proxyUpgrade } from '../proxy/proxy.ts';
@@ -47,6 +48,5 @@ export async function openConnect(edge: Edge, upgrade: HttpUpgrade, way: Route):
 }
 
 function checkScope({ plural, namespace }: ResourceRoute): void {
-  if ((plural === 'nodes') !== (namespace === undefined))
-    throw new ApiError('NotFound', 'the server could not find the requested resource');
+  if ((plural === 'nodes') !== (namespace === undefined)) throw notServed();
 }

@@ -2,6 +2,7 @@
  * Paths that are no resources: health, metrics, version, discovery, OpenAPI, the keys of tokens.
  */
 import { ApiError } from '#meta/status.ts';
+import { notServed } from '../api.ts';
 import type { HttpExchange, HttpHeaders } from '#world/world.ts';
 import type { Document } from '../discovery/documents.ts';
 import type { Route } from '../route.ts';
@@ -63,7 +64,15 @@ export async function serveDocument(edge: Edge, exchange: HttpExchange, way: Rou
       void send(exchange, 200, {}, JSON.stringify({ paths: edge.paths }));
       return fine;
     }
-    throw new ApiError('NotFound', 'the server could not find the requested resource');
+    if (path === '/api' || path.startsWith('/api/') || path.startsWith('/apis/')) throw notServed();
+    void send(
+      exchange,
+      404,
+      { 'x-content-type-options': 'nosniff' },
+      '404 page not found\n',
+      'text/plain; charset=utf-8',
+    );
+    return { code: 404 };
   }
   const cached = cachingOf(edge, way, document.etag);
   if ('location' in cached) {

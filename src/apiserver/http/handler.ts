@@ -5,7 +5,7 @@
 import { ApiError, toStatus } from '#meta/status.ts';
 import type { AnyKind } from '#client/client.ts';
 import type { HttpExchange, HttpHandlers, HttpUpgrade } from '#world/world.ts';
-import { idOf } from '../api.ts';
+import { idOf, notServed } from '../api.ts';
 import { podLog } from '../proxy/kubelet.ts';
 import type { Outcome } from '../metrics/requests.ts';
 import type { Route } from '../route.ts';
@@ -77,7 +77,7 @@ async function serve(
   const kind = kinds.get(idOf(resource));
   if (!kind) {
     if (way.verb === 'list' && idOf(resource) === customResources) return serveNoCustomResources(edge, exchange);
-    throw new ApiError('NotFound', 'the server could not find the requested resource');
+    throw notServed();
   }
   seen.subject = subjectOf(way, kind, one(exchange.headers['content-type']));
   if (isConnect(resource) || resource.subresource === 'log') await latest(edge.api.store);
@@ -163,7 +163,7 @@ async function openWatch(
 ): Promise<void> {
   await admitted(edge.api, upgrade, way);
   const kind = way.resource && kinds.get(idOf(way.resource));
-  if (!kind) throw new ApiError('NotFound', 'the server could not find the requested resource');
+  if (!kind) throw notServed();
   const shaping = shapingOf(upgrade, way);
   // A handshake has no body.
   const call = await callOf({ headers: upgrade.headers, body: () => Promise.resolve(Buffer.alloc(0)) }, way, kind);
