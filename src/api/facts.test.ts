@@ -20,22 +20,16 @@ const skip = [typesFile, resourcesFile].every((file) => existsSync(file))
   ? false
   : `the facts of the API are not beside the project (${fileURLToPath(facts)})`;
 
-const kept = 'kept and validated, for drivers that publish it; upstream drops it while';
-
 /** Where a kind differs from the facts, and why. A line that no longer holds fails the test too. */
 const exceptions: Readonly<Record<string, string>> = {
   'core.v1.Toleration.operator': 'Lt and Gt belong to TaintTolerationComparisonOperators, which is off in v1.37',
   'batch.v1.JobSpec.scheduling': 'belongs to WorkloadWithJob, which is off; its types are those of an alpha group',
   'storage.v1.StorageClass.reclaimPolicy': 'a class may only name Delete or Retain',
   'core.v1.TypedObjectReference.namespace': 'dropped by the strategy of claims, which also drops it from templates',
-  'resource.v1.DeviceRequestAllocationResult.skipNodeOperations': `${kept} DRAOptionalNodeOperations is off`,
-  'resource.v1.ResourceSliceSpec.skipNodeOperations': `${kept} DRAOptionalNodeOperations is off`,
-  'resource.v1.ResourceSliceSpec.partitionTypeAttribute': `${kept} DRAPartitionableDevicesType is off`,
-  'resource.v1.Device.nodeAllocatableResources': `${kept} DRANodeAllocatableResources is off`,
-  'resource.v1.DeviceAttribute.ints': `${kept} DRAListTypeAttributes is off`,
-  'resource.v1.DeviceAttribute.bools': `${kept} DRAListTypeAttributes is off`,
-  'resource.v1.DeviceAttribute.strings': `${kept} DRAListTypeAttributes is off`,
-  'resource.v1.DeviceAttribute.versions': `${kept} DRAListTypeAttributes is off`,
+  'resource.v1.DeviceDerivedAttribute': 'younger than the facts',
+  'resource.v1.ExactDeviceRequest.derivedAttributes': 'younger than the facts',
+  'resource.v1.DeviceSubRequest.derivedAttributes': 'younger than the facts',
+  'resource.v1.DeviceCounterConsumption.compatibilityGroups': 'younger than the facts',
   'apiextensions.v1.CustomResourceSubresources.status': 'an empty struct, which the facts list as an alias',
   'apiextensions.v1.CustomResourceSubresourceStatus': 'an empty struct, which the facts list as an alias',
 };

@@ -33,7 +33,7 @@ const form = '; desired format: https://host[/path]';
 function* urlCauses(path: string, text: string): Causes {
   // What a URL is, is decided by its parts as they are written, not as a browser would mend them.
   const match = /^(?:([A-Za-z][A-Za-z0-9+.-]*):)?(?:\/\/([^/?#]*))?([^?#]*)(?:\?([^#]*))?(?:#(.*))?$/s.exec(text);
-  if (match === null || /[\0-\x20\x7f]/.test(text)) {
+  if (match === null || /[\0-\x1f\x7f]/.test(text)) {
     yield required(path, `url must be a valid URL: parse ${JSON.stringify(text)}: invalid character in URL${form}`);
     return;
   }

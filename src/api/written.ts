@@ -6,7 +6,7 @@ import type { AnyObject } from '#meta/object-meta.ts';
 import type { Cause } from '#meta/status.ts';
 import { applyDefaults } from '#schema/default.ts';
 import { apiVersionOf, type DraftObject, type ObjectOf } from '#schema/kind.ts';
-import { validate, validateMeta, validateUpdate } from '#schema/validate.ts';
+import { frozenFields, validate, validateMeta, validateUpdate } from '#schema/validate.ts';
 import type { AnyKind } from './kinds.ts';
 
 const created = '2026-11-21T05:00:00Z';
@@ -36,6 +36,7 @@ export function createCauses<K extends AnyKind>(kind: K, draft: unknown): string
   const { metadata } = object as unknown as AnyObject;
   return texts([
     ...validateMeta(kind, metadata),
+    ...(kind.hooks.validateNew?.(object) ?? []),
     ...validate(kind, object),
     ...(kind.hooks.validateCreate?.(object) ?? []),
   ]);
@@ -51,10 +52,11 @@ export function updateCauses<K extends AnyKind>(kind: K, draft: unknown, old: Ob
     ...(before.status === undefined ? {} : { status: before.status }),
   };
   const object = (kind.hooks.prepareUpdate?.(sent, old) ?? sent) as ObjectOf<K>;
+  const frozen = frozenFields(kind);
+  const inItself = [...validate(kind, object), ...(kind.hooks.validateCreate?.(object) ?? [])];
   return texts([
-    ...validate(kind, object),
+    ...inItself.filter(({ field }) => !frozen.includes(field.split('.', 1)[0] ?? '')),
     ...validateUpdate(kind, object, old),
-    ...(kind.hooks.validateCreate?.(object) ?? []),
     ...(kind.hooks.validateUpdate?.(object, old) ?? []),
   ]);
 }

@@ -30,6 +30,7 @@ import { apiVersionOf } from '#schema/kind.ts';
 import type { Store } from '#store/store.ts';
 import type { HttpServer, SocketAddress, TlsIdentity, World } from '#world/world.ts';
 import { admissionOf } from './admission/admission.ts';
+import { deviceAccess } from './admission/device-access.ts';
 import { certificateAdmission } from './admission/certificates.ts';
 import { defaultIngressClassAdmission, defaultStorageClassAdmission } from './admission/default-classes.ts';
 import { escalationCheck } from './admission/escalation.ts';
@@ -137,6 +138,7 @@ export async function startApiServer(world: World, options: ApiServerOptions): P
       runtimeClassAdmission(api.cache(RuntimeClass)),
       certificateAdmission(world.clock, authorization),
       defaultIngressClassAdmission(api.cache(IngressClass)),
+      deviceAccess(api.cache(Namespace)),
       escalationCheck(rbac, authorization),
     ]),
     quotas: quotasOf(world, api.cache(ResourceQuota)),

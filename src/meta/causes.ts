@@ -45,6 +45,10 @@ export const tooLong = (path: string, max: number): Cause =>
     max < 0 ? 'value is too long' : `may not be more than ${max} ${max === 1 ? 'byte' : 'bytes'}`,
   );
 
+/** Of rules that count characters. */
+export const tooLongInCharacters = (path: string, max: number): Cause =>
+  cause('FieldValueTooLong', path, 'Too long', `may not be more than ${max} characters`);
+
 export const tooMany = (path: string, count: number, max: number): Cause =>
   cause('FieldValueTooMany', path, `Too many: ${count}`, `must have at most ${max} ${max === 1 ? 'item' : 'items'}`);
 

@@ -108,6 +108,20 @@ export function dns1123Subdomain(text: string): readonly string[] {
   return found;
 }
 
+/** A rule as upstream's declarative validation tells it: it counts in bytes. */
+const declared =
+  (check: NameCheck): NameCheck =>
+  (text) =>
+    check(text).map((message) => message.replace(/^(must be no more than \d+) characters$/, '$1 bytes'));
+
+/** DNS-1123 labels and subdomains, and subdomains in letters of any case, where upstream declares them. */
+export const shortName = declared(dns1123Label);
+export const longName = declared(dns1123Subdomain);
+export const longNameOfAnyCase: NameCheck = (text) =>
+  longName(text.toLowerCase()).map((message) =>
+    message.replace('a lowercase RFC', 'an RFC').replace('lower case ', '').replace("'example", "'Example"),
+  );
+
 export function dns1035Label(text: string): readonly string[] {
   const found = bytes(text) > dns1123LabelMax ? [tooLong(dns1123LabelMax)] : [];
   if (!label1035Pattern.test(text)) {
@@ -270,11 +284,31 @@ export function cIdentifier(text: string): readonly string[] {
   ];
 }
 
+const reason = '[A-Za-z]([A-Za-z0-9_,:]*[A-Za-z0-9_])?';
+const reasonPattern = whole(reason);
+
+/** Why a condition holds, for programs. */
+export function conditionReason(text: string): readonly string[] {
+  if (reasonPattern.test(text)) return none;
+  return [
+    regexText(
+      "a condition reason must start with alphabetic character, optionally followed by a string of alphanumeric characters or '_,:', and must end with an alphanumeric character or '_'",
+      reason,
+      'my_name',
+      'MY_NAME',
+      'MyName',
+      'ReasonA,ReasonB',
+      'ReasonA:ReasonB',
+    ),
+  ];
+}
+
 /** Rules for metadata.name, by the word that a Kind's hook uses. */
 export const objectNames = {
   dns1123Subdomain,
   dns1123Label,
   dns1035Label,
+  longName,
   pathSegment,
 } as const satisfies Readonly<Record<string, NameCheck>>;
 

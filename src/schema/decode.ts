@@ -247,8 +247,12 @@ function decoderFor(type: AnyTypeData): Decoder {
     case 'either': {
       const object = decoderOf(type.struct);
       const other = decoderFor(type.other);
-      return (value, walk) =>
-        typeof value === 'object' && !Array.isArray(value) ? object(value, walk) : other(value, walk);
+      const isBoolean = type.other.is === 'boolean';
+      return (value, walk) => {
+        if (typeof value === 'object' && !Array.isArray(value)) return object(value, walk);
+        if (isBoolean && typeof value !== 'boolean') throw new Mismatch('boolean or JSON schema expected');
+        return other(value, walk);
+      };
     }
     case 'struct':
       return decoderOf(type);

@@ -89,8 +89,12 @@ export interface Hooks<Stored = AnyObject, Draft = unknown> {
   readonly prepareCreate?: (object: Stored) => Stored;
   /** What the update strategy keeps from the old object (status is kept, generation raised, by the registry). */
   readonly prepareUpdate?: (object: Stored, old: Stored) => Stored;
+  /** After prepareUpdate, for what carries the moment of the write; `now` as objects carry it. */
+  readonly stampUpdate?: (object: Stored, old: Stored, now: string) => Stored;
   /** What a write of the status subresource sets or keeps; `now` as objects carry it. */
   readonly prepareStatus?: (object: Stored, old: Stored, context: { readonly now: string }) => Stored;
+  /** Of new objects only. */
+  readonly validateNew?: (object: Stored) => readonly Cause[];
   readonly validateCreate?: (object: Stored) => readonly Cause[];
   /** Beyond validateCreate, which runs on updates too. */
   readonly validateUpdate?: (object: Stored, old: Stored) => readonly Cause[];
@@ -100,7 +104,7 @@ export interface Hooks<Stored = AnyObject, Draft = unknown> {
   /** Warning headers of a create or update. */
   readonly warnings?: (object: Stored, old: Stored | undefined) => readonly string[];
   /** How metadata.name is checked; default: a DNS-1123 subdomain. */
-  readonly name?: 'dns1123Subdomain' | 'dns1123Label' | 'dns1035Label' | 'pathSegment';
+  readonly name?: 'dns1123Subdomain' | 'dns1123Label' | 'dns1035Label' | 'longName' | 'pathSegment';
   /** Default propagation policy of delete (upstream: Background, Orphan for Job's old clients …). */
   readonly defaultPropagation?: 'Background' | 'Orphan';
   /** An update must say which version it is made from; otherwise one without a resourceVersion replaces whatever is there. */

@@ -105,6 +105,9 @@ export type AnyTypeData =
   | ListType
   | StructType;
 
+/** How a value that may not change is told: as it is, as its internal Go type has it, or (where upstream declares the rule) not at all. */
+export type Told = 'plain' | 'internal' | 'null';
+
 export interface FieldData {
   readonly type: AnyTypeData;
   /** Protobuf tag. */
@@ -118,7 +121,8 @@ export interface FieldData {
   readonly missing?: 'ruled' | 'unsupported';
   readonly default?: unknown;
   readonly doc: string;
-  readonly immutable?: boolean;
+  /** `alone`: of an update nothing else is said about it. */
+  readonly immutable?: { readonly told: Told; readonly alone?: true };
   /** An explicit 0, false or '' differs from absence; in other fields that are not required it is absence, as Go's omitempty has it. */
   readonly keepsZero?: boolean;
   /**
@@ -171,10 +175,11 @@ export class Field<Stored, Draft = Stored, P extends Presence = 'required'> {
   }
   /**
    * What is said of its absence, and of a value that is not known, is said by a rule of the kind, in upstream's own way. A required one is Go's zero value then:
-   * rules find '', 0 or an empty struct, as upstream's do.
+   * rules find '', 0 or an empty struct, as upstream's do (and nothing where Go has a pointer or bytes).
    */
   ruled(): Field<Stored, Draft, P> {
-    const zero = this.data.presence === 'required' ? zeroOf(this.data.type) : undefined;
+    const { presence, keepsZero, type } = this.data;
+    const zero = presence === 'required' && keepsZero !== true ? zeroOf(type) : undefined;
     return this.#with({ missing: 'ruled', ...(zero === undefined ? {} : { default: zero }) });
   }
   /** One of the known values, and no value is not one of them. */
@@ -208,8 +213,12 @@ export class Field<Stored, Draft = Stored, P extends Presence = 'required'> {
     return this.#with({ keepsZero: true });
   }
   /** An update that changes it is `Invalid value: … field is immutable`. */
-  immutable(): Field<Stored, Draft, P> {
-    return this.#with({ immutable: true });
+  immutable(told: Told = 'plain'): Field<Stored, Draft, P> {
+    return this.#with({ immutable: { told } });
+  }
+  /** The same for a field of the object itself, and whatever else is wrong there is not told of an update. */
+  frozen(told: Told): Field<Stored, Draft, P> {
+    return this.#with({ immutable: { told, alone: true } });
   }
   rule(check: (value: Stored, path: string) => readonly Cause[]): Field<Stored, Draft, P> {
     return this.#with({ rules: [...this.data.rules, check as Rule] });
@@ -220,7 +229,9 @@ export class Field<Stored, Draft = Stored, P extends Presence = 'required'> {
 }
 
 function zeroOf(type: AnyTypeData): unknown {
-  if (type.is === 'string') return '';
+  if (type.is === 'string') return type.format === 'byte' ? undefined : '';
+  if (type.is === 'quantity') return '0';
+  if (type.is === 'boolean') return false;
   if (type.is === 'integer' || type.is === 'number' || type.is === 'intOrString') return 0;
   return type.is === 'struct' ? Object.freeze({}) : undefined;
 }

@@ -65,11 +65,15 @@ function checkCommon(meta: DraftMeta, path: string, causes: Cause[]): void {
   if (meta.managedFields) checkManagers(meta.managedFields, `${path}.managedFields`, causes);
 }
 
-/** Labels and annotations of a template's metadata. */
-export function validateTemplateMeta(meta: DraftMeta | undefined, path: string): Cause[] {
+/** Labels and annotations of a template's metadata; `only` them, where upstream lets a template have nothing else. */
+export function validateTemplateMeta(meta: DraftMeta | undefined, path: string, only?: 'only'): Cause[] {
   const causes: Cause[] = [];
-  if (meta?.labels) causes.push(...checkLabels(meta.labels, `${path}.labels`));
   if (meta?.annotations) checkAnnotations(meta.annotations, `${path}.annotations`, causes);
+  if (meta?.labels) causes.push(...checkLabels(meta.labels, `${path}.labels`));
+  if (only)
+    for (const field of Object.keys(meta ?? {}))
+      if (field !== 'labels' && field !== 'annotations')
+        causes.push(forbiddenField(`${path}.${field === 'uid' ? 'uID' : field}`, 'cannot be set'));
   return causes;
 }
 

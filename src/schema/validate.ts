@@ -6,6 +6,7 @@
 import { duplicate, immutableDetail, invalidValue, notSupported, required } from '#meta/causes.ts';
 import { sameValue } from '#meta/same.ts';
 import type { Cause } from '#meta/status.ts';
+import { internalValue } from './go-internal.ts';
 import type { Kind } from './kind.ts';
 import type { AnyTypeData, FieldData, ListType, StringType, StructType } from './type.ts';
 import { validateMetaUpdate } from './validate-meta.ts';
@@ -233,7 +234,7 @@ function comparisonOf(struct: StructType): Compare | undefined {
   comparisons.set(struct, entry);
   const fields: { name: string; compare: Compare }[] = [];
   for (const [name, field] of Object.entries(struct.fields)) {
-    const compare = field.immutable === true ? unchanged : comparison(field.type);
+    const compare = field.immutable === undefined ? comparison(field.type) : unchanged(field);
     if (compare !== undefined) fields.push({ name, compare });
   }
   if (fields.length > 0) {
@@ -252,9 +253,20 @@ const empty: Record<string, unknown> = Object.freeze({});
 const asRecord = (value: unknown): Record<string, unknown> =>
   typeof value === 'object' && value !== null ? (value as Record<string, unknown>) : empty;
 
-const unchanged: Compare = (value, old, { path, causes }) => {
-  if (!sameValue(value, old)) causes.push(invalidValue(path, value, immutableDetail));
-};
+const unchanged =
+  ({ immutable, type, keepsZero }: FieldData): Compare =>
+  (value, old, { path, causes }) => {
+    if (sameValue(value, old)) return;
+    const absent = type.is === 'string' && !keepsZero ? '' : value;
+    const told = { internal: () => internalValue(type, value), null: () => null, plain: () => value ?? absent };
+    causes.push(invalidValue(path, told[immutable?.told ?? 'plain'](), immutableDetail));
+  };
+
+/** Fields of the object of which an update is told nothing but that they cannot change. */
+export const frozenFields = (kind: AnyKind): readonly string[] =>
+  Object.entries((kind.schema as StructType).fields)
+    .filter(([, { immutable }]) => immutable?.alone)
+    .map(([name]) => name);
 
 function comparison(type: AnyTypeData): Compare | undefined {
   if (type.is === 'struct') return comparisonOf(type);

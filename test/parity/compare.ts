@@ -55,7 +55,7 @@ export function difference(ours: Normal, theirs: Normal): string[] {
     const say = (side: Normal): string =>
       `${side.status} ${side.reason ?? ''} ${(side.causes?.length ? side.causes.join(' & ') : side.message) ?? ''}`
         .trim()
-        .slice(0, 400);
+        .slice(0, 4000);
     return [`STATUS ours ${say(ours)}\n     theirs ${say(theirs)}`];
   }
   if (ours.object !== undefined || theirs.object !== undefined) {

@@ -67,6 +67,78 @@ export const known: readonly Known[] = [
     line: /OBJECT \.spec\.(?:clusterIPs?|ports)(?:\.\d+)?(?:\.nodePort)? ours "?[\d.]+"? theirs/,
     reason: 'Each server allocates addresses and ports of its own.',
   },
+  ...['FlowSchema', 'APIService', 'CustomResourceDefinition'].map((kind) => ({
+    kind,
+    line: /OBJECT \.status\.|\|status\.conditions\[\d+\]\.type\|(?:Required|Duplicate) value/,
+    reason:
+      'The reference runs the controller that writes this status, here none runs: the two begin with different ones.',
+  })),
+  {
+    kind: 'CustomResourceDefinition',
+    line: /\|spec\.(?:names\.kind|scope)\|Invalid value: "[^"]*": field is immutable/,
+    reason: 'The same controller establishes the definition; from then on these fields cannot change.',
+  },
+  ...['APIService', 'CustomResourceDefinition'].map((kind) => ({
+    kind,
+    line: /^CAUSE count/,
+    reason: 'A cause is told once; these two strategies of the reference check metadata several times.',
+  })),
+  {
+    kind: 'CustomResourceDefinition',
+    line: /openAPIV3Schema\.(?:items|dependencies) of type/,
+    reason: 'A schema that is none is refused; the reference reads it as an empty one.',
+  },
+  {
+    kind: 'CustomResourceDefinition',
+    line: /must be a valid regular expression/,
+    reason: 'What is wrong with a pattern is told in the words of the engine that will run it.',
+  },
+  {
+    kind: 'CustomResourceDefinition',
+    line: /dependencies is not supported$|openAPIV3Schema\.items ours \[\] theirs absent/,
+    reason: 'An empty map or list is none here; in the internal types of the reference it differs from none.',
+  },
+  {
+    kind: 'PodCertificateRequest',
+    line: /\|spec\|Invalid value: \{.*\}: field is immutable/,
+    reason: 'The printed value has fields that only other versions have.',
+  },
+  ...['ResourceClaim', 'ResourceClaimTemplate'].map((kind) => ({
+    kind,
+    line: /OBJECT \.spec\.(?:spec\.)?devices\.requests ours absent theirs null/,
+    reason: 'An absent list is left out; the reference writes null for the few that lack omitempty.',
+  })),
+  ...['ResourceClaim', 'ResourceClaimTemplate', 'DeviceClass'].map((kind) => ({
+    kind,
+    line: /selectors\[\d+\]\.cel\.expression\|Required value$/,
+    reason:
+      'CEL is not compiled when it is written: an empty expression is told as missing, not as one that fails to compile.',
+  })),
+  {
+    kind: 'ResourceClaimTemplate',
+    line: /"(?:Requests|Selectors|Tolerations)":(?:\[\]|\{\}|null).*field is immutable|metadata\.(?:ownerReferences|finalizers)\|Forbidden: cannot be set$/,
+    reason: 'An empty map or list is none here; in the internal types of the reference it differs from none.',
+  },
+  {
+    kind: 'ResourceSlice',
+    line: /only one of `sharedCounters` or `devices` is allowed$/,
+    reason: 'An empty list is none here; in the internal types of the reference it differs from none.',
+  },
+  {
+    kind: 'ResourceSlice',
+    line: /attributes\[a{40,}|attributes\[a+\.\.\.a+\]/,
+    reason: 'A key that is too long is told shortened, and its fault once; the reference tells it in full, too.',
+  },
+  ...['MutatingWebhookConfiguration', 'ValidatingWebhookConfiguration'].map((kind) => ({
+    kind,
+    line: /OBJECT \.metadata\.generation ours 1 theirs 2/,
+    reason: 'Empty bytes are none here: nothing has changed.',
+  })),
+  {
+    kind: 'MutatingWebhookConfiguration',
+    line: /clientConfig\.service\.name(?:space)?\|Required value$/,
+    reason: 'The reference tells the name as missing when the namespace is, and the reverse.',
+  },
   {
     kind: 'CertificateSigningRequest',
     line: /OBJECT \.spec\.(?:username|uid|groups|extra)/,

@@ -5,7 +5,7 @@ import { resource, type ObjectOf } from '#schema/kind.ts';
 import { s, struct, type Of } from '#schema/type.ts';
 import { ageColumn, nameColumn } from '../columns.ts';
 import { paramKindText } from './policy-columns.ts';
-import { mutationCauses, policyCauses } from './policy-validation.ts';
+import { mutatedOperationCauses, mutationCauses, policyCauses } from './policy-validation.ts';
 import { matchCondition, matchConditionsOf, matchResources, paramKind, variable } from './rules.ts';
 
 const applyConfiguration = struct(
@@ -108,7 +108,11 @@ export const MutatingAdmissionPolicy = resource({
     needsVersion: true,
     plainFinalizers: true,
     generation: true,
-    validateCreate: ({ spec }) => [...policyCauses(spec), ...mutationCauses(spec.mutations)],
+    validateCreate: ({ spec }) => [
+      ...policyCauses(spec),
+      ...mutatedOperationCauses('spec.matchConstraints', spec.matchConstraints),
+      ...mutationCauses(spec.mutations),
+    ],
   },
   name: 'admissionregistration.v1.MutatingAdmissionPolicy',
   doc: 'Changes in CEL to objects on their way in. A MutatingAdmissionPolicyBinding puts them into force.',

@@ -5,7 +5,7 @@ import { resource, type ObjectOf } from '#schema/kind.ts';
 import { s, struct, type Of } from '#schema/type.ts';
 import { ageColumn, nameColumn } from '../columns.ts';
 import { paramRefText } from './policy-columns.ts';
-import { policyNameCauses } from './policy-validation.ts';
+import { mutatedOperationCauses, policyNameCauses } from './policy-validation.ts';
 import { matchResources, paramRef } from './rules.ts';
 
 export const mutatingAdmissionPolicyBindingSpec = struct(
@@ -49,7 +49,10 @@ export const MutatingAdmissionPolicyBinding = resource({
     needsVersion: true,
     plainFinalizers: true,
     generation: true,
-    validateCreate: ({ spec }) => [...policyNameCauses(spec.policyName)],
+    validateCreate: ({ spec }) => [
+      ...policyNameCauses(spec.policyName),
+      ...mutatedOperationCauses('spec.matchResources', spec.matchResources),
+    ],
   },
   name: 'admissionregistration.v1.MutatingAdmissionPolicyBinding',
   doc: 'Puts a MutatingAdmissionPolicy into force.',

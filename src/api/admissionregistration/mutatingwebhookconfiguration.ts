@@ -5,7 +5,7 @@ import { resource, type ObjectOf } from '#schema/kind.ts';
 import { s, struct, type Of } from '#schema/type.ts';
 import { ageColumn, nameColumn } from '../columns.ts';
 import { matchConditionsField, objectSelectorField, webhookFields } from './webhook.ts';
-import { webhookCauses } from './webhook-validation.ts';
+import { mutatingWebhookCauses } from './webhook-validation.ts';
 
 export const mutatingWebhook = struct(
   'admissionregistration.v1.MutatingWebhook',
@@ -19,7 +19,7 @@ export const mutatingWebhook = struct(
       .doc('IfNeeded: it is called once more when others changed the object after it. Never: once for each request.'),
     matchConditions: matchConditionsField(12),
   },
-  { doc: 'A webhook that may change or refuse requests.', rules: [webhookCauses] },
+  { doc: 'A webhook that may change or refuse requests.', rules: [mutatingWebhookCauses] },
 );
 export interface MutatingWebhook extends Of<typeof mutatingWebhook> {}
 

@@ -102,6 +102,15 @@ export function* validatingCauses(
   }
 }
 
+const mutated: readonly string[] = ['*', 'CONNECT', 'CREATE', 'UPDATE'];
+
+/** What is being deleted is not changed. Upstream tells the path without the rule's place. */
+export function* mutatedOperationCauses(path: string, match: MatchResources | undefined): Causes {
+  for (const { operations = [] } of match?.resourceRules ?? [])
+    for (const operation of operations)
+      if (!mutated.includes(operation)) yield notSupported(`${path}.resourceRules.operations`, operation, mutated);
+}
+
 interface MutationLike {
   readonly patchType: string;
   readonly applyConfiguration?: { readonly expression?: string };
@@ -117,10 +126,14 @@ export function* mutationCauses(mutations: readonly MutationLike[] | undefined):
       const held = mutation[field];
       if (type !== mutation.patchType) {
         if (held !== undefined && mutation.patchType in of)
-          yield invalidValue(`${at}.${field}`, held, `may not be specified when patchType is ${mutation.patchType}`);
+          yield invalidValue(
+            `${at}.${field}`,
+            `{${field}}`,
+            `must not be specified when patchType is ${mutation.patchType}`,
+          );
       } else if (held === undefined)
         yield required(`${at}.${field}`, `must be specified when patchType is ${mutation.patchType}`);
-      else if (isBlank(held.expression)) yield required(`${at}.${field}.expression`, 'expression is not specified');
+      else if (isBlank(held.expression)) yield required(`${at}.${field}.expression`);
     }
   }
 }

@@ -120,9 +120,13 @@ export const matchConditionsOf = {
 export const variable = struct(
   'admissionregistration.v1.Variable',
   {
-    name: s.string(1).doc('Name of the variable: a CEL identifier. Later expressions read it as variables.<name>.'),
+    name: s
+      .string(1)
+      .ruled()
+      .doc('Name of the variable: a CEL identifier. Later expressions read it as variables.<name>.'),
     expression: s
       .string(2)
+      .ruled()
       .doc('A CEL expression, computed when the variable is first read. It may use variables before it.'),
   },
   { doc: 'A value that expressions of the policy share.', atomic: true },

@@ -40,7 +40,7 @@ const validation = struct(
 const auditAnnotation = struct(
   'admissionregistration.v1.AuditAnnotation',
   {
-    key: s.string(1).doc("Second part of the annotation's key; the first is the policy's name."),
+    key: s.string(1).ruled().doc("Second part of the annotation's key; the first is the policy's name."),
     valueExpression: s
       .string(2)
       .requiredAs('valueExpression is not specified')
@@ -77,7 +77,12 @@ export const validatingAdmissionPolicySpec = struct(
       .optional()
       .doc('CEL expressions that must all be true for the policy to apply; at most 64.'),
     variables: s
-      .list(7, variable, { list: 'map', keys: ['name'], patch: { strategy: 'merge', mergeKey: 'name' } })
+      .list(7, variable, {
+        list: 'map',
+        keys: ['name'],
+        patch: { strategy: 'merge', mergeKey: 'name' },
+        duplicates: 'allowed',
+      })
       .optional()
       .doc('Values that expressions share as variables.<name>. Each may use those before it.'),
   },

@@ -19,7 +19,6 @@ export const validatingAdmissionPolicyBindingSpec = struct(
       .doc("Narrows the requests down: both this and the policy's own constraints must match."),
     validationActions: s
       .list(4, t.oneOf('Audit', 'Deny', 'Warn'), { list: 'set' })
-      .requiredAs('at least one validation action is required')
       .doc(
         'What a rule that does not hold leads to: Deny refuses, Warn adds a warning to the answer, Audit notes it. Deny and Warn exclude each other.',
       ),

@@ -2,7 +2,7 @@
  * Rules of webhook configurations, for both kinds. Wording and paths are upstream's. Upstream excuses old objects from rules that came after them; there are
  * none here. Match conditions are not compiled.
  */
-import { invalidValue, notSupported, tooMany } from '#meta/causes.ts';
+import { invalidValue, notSupported, required, tooMany } from '#meta/causes.ts';
 import { dns1035Label, dns1123Subdomain } from '#meta/names.ts';
 import { checkLabelSelector } from '#meta/selector.ts';
 import type { Cause } from '#meta/status.ts';
@@ -16,9 +16,19 @@ const reviewVersions = ['v1', 'v1beta1'];
 
 export const webhookCauses = (webhook: AnyWebhook, path: string): readonly Cause[] => [...parts(path, webhook)];
 
+/** Of mutating webhooks upstream declares that the Service is named, and says no more of it. */
+export const mutatingWebhookCauses = (webhook: AnyWebhook, path: string): readonly Cause[] =>
+  webhookCauses(webhook, path).map((cause) =>
+    /\.service\.name(?:space)?$/.test(cause.field) && cause.reason === 'FieldValueRequired'
+      ? required(cause.field)
+      : cause,
+  );
+
 function* parts(at: string, webhook: AnyWebhook): Causes {
   if (webhook.name) yield* fullyQualified(`${at}.name`, webhook.name);
-  if (webhook.sideEffects && !sideEffects.includes(webhook.sideEffects))
+  if ((webhook.sideEffects as string | undefined) === undefined)
+    yield required(`${at}.sideEffects`, `must specify one of ${sideEffects.join(', ')}`);
+  else if (!sideEffects.includes(webhook.sideEffects))
     yield notSupported(`${at}.sideEffects`, webhook.sideEffects, sideEffects);
   if (webhook.timeoutSeconds > 30 || webhook.timeoutSeconds < 1)
     yield invalidValue(

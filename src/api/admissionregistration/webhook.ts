@@ -66,7 +66,7 @@ export const webhookFields = {
   sideEffects: s
     .string(6)
     .keepsZero()
-    .requiredAs('must specify one of None, NoneOnDryRun')
+    .ruled()
     .doc('None, or NoneOnDryRun when the webhook has effects elsewhere that it leaves out for a dry run.'),
   timeoutSeconds: s.int32(7).keepsZero().default(10).doc('Seconds until the webhook counts as failed: 1 to 30.'),
   admissionReviewVersions: s

@@ -6,19 +6,23 @@
 import { forbiddenField, immutableDetail, invalidValue, required, tooMany, duplicate } from '#meta/causes.ts';
 import { dns1035Label, dns1123Subdomain } from '#meta/names.ts';
 import { sameValue } from '#meta/same.ts';
+import { internalValue } from '#schema/go-internal.ts';
+import { t } from '#schema/type.ts';
 import { indexed, named, type Causes } from '../field-checks.ts';
 import { caBundleCauses, clientConfigCauses } from '../webhook-checks.ts';
-import type {
-  CustomResourceColumnDefinition,
-  CustomResourceConversion,
-  CustomResourceDefinitionNames,
-  CustomResourceDefinitionSpec,
-  CustomResourceDefinitionStatus,
-  CustomResourceDefinitionVersion,
-  CustomResourceSubresources,
+import {
+  customResourceDefinitionVersion,
+  type CustomResourceColumnDefinition,
+  type CustomResourceConversion,
+  type CustomResourceDefinitionNames,
+  type CustomResourceDefinitionSpec,
+  type CustomResourceDefinitionStatus,
+  type CustomResourceDefinitionVersion,
+  type CustomResourceSubresources,
 } from './customresourcedefinition.ts';
 import type { JsonSchemaProps } from '#schema/json-schema-props.ts';
-import { hasDefaults, rootSchemaCauses } from './schema-validation.ts';
+import { rootSchemaCauses } from './schema-validation.ts';
+import { someSchema } from './schema-walk.ts';
 
 const selectableFieldsMax = 8;
 const warningBytesMax = 256;
@@ -41,9 +45,7 @@ interface Definition {
 }
 
 export function* crdCauses(crd: Definition): Causes {
-  const { metadata, spec } = crd;
-  if (metadata.name && metadata.name !== `${spec?.names?.plural ?? ''}.${spec?.group ?? ''}`)
-    yield invalidValue('metadata.name', metadata.name, 'must be spec.names.plural+"."+spec.group');
+  const { spec } = crd;
   if (spec === undefined) return;
   yield* specCauses(spec);
   yield* crdStatusCauses(crd.status);
@@ -55,6 +57,12 @@ export function* crdCauses(crd: Definition): Causes {
       true,
       'cannot set to true, set x-kubernetes-preserve-unknown-fields to true in spec.versions[*].schema instead',
     );
+}
+
+/** Of new definitions: neither the name nor what it is made of can change later. */
+export function* crdNameCauses({ metadata: { name }, spec }: Definition): Causes {
+  if (name && name !== `${spec?.names?.plural ?? ''}.${spec?.group ?? ''}`)
+    yield invalidValue('metadata.name', name, 'must be spec.names.plural+"."+spec.group');
 }
 
 /** Groups of the Kubernetes community need a word of approval. */
@@ -91,8 +99,10 @@ function* specCauses(spec: CustomResourceDefinitionSpec): Causes {
   const schemaOf = (version: CustomResourceDefinitionVersion): JsonSchemaProps | undefined =>
     version.schema?.openAPIV3Schema;
   for (const [version, at] of indexed('spec.versions', versions))
-    if (schemaOf(version) === undefined) yield required(`${at}.schema.openAPIV3Schema`, 'schemas are required');
-  if (preserveUnknownFields && versions.some((version) => hasDefaults(schemaOf(version))))
+    if (schemaOf(version) === undefined) yield required(`${at}.schema.openAPIV3Schema`);
+  const hasDefault = (schema: JsonSchemaProps | undefined): boolean =>
+    schema !== undefined && someSchema(schema, (one) => one.default !== undefined);
+  if (preserveUnknownFields && versions.some((version) => hasDefault(schemaOf(version))))
     yield invalidValue('spec.preserveUnknownFields', true, 'must be false in order to use defaults in the schema');
   const same = {
     schema: shared(versions, 'schema'),
@@ -109,10 +119,24 @@ function* specCauses(spec: CustomResourceDefinitionSpec): Causes {
     if (!same.columns) yield* columnCauses(`${at}.additionalPrinterColumns`, version.additionalPrinterColumns);
     if (!same.selectable) yield* selectableCauses(`${at}.selectableFields`, version);
   }
+  const told = internalValue(
+    t.list(customResourceDefinitionVersion),
+    versions.map((version) => ({
+      ...version,
+      schema: same.schema ? undefined : version.schema,
+      subresources: same.subresources ? undefined : version.subresources,
+      additionalPrinterColumns: same.columns ? undefined : version.additionalPrinterColumns,
+      selectableFields: same.selectable ? undefined : version.selectableFields,
+    })),
+  );
   if (new Set(versions.map(({ name }) => name)).size < versions.length)
-    yield invalidValue('spec.versions', versions, 'must contain unique version names');
+    yield invalidValue('spec.versions', told, 'must contain unique version names');
   if (versions.filter(({ storage }) => storage).length !== 1)
-    yield invalidValue('spec.versions', versions, 'must have exactly one version marked as storage version');
+    yield invalidValue(
+      'spec.versions',
+      spec.versions && told,
+      'must have exactly one version marked as storage version',
+    );
   const [first] = versions;
   if (first?.name) yield* joined('spec.version', first.name, [dns1035Label(first.name)]);
   if (!names?.singular) yield required('spec.names.singular');
@@ -243,7 +267,7 @@ function* selectableCauses(path: string, { selectableFields, schema }: CustomRes
 
 /** The schema of `.spec.color`, or why there is none. */
 function schemaAt(root: JsonSchemaProps, path: string): JsonSchemaProps | string {
-  if (!path.startsWith('.')) return `expected [ or . but got: ${path}`;
+  if (!path.startsWith('.')) return `expected [ or . but got: ${path.split('.', 1)[0]}`;
   let schema: JsonSchemaProps = root;
   for (const name of path.slice(1).split('.')) {
     const next = Object.hasOwn(schema.properties ?? {}, name) ? schema.properties?.[name] : undefined;
@@ -285,12 +309,14 @@ function* storedVersionCauses({ spec, status }: Definition): Causes {
   const path = 'status.storedVersions';
   const { storedVersions: stored } = status;
   if (stored.length === 0) {
-    yield invalidValue(path, stored, 'must have at least one stored version');
+    yield invalidValue(path, null, 'must have at least one stored version');
     return;
   }
   const known = new Set((spec.versions ?? []).map(({ name }) => name));
+  const left = new Set(stored);
+  // Of two versions of one name only the first has a stored one, as upstream counts.
   for (const { name, storage } of spec.versions ?? [])
-    if (storage && !stored.includes(name)) yield invalidValue(path, stored, `must have the storage version ${name}`);
+    if (!left.delete(name) && storage) yield invalidValue(path, stored, `must have the storage version ${name}`);
   for (const [name, at] of indexed(path, stored)) {
     if (!known.has(name))
       yield invalidValue(

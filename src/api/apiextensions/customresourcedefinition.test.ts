@@ -59,7 +59,7 @@ const definitions: readonly [string, object, readonly string[]][] = [
   [
     'no schema',
     { versions: [{ ...version, schema: undefined }] },
-    ['spec.versions[0].schema.openAPIV3Schema: Required value: schemas are required'],
+    ['spec.versions[0].schema.openAPIV3Schema: Required value'],
   ],
   [
     'an old way to keep fields',
@@ -83,8 +83,6 @@ const definitions: readonly [string, object, readonly string[]][] = [
       ],
     },
     [
-      'spec.versions[0].additionalPrinterColumns[0].name: Required value',
-      'spec.versions[0].selectableFields[1].jsonPath: Required value',
       'spec.subresources.scale.specReplicasPath: Invalid value: "spec.n": must be a simple json path starting with .',
       'spec.subresources.scale.statusReplicasPath: Invalid value: ".spec.n": should be a json path under .status',
       'spec.subresources.scale.labelSelectorPath: Invalid value: ".x": should be a json path under either .spec or .status',
@@ -128,15 +126,39 @@ for (const [what, change, causes] of definitions)
 
 test('versions have names of their own, and one of them is stored', () => {
   const short = (texts: readonly string[]): string[] =>
-    texts.map((text) => text.replace(/Invalid value: \[.*\]: /, ''));
+    texts.map((text) => text.replace(/Invalid value: (?:\[.*\]|null): /, ''));
   assert.deepEqual(short(causesOf({ versions: [version, version] })), [
     'spec.versions: must contain unique version names',
     'spec.versions: must have exactly one version marked as storage version',
+    'status.storedVersions: must have the storage version v1',
   ]);
-  assert.deepEqual(short(causesOf({ versions: [{ ...version, storage: false }] })), [
+  assert.deepEqual(short(causesOf({ versions: [{ ...version, storage: undefined, served: undefined }] })), [
     'spec.versions: must have exactly one version marked as storage version',
     'status.storedVersions: must have at least one stored version',
   ]);
+});
+
+test('an author is warned of formats that nothing checks, once', () => {
+  const set = {
+    type: 'array',
+    'x-kubernetes-list-type': 'set',
+    items: { type: 'object', 'x-kubernetes-map-type': 'atomic' },
+  };
+  const texts = ['date-time', 'k8s-long-name', 'int32', 'nothing'].map((format) => [
+    format,
+    { type: 'string', format },
+  ]);
+  const openAPIV3Schema = { type: 'object', properties: { ...Object.fromEntries(texts), set } };
+  const crd = written(CustomResourceDefinition, {
+    metadata,
+    spec: { ...spec, versions: [{ ...version, schema: { openAPIV3Schema } }] },
+  } as never);
+  assert.deepEqual(CustomResourceDefinition.hooks.warnings?.(crd, undefined), [
+    'unrecognized format "int32"',
+    'unrecognized format "nothing"',
+    'x-kubernetes-list-type: set for items of type "object" is not supported by server-side apply or CEL validation rules',
+  ]);
+  assert.deepEqual(CustomResourceDefinition.hooks.warnings?.(crd, crd), []);
 });
 
 test('groups of the community need a word of approval', () => {
@@ -325,11 +347,25 @@ const schemas: readonly [string, JsonSchemaProps, readonly string[]][] = [
       },
     },
     [
-      `${at}.properties[a].default: Invalid value: "x": ${at}.properties[a].default in body must be of type integer: "string"`,
+      `${at}.properties[a].default: Invalid value: "string":  in body must be of type integer: "string"`,
       `${at}.properties[b].default: Invalid value: {"x":1,"y":2}: must not have unknown fields`,
-      `${at}.properties[b].default.x: Invalid value: 1: ${at}.properties[b].default.x in body must be of type string: "integer"`,
+      `${at}.properties[b].default.x: Invalid value: "integer": x in body must be of type string: "integer"`,
       `${at}.properties[apiVersion].default: Forbidden: must not be set in top-level apiVersion`,
     ],
+  ],
+  [
+    'a default that is no object of its own',
+    { type: 'object', default: { a: 1 } },
+    [
+      `${at}.default: Invalid value: {"a":1}: must not have unknown fields`,
+      `${at}.default.apiVersion: Required value`,
+      `${at}.default.kind: Required value`,
+    ],
+  ],
+  [
+    'a dialect deep inside',
+    { type: 'object', properties: { a: { type: 'string', $schema: 'x' } } },
+    [`${at}: Invalid value: "": OpenAPIV3Schema 'schema' is not supported`],
   ],
   [
     'rules that say nothing',
@@ -347,7 +383,7 @@ const schemas: readonly [string, JsonSchemaProps, readonly string[]][] = [
       `${at}.x-kubernetes-validations[1].reason: Unsupported value: "Other": supported values: "FieldValueDuplicate", "FieldValueForbidden", "FieldValueInvalid", "FieldValueRequired"`,
       `${at}.x-kubernetes-validations[2].message: Invalid value: " ": message must be non-empty if specified`,
       `${at}.x-kubernetes-validations[2].messageExpression: Required value: messageExpression must be non-empty if specified`,
-      `${at}.x-kubernetes-validations[2].fieldPath: Invalid value: ".x": fieldPath must be a valid path`,
+      `${at}.x-kubernetes-validations[2].fieldPath: Invalid value: ".x": must be a valid path`,
     ],
   ],
   [

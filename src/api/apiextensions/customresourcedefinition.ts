@@ -5,7 +5,8 @@
 import { resource, type ObjectOf } from '#schema/kind.ts';
 import { s, struct, t, type Of } from '#schema/type.ts';
 import { nameColumn } from '../columns.ts';
-import { crdCauses, crdStatusCauses, crdUpdateCauses } from './customresourcedefinition-validation.ts';
+import { crdCauses, crdNameCauses, crdStatusCauses, crdUpdateCauses } from './customresourcedefinition-validation.ts';
+import { schemaWarnings } from './schema-warnings.ts';
 import { jsonSchemaProps } from './json-schema.ts';
 
 const nameFields = {
@@ -92,8 +93,8 @@ export interface CustomResourceConversion extends Of<typeof customResourceConver
 const customResourceSubresourceScale = struct(
   'apiextensions.v1.CustomResourceSubresourceScale',
   {
-    specReplicasPath: s.string(1).doc('Path of the wanted number, under .spec: .spec.replicas.'),
-    statusReplicasPath: s.string(2).doc('Path of the actual number, under .status: .status.replicas.'),
+    specReplicasPath: s.string(1).ruled().doc('Path of the wanted number, under .spec: .spec.replicas.'),
+    statusReplicasPath: s.string(2).ruled().doc('Path of the actual number, under .status: .status.replicas.'),
     labelSelectorPath: s
       .string(3)
       .keepsZero()
@@ -128,12 +129,12 @@ export interface CustomResourceSubresources extends Of<typeof customResourceSubr
 const customResourceColumnDefinition = struct(
   'apiextensions.v1.CustomResourceColumnDefinition',
   {
-    name: s.string(1).doc('Head of the column.'),
-    type: s.string(2).doc('boolean, date, integer, number or string. A date is shown as an age.'),
+    name: s.string(1).ruled().doc('Head of the column.'),
+    type: s.string(2).ruled().doc('boolean, date, integer, number or string. A date is shown as an age.'),
     format: s.string(3).optional().doc('More about the type, for clients: int32, double, byte, date-time and such.'),
     description: s.string(4).optional().doc('What it shows.'),
     priority: s.int32(5).optional().doc('Above 0 the column is shown with -o wide only.'),
-    jsonPath: s.string(6).doc('Path of the value in an object: .spec.replicas.'),
+    jsonPath: s.string(6).ruled().doc('Path of the value in an object: .spec.replicas.'),
   },
   { doc: 'A column of kubectl get.' },
 );
@@ -144,6 +145,7 @@ const selectableField = struct(
   {
     jsonPath: s
       .string(1)
+      .ruled()
       .doc('Path of the field, without arrays: .spec.color. It is a string, a boolean or an integer.'),
   },
   { doc: 'A field that field selectors may name.' },
@@ -155,12 +157,15 @@ const customResourceValidation = struct(
   { doc: 'What objects look like.' },
 );
 
-const customResourceDefinitionVersion = struct(
+export const customResourceDefinitionVersion = struct(
   'apiextensions.v1.CustomResourceDefinitionVersion',
   {
-    name: s.string(1).doc('Name of the version, v1 or v1beta1: the part of the path. Versions are sorted by it.'),
-    served: s.boolean(2).doc('Whether it is served.'),
-    storage: s.boolean(3).doc('Whether objects are stored in it; true for exactly one version.'),
+    name: s
+      .string(1)
+      .ruled()
+      .doc('Name of the version, v1 or v1beta1: the part of the path. Versions are sorted by it.'),
+    served: s.boolean(2).ruled().doc('Whether it is served.'),
+    storage: s.boolean(3).ruled().doc('Whether objects are stored in it; true for exactly one version.'),
     deprecated: s.boolean(7).optional().doc('When true, every request gets a warning.'),
     deprecationWarning: s.string(8).keepsZero().optional().doc('The warning, instead of the usual one.'),
     schema: s.field(4, customResourceValidation).optional().doc('What objects look like in this version.'),
@@ -183,6 +188,7 @@ const customResourceDefinitionSpec = struct(
     scope: s.oneOf(4, 'Cluster', 'Namespaced').doc('Whether objects live in namespaces: Namespaced or Cluster.'),
     versions: s
       .list(7, customResourceDefinitionVersion)
+      .ruled()
       .doc(
         'The versions. All of them show the same objects; those that are served are listed by discovery, stable and high ones first.',
       ),
@@ -251,8 +257,19 @@ function withStored(
   spec: CustomResourceDefinitionSpec,
 ): CustomResourceDefinitionStatus {
   const stored = spec.versions?.find(({ storage }) => storage)?.name;
-  if (!stored || status.storedVersions.includes(stored)) return status;
+  if (stored === undefined || status.storedVersions.includes(stored)) return status;
   return { ...status, storedVersions: [...status.storedVersions, stored] };
+}
+
+interface ConversionDraft {
+  readonly spec?: { readonly conversion?: { readonly webhook?: object } };
+}
+
+/** Upstream's internal form has the settings of the webhook, but no webhook: without any there is none. */
+function withoutEmptyWebhook<T extends ConversionDraft>(draft: T): T {
+  const { webhook, ...conversion } = draft.spec?.conversion ?? {};
+  if (webhook === undefined || Object.keys(webhook).length > 0) return draft;
+  return { ...draft, spec: { ...draft.spec, conversion } };
 }
 
 const freshStatus: CustomResourceDefinitionStatus = {
@@ -312,7 +329,8 @@ export const CustomResourceDefinition = resource({
   hooks: {
     needsVersion: true,
     plainFinalizers: true,
-    fill: (draft) => {
+    fill: (sentDraft) => {
+      const draft = withoutEmptyWebhook(sentDraft);
       const sent = draft.spec?.names;
       if (draft.spec === undefined || !sent?.kind || (sent.singular && sent.listKind)) return draft;
       const { kind } = sent;
@@ -328,9 +346,11 @@ export const CustomResourceDefinition = resource({
       const status = withStored(old.status, crd.spec);
       return status === crd.status ? crd : { ...crd, status };
     },
+    validateNew: (crd) => [...crdNameCauses(crd)],
     validateCreate: (crd) => [...crdCauses(crd)],
     validateUpdate: (crd, old) => [...crdUpdateCauses(crd, old)],
     validateStatus: ({ status }) => [...crdStatusCauses(status)],
+    warnings: ({ spec }, old) => schemaWarnings(spec, old?.spec),
   },
   name: 'apiextensions.v1.CustomResourceDefinition',
   doc: 'A kind that users bring: its names, its versions and what its objects look like.',

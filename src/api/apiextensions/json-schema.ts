@@ -10,6 +10,7 @@ const validationRule = struct(
   {
     rule: s
       .string(1)
+      .ruled()
       .doc(
         'A CEL expression that is true for valid values. `self` is the value where the rule stands, `oldSelf` what it was before an update.',
       ),
@@ -147,7 +148,12 @@ export const jsonSchemaProps = recursiveStruct<JsonSchemaProps>(
         .optional()
         .doc('How apply owns an object: granular (when absent) field by field, atomic as a whole.'),
       'x-kubernetes-validations': s
-        .list(44, validationRule, { list: 'map', keys: ['rule'], patch: { strategy: 'merge', mergeKey: 'rule' } })
+        .list(44, validationRule, {
+          list: 'map',
+          keys: ['rule'],
+          patch: { strategy: 'merge', mergeKey: 'rule' },
+          duplicates: 'allowed',
+        })
         .optional()
         .doc('Rules in CEL.'),
     };

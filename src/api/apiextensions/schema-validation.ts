@@ -7,6 +7,7 @@ import { indexed, type Causes } from '../field-checks.ts';
 import { defaultCauses } from './default-validation.ts';
 import type { JsonSchemaProps } from '#schema/json-schema-props.ts';
 import type { ValidationRule } from './json-schema.ts';
+import { someSchema } from './schema-walk.ts';
 import { structuralCauses } from './structural-validation.ts';
 
 const types = ['array', 'boolean', 'integer', 'number', 'object', 'string'];
@@ -47,10 +48,13 @@ export function* rootSchemaCauses(path: string, schema: JsonSchemaProps | undefi
   const at = `${path}.openAPIV3Schema`;
   if (hasStatus) yield* rootCauses(at, schema);
   if (schema.nullable === true) yield forbiddenField(`${at}.nullable`, 'nullable cannot be true at the root');
-  const structural = [...structuralCauses(at, schema)];
+  // What cannot be converted is looked into no further.
+  const structural = someSchema(schema, ({ $schema }) => Boolean($schema))
+    ? [invalidValue(at, '', "OpenAPIV3Schema 'schema' is not supported")]
+    : [...structuralCauses(at, schema)];
   yield* structural;
   // Defaults are judged by schemas that are in order.
-  if (structural.length === 0) yield* defaultCauses(at, schema);
+  if (structural.length === 0) yield* defaultCauses(at, schema, 'root');
   yield* schemaCauses(at, schema, { isRoot: true, insideMeta: false, noDefaults: undefined });
 }
 
@@ -273,7 +277,7 @@ function* ruleCauses(at: string, rule: ValidationRule, schema: JsonSchemaProps):
   const path = `${at}.fieldPath`;
   if (fieldPath.trim() === '') yield invalidValue(path, fieldPath, 'fieldPath must be non-empty if specified');
   if (newline.test(fieldPath)) yield invalidValue(path, fieldPath, 'fieldPath must not contain line breaks');
-  if (!leadsSomewhere(schema, fieldPath)) yield invalidValue(path, fieldPath, 'fieldPath must be a valid path');
+  if (!leadsSomewhere(schema, fieldPath)) yield invalidValue(path, fieldPath, 'must be a valid path');
 }
 
 /** `.spec.items[0].name`, `['a.b']` and `.map.key` lead to a schema. */
@@ -290,19 +294,4 @@ function leadsSomewhere(root: JsonSchemaProps, path: string): boolean {
     else schema = isSchema(schema.additionalProperties) ? schema.additionalProperties : undefined;
   }
   return schema !== undefined;
-}
-
-/** Whether a default stands anywhere in the schema. */
-export function hasDefaults(schema: JsonSchemaProps | undefined): boolean {
-  if (schema === undefined) return false;
-  if (schema.default !== undefined) return true;
-  return [...children(schema)].some(hasDefaults);
-}
-
-function* children(schema: JsonSchemaProps): Iterable<JsonSchemaProps> {
-  for (const map of [schema.properties, schema.patternProperties, schema.definitions]) yield* Object.values(map ?? {});
-  for (const list of [schema.allOf, schema.anyOf, schema.oneOf]) yield* list ?? [];
-  const single = [schema.not, schema.additionalProperties, schema.additionalItems, schema.items];
-  for (const one of [...single, ...Object.values(schema.dependencies ?? {})]) if (isSchema(one)) yield one;
-  if (Array.isArray(schema.items)) yield* schema.items as readonly JsonSchemaProps[];
 }

@@ -1,6 +1,6 @@
 /** Rules of APIServices. Wording is upstream's. */
 import { invalidValue, notSupported, required } from '#meta/causes.ts';
-import { dns1035Label, dns1123Subdomain, pathSegment } from '#meta/names.ts';
+import { dns1035Label, dns1123Subdomain, pathSegment, portNumber } from '#meta/names.ts';
 import { indexed, named, type Causes } from '../field-checks.ts';
 import type { ApiServiceSpec } from './apiservice.ts';
 
@@ -39,6 +39,8 @@ export function* apiServiceCauses({ metadata: { name }, spec }: ApiServiceLike):
   }
   if (!service.namespace) yield required('spec.service.namespace');
   if (!service.name) yield required('spec.service.name');
+  for (const message of portNumber(service.port))
+    yield invalidValue('spec.service.port', service.port, `port is not valid: ${message}`);
   if (insecureSkipTLSVerify && caBundle !== '')
     yield invalidValue('spec.insecureSkipTLSVerify', true, 'may not be true if caBundle is present');
 }

@@ -29,10 +29,11 @@ const services: readonly [string, object, readonly string[]][] = [
   ],
   [
     'a Service of no name, checked and not checked',
-    { service: {}, caBundle: 'LS0t', insecureSkipTLSVerify: true },
+    { service: { port: 0 }, caBundle: 'LS0t', insecureSkipTLSVerify: true },
     [
       'spec.service.namespace: Required value',
       'spec.service.name: Required value',
+      'spec.service.port: Invalid value: 0: port is not valid: must be between 1 and 65535, inclusive',
       'spec.insecureSkipTLSVerify: Invalid value: true: may not be true if caBundle is present',
     ],
   ],

@@ -131,6 +131,7 @@ test('a trust bundle holds roots, each once, and is named by its signer', () => 
     'spec.trustBundle: Invalid value: "<value omitted>": entry 0 does not have the CA bit set',
     'spec.trustBundle: Invalid value: "<value omitted>": entry 1 has bad block type: KEY',
   ]);
+  assert.deepEqual(bundle('roots', {}), bundle('roots', { trustBundle: 'nothing' }));
   assert.deepEqual(bundle('roots', { trustBundle: 'nothing' }), [
     'spec.trustBundle: Invalid value: "<value omitted>": at least one trust anchor must be provided',
   ]);
@@ -156,8 +157,21 @@ test("a pod's request proves its key", () => {
     'spec.stubPKCS10Request: Invalid value: RSA keys must have modulus size 3072 or 4096',
   ]);
   assert.deepEqual(podCauses({ stubPKCS10Request: broken(ed25519Request), nodeUID: '' }), [
-    'spec.nodeUID: Required value: must not be empty',
+    'spec.nodeUID: Invalid value: "": must not be empty',
     'spec.stubPKCS10Request: Invalid value: could not verify the signature of the CSR',
+  ]);
+});
+
+test("a pod's request says where it comes from, and keeps to it", () => {
+  assert.deepEqual(podCauses({ podName: '', stubPKCS10Request: '', unverifiedUserAnnotations: { a: 'b' } }), [
+    'spec.unverifiedUserAnnotations: Invalid value: "a": must be a domain-prefixed key (such as "acme.io/foo")',
+    "spec.podName: Invalid value: \"\": a lowercase RFC 1123 subdomain must consist of lower case alphanumeric characters, '-' or '.', and must start and end with an alphanumeric character (e.g. 'example.com', regex used for validation is '[a-z0-9]([-a-z0-9]*[a-z0-9])?(\\.[a-z0-9]([-a-z0-9]*[a-z0-9])?)*')",
+    'spec: Invalid value: exactly one of (stubPKCS10Request) or (pkixPublicKey, proofOfPossession) must be set',
+  ]);
+  const old = written(PodCertificateRequest, { metadata: { name: 'p' }, spec: podRequest } as never);
+  const changed = updateCauses(PodCertificateRequest, { metadata: { name: 'p' }, spec: { podName: '' } }, old);
+  assert.deepEqual(changed, [
+    'spec: Invalid value: {"SignerName":"","PodName":"","PodUID":"","ServiceAccountName":"","ServiceAccountUID":"","NodeName":"","NodeUID":"","MaxExpirationSeconds":86400,"StubPKCS10Request":null,"UnverifiedUserAnnotations":null}: field is immutable',
   ]);
 });
 

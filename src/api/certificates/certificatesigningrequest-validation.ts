@@ -21,7 +21,7 @@ const statuses = ['False', 'True', 'Unknown'];
 const decodedText = (base64: string): string => Buffer.from(base64, 'base64').toString('latin1');
 
 /** Why these bytes are no request signed with its own key. */
-function requestFault(base64: string): string | undefined {
+function requestFault(base64 = ''): string | undefined {
   const [block] = pemBlocks(decodedText(base64));
   if (block?.type !== 'CERTIFICATE REQUEST') return 'PEM block type must be CERTIFICATE REQUEST';
   const parsed = parseRequest(block.der);
@@ -29,10 +29,8 @@ function requestFault(base64: string): string | undefined {
 }
 
 export function* requestCauses(spec: CertificateSigningRequestSpec): Causes {
-  if (spec.request) {
-    const fault = requestFault(spec.request);
-    if (fault !== undefined) yield invalidValue('spec.request', spec.request, fault);
-  }
+  const fault = requestFault(spec.request);
+  if (fault !== undefined) yield invalidValue('spec.request', spec.request, fault);
   const seen = new Set<string>();
   for (const [usage, at] of indexed('spec.usages', spec.usages)) {
     if (seen.has(usage)) yield duplicate(at, usage);

@@ -38,7 +38,7 @@ const keyUsages = [
 export const certificateSigningRequestSpec = struct(
   'certificates.v1.CertificateSigningRequestSpec',
   {
-    request: s.bytes(1).doc('The request: PKCS#10 in a PEM block CERTIFICATE REQUEST, in base64.'),
+    request: s.bytes(1).ruled().doc('The request: PKCS#10 in a PEM block CERTIFICATE REQUEST, in base64.'),
     signerName: s
       .string(7)
       .doc('Who should sign: a domain and a path, such as kubernetes.io/kube-apiserver-client or example.com/signer.'),

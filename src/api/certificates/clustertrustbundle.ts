@@ -25,6 +25,7 @@ export const clusterTrustBundleSpec = struct(
       .doc("The signer whose roots these are; then the name begins with it, ':' for '/'. Cannot be changed."),
     trustBundle: s
       .string(2)
+      .ruled()
       .doc('Certificates of authorities in PEM, each once, without headers; their order means nothing.'),
   },
   { doc: 'The roots.' },
@@ -88,11 +89,11 @@ export const ClusterTrustBundle = resource({
     needsVersion: true,
     name: 'pathSegment',
     validateCreate: ({ metadata, spec }) => [
-      ...trustBundleNameFaults(metadata.name, spec.signerName ?? '').map((fault) =>
+      ...(metadata.name ? trustBundleNameFaults(metadata.name, spec.signerName ?? '') : []).map((fault) =>
         invalidValue('metadata.name', metadata.name, fault),
       ),
       ...(spec.signerName ? signerNameCauses('spec.signerName', spec.signerName) : []),
-      ...(spec.trustBundle ? bundleCauses(spec.trustBundle) : []),
+      ...bundleCauses(spec.trustBundle ?? ''),
     ],
   },
   name: 'certificates.v1.ClusterTrustBundle',

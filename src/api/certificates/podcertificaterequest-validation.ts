@@ -15,6 +15,7 @@ import { pemBlocks } from './pem.ts';
 import { parseRequest, signatureFault } from './pkcs10.ts';
 import type { PodCertificateRequestSpec, PodCertificateRequestStatus } from './podcertificaterequest.ts';
 import { isKubernetesSigner, signerNameCauses } from './signer-name.ts';
+import { userAnnotationCauses } from './user-annotations.ts';
 
 const uidMax = 128;
 const requestBytesMax = 10 * 1024;
@@ -52,15 +53,22 @@ function keyFault(key: KeyObject): string | undefined {
 
 export function* podRequestCauses(spec: PodCertificateRequestSpec): Causes {
   if (spec.signerName) yield* signerNameCauses('spec.signerName', spec.signerName);
+  yield* userAnnotationCauses('spec.unverifiedUserAnnotations', spec.unverifiedUserAnnotations);
   for (const key of ['podName', 'serviceAccountName', 'nodeName'] as const)
-    yield* named(dns1123Subdomain, `spec.${key}`, spec[key] || undefined);
-  for (const key of ['podUID', 'serviceAccountUID', 'nodeUID'] as const)
-    if (Buffer.byteLength(spec[key] ?? '') > uidMax) yield tooLong(`spec.${key}`, uidMax);
+    yield* named(dns1123Subdomain, `spec.${key}`, spec[key] ?? '');
+  for (const key of ['podUID', 'serviceAccountUID', 'nodeUID'] as const) {
+    const uid = spec[key] ?? '';
+    if (uid === '') yield invalidValue(`spec.${key}`, uid, 'must not be empty');
+    if (Buffer.byteLength(uid) > uidMax) yield tooLong(`spec.${key}`, uidMax);
+  }
   const max = isKubernetesSigner(spec.signerName ?? '') ? kubernetesSecondsMax : secondsMax;
   const seconds = spec.maxExpirationSeconds;
   if (seconds < hourSeconds || seconds > max)
     yield invalidValue('spec.maxExpirationSeconds', seconds, `must be in the range [${hourSeconds}, ${max}]`);
-  if (!spec.stubPKCS10Request) return;
+  if (!spec.stubPKCS10Request) {
+    yield omitted('spec', 'exactly one of (stubPKCS10Request) or (pkixPublicKey, proofOfPossession) must be set');
+    return;
+  }
   const der = Buffer.from(spec.stubPKCS10Request, 'base64');
   if (der.length > requestBytesMax) {
     yield tooLong(stubPath, requestBytesMax);
@@ -80,7 +88,9 @@ const holds = (status: PodCertificateRequestStatus, type: string): boolean =>
 
 function* endCauses({ conditions }: PodCertificateRequestStatus): Causes {
   let known = 0;
-  for (const [{ type, status }, at] of indexed('status.conditions', conditions)) {
+  for (const [{ type = '', status = '' }, , index] of indexed('status.conditions', conditions)) {
+    // Upstream's path, with a dot before the index.
+    const at = `status.conditions.[${index}]`;
     if (!ends.includes(type)) {
       yield notSupported(`${at}.type`, type, ends);
       continue;

@@ -1,8 +1,6 @@
 /**
  * PodCertificateRequest: a kubelet asks a signer for a certificate in the name of a pod.
  */
-import { deepEqual } from '#base/deep-equal.ts';
-import { immutableDetail, invalidValue } from '#meta/causes.ts';
 import { condition } from '#schema/condition.ts';
 import { resource, type ObjectOf } from '#schema/kind.ts';
 import { s, struct, t, type Of } from '#schema/type.ts';
@@ -15,12 +13,12 @@ export const podCertificateRequestSpec = struct(
   'certificates.v1.PodCertificateRequestSpec',
   {
     signerName: s.string(1).doc('Who should sign: a domain and a path.'),
-    podName: s.string(2).doc('The pod, of the same namespace.'),
-    podUID: s.string(3).requiredAs('must not be empty').doc('UID of the pod.'),
-    serviceAccountName: s.string(4).doc("The pod's ServiceAccount."),
-    serviceAccountUID: s.string(5).requiredAs('must not be empty').doc('UID of the ServiceAccount.'),
-    nodeName: s.string(6).doc('The node the pod is on.'),
-    nodeUID: s.string(7).requiredAs('must not be empty').doc('UID of the node.'),
+    podName: s.string(2).ruled().doc('The pod, of the same namespace.'),
+    podUID: s.string(3).ruled().doc('UID of the pod.'),
+    serviceAccountName: s.string(4).ruled().doc("The pod's ServiceAccount."),
+    serviceAccountUID: s.string(5).ruled().doc('UID of the ServiceAccount.'),
+    nodeName: s.string(6).ruled().doc('The node the pod is on.'),
+    nodeUID: s.string(7).ruled().doc('UID of the node.'),
     maxExpirationSeconds: s
       .int32(8)
       .keepsZero()
@@ -28,6 +26,7 @@ export const podCertificateRequestSpec = struct(
       .doc("How long the certificate may be valid at most: an hour to 91 days; to a day with Kubernetes' own signers."),
     stubPKCS10Request: s
       .bytes(12)
+      .ruled()
       .doc('A PKCS#10 request in DER that carries the key and proves its possession; signers ignore the rest of it.'),
     unverifiedUserAnnotations: s
       .map(11, t.string)
@@ -98,8 +97,6 @@ export const PodCertificateRequest = resource({
     generation: false,
     prepareCreate: (request) => ({ ...request, status: {} }),
     validateCreate: ({ spec }) => [...podRequestCauses(spec)],
-    validateUpdate: ({ spec }, { spec: old }) =>
-      deepEqual(spec, old) ? [] : [invalidValue('spec', spec, immutableDetail)],
     validateStatus: ({ spec, status }, { status: old }) => [...podRequestStatusCauses(spec, status, old)],
   },
   name: 'certificates.v1.PodCertificateRequest',
@@ -107,6 +104,7 @@ export const PodCertificateRequest = resource({
   fields: {
     spec: s
       .field(2, podCertificateRequestSpec)
+      .frozen('internal')
       .default({} as never)
       .doc('What is asked for; cannot be changed.'),
     status: s.field(3, podCertificateRequestStatus).default({}).doc('What the signer answered.'),

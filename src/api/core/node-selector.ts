@@ -36,7 +36,7 @@ export interface NodeSelectorTerm extends Of<typeof nodeSelectorTerm> {}
 export const nodeSelector = struct(
   'core.v1.NodeSelector',
   {
-    nodeSelectorTerms: s.list(1, nodeSelectorTerm).doc('The terms; at least one.'),
+    nodeSelectorTerms: s.list(1, nodeSelectorTerm).ruled().doc('The terms; at least one.'),
   },
   { atomic: true, doc: 'Terms of which at least one must match.' },
 );

@@ -55,6 +55,8 @@ function* nodeTerm(path: string, term: NodeSelectorTerm, checkValues: boolean): 
 
 /** The terms of a selector of nodes. */
 export function* nodeSelectorCauses(path: string, selector: NodeSelector): Causes {
+  if (!selector.nodeSelectorTerms?.length)
+    yield required(`${path}.nodeSelectorTerms`, 'must have at least one node selector term');
   for (const [term, at] of indexed(`${path}.nodeSelectorTerms`, selector.nodeSelectorTerms))
     yield* nodeTerm(at, term, true);
 }

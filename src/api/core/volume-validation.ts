@@ -213,10 +213,7 @@ function* ephemeral(path: string, source: EphemeralVolumeSource): Causes {
     return;
   }
   const metadata = template.metadata as DraftMeta | undefined;
-  yield* validateTemplateMeta(metadata, `${path}.volumeClaimTemplate.metadata`);
-  for (const key of Object.keys(metadata ?? {}))
-    if (key !== 'labels' && key !== 'annotations')
-      yield forbiddenField(`${path}.volumeClaimTemplate.metadata.${key === 'uid' ? 'uID' : key}`, 'cannot be set');
+  yield* validateTemplateMeta(metadata, `${path}.volumeClaimTemplate.metadata`, 'only');
   yield* claimSpecCauses(`${path}.volumeClaimTemplate.spec`, template.spec);
 }
 

@@ -60,6 +60,26 @@ const cases: readonly [string, AnyKind, object, readonly string[]][] = [
     ],
   ],
   [
+    'a rule of an account without names, twice for the same',
+    FlowSchema,
+    {
+      ...level,
+      distinguisherMethod: { type: 'ByAge' },
+      rules: [
+        {
+          subjects: [{ kind: 'ServiceAccount', serviceAccount: {} }, { kind: 'Nobody' }],
+          nonResourceRules: [{ verbs: ['get', 'get'], nonResourceURLs: ['/a', '/a'] }],
+        },
+      ],
+    },
+    [
+      'spec.rules[0].subjects[1].kind: Unsupported value: "Nobody": supported values: "Group", "ServiceAccount", "User"',
+      'spec.distinguisherMethod.type: Unsupported value: {"Type":"ByAge"}: supported values: "ByNamespace", "ByUser"',
+      'spec.rules[0].subjects[0].serviceAccount.name: Required value',
+      'spec.rules[0].subjects[0].serviceAccount.namespace: Required value: must specify namespace for service account',
+    ],
+  ],
+  [
     'a rule for resources without a scope',
     FlowSchema,
     {
@@ -78,7 +98,7 @@ const cases: readonly [string, AnyKind, object, readonly string[]][] = [
     PriorityLevelConfiguration,
     limited({ type: 'Queue' }, { lendablePercent: 101 }),
     [
-      `${queuing}: Required value: must not be empty if limited.limitResponse.type is Limited`,
+      `${queuing}: Required value`,
       'spec.limited.lendablePercent: Invalid value: 101: must be between 0 and 100, inclusive',
     ],
   ],
@@ -103,7 +123,7 @@ const cases: readonly [string, AnyKind, object, readonly string[]][] = [
     'an exempt level of another name',
     PriorityLevelConfiguration,
     { type: 'Exempt' },
-    ["spec.type: Invalid value: \"Exempt\": type must be 'Exempt' if and only if `name` is 'exempt'"],
+    ["spec.type: Invalid value: \"Exempt\": must be 'Exempt' if and only if `name` is 'exempt'"],
   ],
 ];
 for (const [what, kind, spec, causes] of cases)

@@ -2,7 +2,7 @@
 import { deepEqual } from '#base/deep-equal.ts';
 import { duplicate, forbiddenField, invalidValue, notSupported, required } from '#meta/causes.ts';
 import { dns1123Label, dns1123Subdomain } from '#meta/names.ts';
-import { indexed, named, type Causes } from '../field-checks.ts';
+import { indexed, named, present, type Causes } from '../field-checks.ts';
 import { mandatoryFlowSchemas } from './defaults.ts';
 import type {
   FlowSchemaSpec,
@@ -13,6 +13,7 @@ import type {
 } from './flowschema.ts';
 
 const precedenceMax = 10_000;
+const distinguishers: readonly string[] = ['ByNamespace', 'ByUser'];
 const all = '*';
 const verbs = ['create', 'delete', 'deletecollection', 'get', 'list', 'patch', 'proxy', 'update', 'watch'];
 
@@ -30,10 +31,14 @@ function* subjectCauses(at: string, subject: Subject): Causes {
     if (kind !== subject.kind && subject[key] !== undefined)
       yield forbiddenField(`${at}.${key}`, `${key} is forbidden when subject kind is not '${kind}'`);
   }
-  const account = subject.kind === 'ServiceAccount' ? subject.serviceAccount : undefined;
-  if (account === undefined) return;
-  if (account.name && account.name !== all) yield* named(dns1123Subdomain, `${at}.serviceAccount.name`, account.name);
-  yield* named(dns1123Label, `${at}.serviceAccount.namespace`, account.namespace || undefined);
+  const arm = arms.find(([kind]) => kind === subject.kind)?.[1];
+  const chosen = arm && subject[arm];
+  if (chosen === undefined) return;
+  yield* present(`${at}.${arm}.name`, chosen.name);
+  if (!('namespace' in chosen)) return;
+  if (chosen.name && chosen.name !== all) yield* named(dns1123Subdomain, `${at}.${arm}.name`, chosen.name);
+  if (chosen.namespace) yield* named(dns1123Label, `${at}.${arm}.namespace`, chosen.namespace);
+  else yield required(`${at}.${arm}.namespace`, 'must specify namespace for service account');
 }
 
 /** A star stands for all, and alone. */
@@ -101,6 +106,9 @@ export function* flowSchemaCauses(name: string, spec: FlowSchemaSpec): Causes {
   if (precedence > precedenceMax) yield invalidValue(path, precedence, `must not be greater than ${precedenceMax}`);
   if (precedence === 1 && name !== 'exempt')
     yield invalidValue(path, precedence, "only the schema named 'exempt' may have matchingPrecedence 1");
+  const method = spec.distinguisherMethod;
+  if (method !== undefined && !distinguishers.includes(method.type))
+    yield notSupported('spec.distinguisherMethod.type', { Type: method.type }, distinguishers);
   yield* named(
     dns1123Subdomain,
     'spec.priorityLevelConfiguration.name',
@@ -118,6 +126,6 @@ export function* flowConditionCauses(conditions: readonly { readonly type?: stri
   for (const [{ type = '' }, at] of indexed('status.conditions', conditions)) {
     if (seen.has(type)) yield duplicate(`${at}.type`, type);
     seen.add(type);
-    if (type === '') yield required(`${at}.type`, 'must not be empty');
+    yield* present(`${at}.type`, type);
   }
 }

@@ -15,27 +15,27 @@ export const priorityLevelConfigurationReference = struct(
 
 export const flowDistinguisherMethod = struct(
   'flowcontrol.v1.FlowDistinguisherMethod',
-  { type: s.oneOf(1, 'ByUser', 'ByNamespace').doc('ByUser or ByNamespace.') },
+  { type: s.oneOf(1, 'ByUser', 'ByNamespace').ruled().doc('ByUser or ByNamespace.') },
   { doc: 'What tells flows apart.' },
 );
 
 export const userSubject = struct(
   'flowcontrol.v1.UserSubject',
-  { name: s.string(1).doc('Name of the user; * for all.') },
+  { name: s.string(1).ruled().doc('Name of the user; * for all.') },
   { doc: 'A user.' },
 );
 
 export const groupSubject = struct(
   'flowcontrol.v1.GroupSubject',
-  { name: s.string(1).doc('Name of the group; * for all.') },
+  { name: s.string(1).ruled().doc('Name of the group; * for all.') },
   { doc: 'A group of users.' },
 );
 
 export const serviceAccountSubject = struct(
   'flowcontrol.v1.ServiceAccountSubject',
   {
-    namespace: s.string(1).requiredAs('must specify namespace for service account').doc('Namespace of the account.'),
-    name: s.string(2).doc('Name of the account; * for all of the namespace.'),
+    namespace: s.string(1).ruled().doc('Namespace of the account.'),
+    name: s.string(2).ruled().doc('Name of the account; * for all of the namespace.'),
   },
   { doc: 'A ServiceAccount.' },
 );
@@ -43,7 +43,7 @@ export const serviceAccountSubject = struct(
 export const subject = struct(
   'flowcontrol.v1.Subject',
   {
-    kind: s.oneOf(1, 'User', 'Group', 'ServiceAccount').doc('Which of the other fields is set.'),
+    kind: s.oneOf(1, 'User', 'Group', 'ServiceAccount').listed().doc('Which of the other fields is set.'),
     user: s.field(2, userSubject).optional().doc('With kind User.'),
     group: s.field(3, groupSubject).optional().doc('With kind Group.'),
     serviceAccount: s.field(4, serviceAccountSubject).optional().doc('With kind ServiceAccount.'),
@@ -52,23 +52,26 @@ export const subject = struct(
 );
 export interface Subject extends Of<typeof subject> {}
 
+/** Owned by item; upstream takes an item twice. */
+const set = { list: 'set', duplicates: 'allowed' } as const;
+
 const verbsDetail = 'verbs must contain at least one value';
 
 export const resourcePolicyRule = struct(
   'flowcontrol.v1.ResourcePolicyRule',
   {
-    verbs: s.list(1, t.string, { list: 'set' }).requiredAs(verbsDetail).doc('Verbs; * alone means all.'),
+    verbs: s.list(1, t.string, set).requiredAs(verbsDetail).doc('Verbs; * alone means all.'),
     apiGroups: s
-      .list(2, t.string, { list: 'set' })
+      .list(2, t.string, set)
       .requiredAs('resource rules must supply at least one api group')
       .doc('Groups of the resources; * alone means all.'),
     resources: s
-      .list(3, t.string, { list: 'set' })
+      .list(3, t.string, set)
       .requiredAs('resource rules must supply at least one resource')
       .doc('Resources in plural, with subresource: pods, nodes/status; * alone means all.'),
     clusterScope: s.boolean(4).optional().doc('Whether requests outside of namespaces match.'),
     namespaces: s
-      .list(5, t.string, { list: 'set' })
+      .list(5, t.string, set)
       .optional()
       .doc('Namespaces; * alone means every one. Empty only with clusterScope.'),
   },
@@ -79,9 +82,9 @@ export interface ResourcePolicyRule extends Of<typeof resourcePolicyRule> {}
 export const nonResourcePolicyRule = struct(
   'flowcontrol.v1.NonResourcePolicyRule',
   {
-    verbs: s.list(1, t.string, { list: 'set' }).requiredAs(verbsDetail).doc('Verbs; * alone means all.'),
+    verbs: s.list(1, t.string, set).requiredAs(verbsDetail).doc('Verbs; * alone means all.'),
     nonResourceURLs: s
-      .list(6, t.string, { list: 'set' })
+      .list(6, t.string, set)
       .requiredAs('nonResourceURLs must contain at least one value')
       .doc('Paths, such as /healthz or /hea/*; * alone means all.'),
   },

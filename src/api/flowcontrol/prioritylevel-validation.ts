@@ -37,8 +37,7 @@ function* queuingCauses(at: string, { queues, handSize, queueLengthLimit }: Queu
 function* responseCauses(at: string, { type, queuing }: LimitResponse): Causes {
   if (type === 'Reject' && queuing !== undefined) yield forbiddenField(`${at}.queuing`, '');
   if (type !== 'Queue') return;
-  if (queuing === undefined)
-    yield required(`${at}.queuing`, 'must not be empty if limited.limitResponse.type is Limited');
+  if (queuing === undefined) yield required(`${at}.queuing`);
   else yield* queuingCauses(`${at}.queuing`, queuing);
 }
 
@@ -54,14 +53,14 @@ function* shareCauses(at: string, level: LimitedPriorityLevel | ExemptPriorityLe
 
 export function* priorityLevelCauses(name: string, spec: PriorityLevelSpec): Causes {
   const { type, limited, exempt } = spec;
-  if (type && (name === 'exempt') !== (type === 'Exempt'))
-    yield invalidValue('spec.type', type, "type must be 'Exempt' if and only if `name` is 'exempt'");
+  if ((name === 'exempt') !== (type === 'Exempt'))
+    yield invalidValue('spec.type', type ?? '', "must be 'Exempt' if and only if `name` is 'exempt'");
   if (type === 'Exempt') {
-    if (limited !== undefined) yield forbiddenField('spec.limited', 'must be nil if the type is not Limited');
+    if (limited !== undefined) yield forbiddenField('spec.limited', '');
     if (exempt !== undefined) yield* shareCauses('spec.exempt', exempt);
   } else if (type === 'Limited') {
     if (exempt !== undefined) yield forbiddenField('spec.exempt', '');
-    if (limited === undefined) yield required('spec.limited', 'must not be empty when type is Limited');
+    if (limited === undefined) yield required('spec.limited');
     else {
       yield* responseCauses('spec.limited.limitResponse', limited.limitResponse);
       yield* shareCauses('spec.limited', limited);
@@ -69,7 +68,7 @@ export function* priorityLevelCauses(name: string, spec: PriorityLevelSpec): Cau
       if (limit !== undefined && limit < 0)
         yield invalidValue('spec.limited.borrowingLimitPercent', limit, 'if specified, must be a non-negative integer');
     }
-  }
+  } else if (limited !== undefined) yield forbiddenField('spec.limited', '');
   const fixed = mandatoryPriorityLevels.find((level) => level.name === name);
   if (fixed === undefined) return;
   // The shares of the exempt level are the administrator's.

@@ -4,7 +4,7 @@
 import { forbiddenField, invalidValue, required } from '#meta/causes.ts';
 import { addQuantities, compareQuantities, parseQuantity, type Quantity } from '#meta/quantity.ts';
 import { indexed, type Causes } from '../field-checks.ts';
-import { distinct, limited } from './device-claim-validation.ts';
+import { limited } from './lists.ts';
 import type { CapacityRequestPolicy, CapacityRequestPolicyRange } from './device.ts';
 
 const validValuesMax = 10;
@@ -50,13 +50,14 @@ function* valueCauses(path: string, values: readonly string[], { capacity, stand
   }
   yield* limited(path, values, {
     max: validValuesMax,
+    key: (text) => amount(text)?.nano.toString(),
+    told: 'key',
     *each(text, at) {
       const value = amount(text);
       if (value !== undefined && isMore(value, capacity))
         yield invalidValue(at, value.text, `option is larger than capacity value: ${capacity.text}`);
     },
   });
-  yield* distinct(path, values, (text) => amount(text)?.nano.toString());
   if (!values.some((text) => amount(text)?.nano === standard.nano))
     yield invalidValue(path, standard.text, 'default value is not valid according to the requestPolicy');
 }

@@ -1,8 +1,8 @@
 /**
  * Rules of what claims ask for. Wording is upstream's. CEL expressions are not compiled, so their types and costs are not judged: only their length is.
  */
-import { duplicate, invalidValue, notSupported, required, tooLong, tooMany } from '#meta/causes.ts';
-import { dns1123Label, dns1123Subdomain, labelKey, labelValue } from '#meta/names.ts';
+import { invalidValue, notSupported, required, tooLong } from '#meta/causes.ts';
+import { dns1123Label, dns1123Subdomain, labelKey, labelValue, longName } from '#meta/names.ts';
 import { indexed, named, type Causes } from '../field-checks.ts';
 import type {
   DeviceClaim,
@@ -14,7 +14,8 @@ import type {
   DeviceToleration,
   ExactDeviceRequest,
 } from './device-claim.ts';
-import { driverName, fullyQualifiedName, jsonObject } from './device-names.ts';
+import { limited } from './lists.ts';
+import { declaredDriverName, fullyQualifiedName, jsonObject } from './device-names.ts';
 
 const requestsMax = 32;
 const constraintsMax = 32;
@@ -23,26 +24,6 @@ const selectorsMax = 32;
 const alternativesMax = 8;
 const expressionBytesMax = 10 * 1024;
 const parametersBytesMax = 10 * 1024;
-
-/** Too long a list is not looked into: the answer would be as long. */
-export function* limited<T>(
-  path: string,
-  list: readonly T[] | undefined,
-  { max, each }: { max: number; each: (item: T, at: string) => Causes },
-): Causes {
-  if ((list?.length ?? 0) > max) yield tooMany(path, list?.length ?? 0, max);
-  else for (const [item, at] of indexed(path, list)) yield* each(item, at);
-}
-
-/** Items whose key stood before. */
-export function* distinct<T>(path: string, list: readonly T[] | undefined, key: (item: T) => unknown): Causes {
-  const seen = new Set<unknown>();
-  for (const [item, at] of indexed(path, list)) {
-    const id = key(item);
-    if (seen.has(id)) yield duplicate(at, id);
-    seen.add(id);
-  }
-}
 
 /** Names of requests with those of their alternatives. */
 export type RequestNames = ReadonlyMap<string, ReadonlySet<string>>;
@@ -72,8 +53,11 @@ export function* requestReferences(
   references: readonly string[] | undefined,
   names: RequestNames,
 ): Causes {
-  yield* limited(path, references, { max: requestsMax, each: (name, at) => requestReference(at, name, names) });
-  yield* distinct(path, references, (name) => name);
+  yield* limited(path, references, {
+    max: requestsMax,
+    each: (name, at) => requestReference(at, name, names),
+    key: (name) => name,
+  });
 }
 
 export function* selectorCauses(path: string, selectors: readonly DeviceSelector[] | undefined): Causes {
@@ -87,53 +71,70 @@ export function* selectorCauses(path: string, selectors: readonly DeviceSelector
   });
 }
 
-export function* deviceTolerationCauses(path: string, tolerations: readonly DeviceToleration[] | undefined): Causes {
-  for (const [{ key, operator, value }, at] of indexed(path, tolerations)) {
-    if (key) yield* named(labelKey, `${at}.key`, key);
-    if (operator === 'Exists') {
-      if (value) yield invalidValue(`${at}.value`, value, 'must be empty for operator `Exists`');
-    } else yield* named(labelValue, `${at}.value`, value ?? '');
+/** Of a toleration, what declarations do not say: its value fits its operator. */
+export function* tolerationValueCauses(path: string, tolerations: readonly DeviceToleration[] | undefined): Causes {
+  for (const [{ operator, value = '' }, at] of indexed(path, tolerations)) {
+    if (operator === 'Equal') yield* named(labelValue, `${at}.value`, value);
+    else if (operator === 'Exists' && value !== '')
+      yield invalidValue(`${at}.value`, value, 'must be empty for operator `Exists`');
   }
+}
+
+const allocationModes = ['All', 'ExactCount'];
+
+/** What upstream declares of a request, and so checks even where only the other form may stand. */
+function* declaredCauses(at: string, request: ExactDeviceRequest | DeviceSubRequest): Causes {
+  if (!allocationModes.includes(request.allocationMode))
+    yield notSupported(`${at}.allocationMode`, request.allocationMode, allocationModes);
+  for (const [{ key }, each] of indexed(`${at}.tolerations`, request.tolerations))
+    if (key) yield* named(labelKey, `${each}.key`, key);
 }
 
 function* oneRequest(at: string, request: ExactDeviceRequest | DeviceSubRequest): Causes {
-  const { deviceClassName, selectors, allocationMode, count = 0, tolerations } = request;
-  if (deviceClassName) yield* named(dns1123Subdomain, `${at}.deviceClassName`, deviceClassName);
+  const { selectors, allocationMode, count = 0, tolerations } = request;
   yield* selectorCauses(`${at}.selectors`, selectors);
-  if (allocationMode === 'All') {
-    if (count !== 0) yield invalidValue(`${at}.count`, count, "must not be specified when allocationMode is 'All'");
-  } else if (allocationMode === 'ExactCount') {
-    if (count <= 0) yield invalidValue(`${at}.count`, count, 'must be greater than zero');
-  } else yield notSupported(`${at}.allocationMode`, allocationMode, ['All', 'ExactCount']);
-  yield* deviceTolerationCauses(`${at}.tolerations`, tolerations);
+  if (allocationMode === 'All' && count !== 0)
+    yield invalidValue(`${at}.count`, count, "must not be specified when allocationMode is 'All'");
+  if (allocationMode === 'ExactCount' && count <= 0)
+    yield invalidValue(`${at}.count`, count, 'must be greater than zero');
+  yield* tolerationValueCauses(`${at}.tolerations`, tolerations);
 }
 
 function* requestCauses(at: string, { name, exactly, firstAvailable = [] }: DeviceRequest): Causes {
-  if (name) yield* named(dns1123Label, `${at}.name`, name);
+  yield* named(dns1123Label, `${at}.name`, name);
   const one = 'exactly one of `exactly` or `firstAvailable` is required';
-  if (exactly === undefined && firstAvailable.length === 0) yield required(at, one);
-  else if (exactly !== undefined && firstAvailable.length > 0)
-    yield invalidValue(at, null, `${one}, but multiple fields are set`);
-  else if (exactly !== undefined) yield* oneRequest(`${at}.exactly`, exactly);
-  else {
-    const path = `${at}.firstAvailable`;
-    yield* limited(path, firstAvailable, {
-      max: alternativesMax,
-      *each(alternative, each) {
-        if (alternative.name) yield* named(dns1123Label, `${each}.name`, alternative.name);
-        yield* oneRequest(each, alternative);
-      },
-    });
-    yield* distinct(path, firstAvailable, (alternative) => alternative.name);
+  const isBoth = exactly !== undefined && firstAvailable.length > 0;
+  if (isBoth) yield invalidValue(at, null, `${one}, but multiple fields are set`);
+  else if (exactly === undefined && firstAvailable.length === 0) yield required(at, one);
+  if (exactly !== undefined) {
+    yield* declaredCauses(`${at}.exactly`, exactly);
+    if (!isBoth) {
+      if (exactly.deviceClassName)
+        yield* named(dns1123Subdomain, `${at}.exactly.deviceClassName`, exactly.deviceClassName);
+      yield* oneRequest(`${at}.exactly`, exactly);
+    }
   }
+  const path = `${at}.firstAvailable`;
+  yield* limited(path, firstAvailable, {
+    max: alternativesMax,
+    key: (alternative) => alternative.name,
+    *each(alternative, each) {
+      const { deviceClassName } = alternative;
+      if (deviceClassName) yield* named(longName, `${each}.deviceClassName`, deviceClassName);
+      yield* declaredCauses(each, alternative);
+      if (isBoth) return;
+      yield* named(dns1123Label, `${each}.name`, alternative.name);
+      yield* oneRequest(each, alternative);
+    },
+  });
 }
 
 function* constraintCauses(at: string, constraint: DeviceConstraint, names: RequestNames): Causes {
   const { requests, matchAttribute, distinctAttribute } = constraint;
   yield* requestReferences(`${at}.requests`, requests, names);
   if (matchAttribute !== undefined) yield* fullyQualifiedName(`${at}.matchAttribute`, matchAttribute);
-  else if (distinctAttribute !== undefined) yield* fullyQualifiedName(`${at}.distinctAttribute`, distinctAttribute);
-  else
+  if (distinctAttribute !== undefined) yield* fullyQualifiedName(`${at}.distinctAttribute`, distinctAttribute);
+  if (matchAttribute === undefined && distinctAttribute === undefined)
     yield required(
       at,
       'exactly one of "matchAttribute" or "distinctAttribute" is required, but multiple fields are set',
@@ -145,7 +146,7 @@ export function* configurationCauses(at: string, { opaque }: DeviceConfiguration
     yield required(`${at}.opaque`);
     return;
   }
-  yield* driverName(`${at}.opaque.driver`, opaque.driver);
+  yield* declaredDriverName(`${at}.opaque.driver`, opaque.driver);
   yield* jsonObject(`${at}.opaque.parameters`, opaque.parameters, parametersBytesMax);
 }
 
@@ -154,8 +155,8 @@ export function* deviceClaimCauses(path: string, claim: DeviceClaim | undefined)
   yield* limited(`${path}.requests`, claim?.requests, {
     max: requestsMax,
     each: (request, at) => requestCauses(at, request),
+    key: (request) => request.name,
   });
-  yield* distinct(`${path}.requests`, claim?.requests, (request) => request.name);
   yield* limited(`${path}.constraints`, claim?.constraints, {
     max: constraintsMax,
     each: (constraint, at) => constraintCauses(at, constraint, names),

@@ -74,6 +74,19 @@ const mode = (tag: number) =>
 const tolerations = (tag: number) =>
   s.list(tag, deviceToleration).optional().doc('Taints of devices that are no hindrance.');
 
+const deviceDerivedAttribute = struct(
+  'resource.v1.DeviceDerivedAttribute',
+  {
+    name: s.string(1).doc('What the attribute is called, with its domain.'),
+    expression: s.string(2).doc('A CEL expression about one `device` that gives the value.'),
+  },
+  { doc: 'An attribute that is computed from others.' },
+);
+const derivedAttributes = s
+  .list(8, deviceDerivedAttribute)
+  .off('DRADerivedAttributes')
+  .doc('Attributes that constraints of the claim refer to, computed for this request.');
+
 const exactDeviceRequest = struct(
   'resource.v1.ExactDeviceRequest',
   {
@@ -90,6 +103,7 @@ const exactDeviceRequest = struct(
       ),
     tolerations: tolerations(6),
     capacity: s.field(7, capacityRequirements).optional().doc('How much of each device is needed.'),
+    derivedAttributes,
   },
   { doc: 'Devices of one kind.' },
 );
@@ -98,13 +112,14 @@ export interface ExactDeviceRequest extends Of<typeof exactDeviceRequest> {}
 const deviceSubRequest = struct(
   'resource.v1.DeviceSubRequest',
   {
-    name: s.string(1).doc('Name of the alternative, a DNS label; others refer to it as <request>/<name>.'),
+    name: s.string(1).ruled().doc('Name of the alternative, a DNS label; others refer to it as <request>/<name>.'),
     deviceClassName: s.string(2).doc('The DeviceClass whose devices are meant.'),
     selectors: selection(3),
     allocationMode: mode(4),
     count: s.int64(5).optional().doc('How many devices, for ExactCount; 1 when absent.'),
     tolerations: tolerations(6),
     capacity: s.field(7, capacityRequirements).optional().doc('How much of each device is needed.'),
+    derivedAttributes,
   },
   { doc: 'One alternative of a request.' },
 );
@@ -113,7 +128,7 @@ export interface DeviceSubRequest extends Of<typeof deviceSubRequest> {}
 const deviceRequest = struct(
   'resource.v1.DeviceRequest',
   {
-    name: s.string(1).doc('Name of the request, a DNS label: containers and constraints refer to it.'),
+    name: s.string(1).ruled().doc('Name of the request, a DNS label: containers and constraints refer to it.'),
     exactly: s.field(2, exactDeviceRequest).optional().doc('What is needed, when there is but one possibility.'),
     firstAvailable: s
       .list(3, deviceSubRequest)

@@ -1,24 +1,14 @@
 /** Rules of devices that drivers publish, and of taints. Wording is upstream's. */
-import { duplicate, forbiddenField, invalidValue, notFoundField, required, tooLong, tooMany } from '#meta/causes.ts';
-import { dns1123Label, dns1123Subdomain, labelKey, labelValue } from '#meta/names.ts';
-import { parseQuantity } from '#meta/quantity.ts';
+import { duplicate, forbiddenField, invalidValue, required, tooLong, tooMany } from '#meta/causes.ts';
+import { dns1123Label, dns1123Subdomain, labelKey, labelValue, shortName } from '#meta/names.ts';
 import { indexed, named, type Causes } from '../field-checks.ts';
 import { nodeSelectorCauses } from '../core/placement-validation.ts';
 import { policyCauses } from './capacity-validation.ts';
-import { distinct, limited } from './device-claim-validation.ts';
 import { qualifiedName } from './device-names.ts';
-import type {
-  Device,
-  DeviceAttribute,
-  DeviceCounterConsumption,
-  DeviceTaint,
-  NodeAllocatableMapping,
-  NodeAllocatableOverhead,
-  NodeAllocatableResource,
-} from './device.ts';
+import { limited } from './lists.ts';
+import type { Device, DeviceAttribute, DeviceCounterConsumption, DeviceTaint } from './device.ts';
 
 const attributesAndCapacitiesMax = 32;
-const attributeValuesMax = 48;
 const valueBytesMax = 64;
 const taintsMax = 16;
 const consumptionsMax = 2;
@@ -48,7 +38,7 @@ function truncated(text: string, max: number): string {
 }
 
 export function* taintCauses(at: string, { key, value }: Partial<DeviceTaint>): Causes {
-  if (key) yield* named(labelKey, `${at}.key`, key);
+  yield* named(labelKey, `${at}.key`, key ?? '');
   if (value) yield* named(labelValue, `${at}.value`, value);
 }
 
@@ -66,7 +56,7 @@ export function* bindingCauses(
       max: bindingConditionsMax,
       each: (condition, each) => named(labelKey, each, condition),
     });
-  yield* distinct(`${at}.bindingConditions`, bindingConditions, (condition) => condition);
+  yield* limited(`${at}.bindingConditions`, bindingConditions, { key: (condition) => condition });
   const seen = new Set<string>();
   for (const [condition, each] of indexed(`${at}.bindingFailureConditions`, bindingFailureConditions)) {
     if (seen.has(condition)) yield duplicate(each, condition);
@@ -78,29 +68,19 @@ export function* bindingCauses(
   if (conditions === 0 && failures > 0)
     yield invalidValue(
       `${at}.bindingConditions`,
-      bindingConditions,
+      null,
       'bindingConditions are required to use bindingFailureConditions',
     );
   if (failures === 0 && conditions > 0)
     yield invalidValue(
       `${at}.bindingFailureConditions`,
-      bindingFailureConditions,
+      null,
       'bindingFailureConditions are required to use bindingConditions',
     );
 }
 
-export function* skipCauses(path: string, operations: readonly string[] | undefined): Causes {
-  const skipped = new Set(operations);
-  if (skipped.has('NodePrepareResources') && !skipped.has('NodeUnprepareResources') && !skipped.has('*'))
-    yield invalidValue(
-      path,
-      operations,
-      'NodePrepareResources cannot be skipped unless NodeUnprepareResources is also skipped',
-    );
-}
-
 export function* deviceCauses(at: string, device: Device, perDevice: boolean): Causes {
-  if (device.name) yield* named(dns1123Label, `${at}.name`, device.name);
+  yield* named(dns1123Label, `${at}.name`, device.name);
   const { attributes = {}, capacity = {} } = device;
   const total = Object.keys(attributes).length + Object.keys(capacity).length;
   if (total > attributesAndCapacitiesMax)
@@ -109,9 +89,6 @@ export function* deviceCauses(at: string, device: Device, perDevice: boolean): C
       total,
       `the total number of attributes and capacities must not exceed ${attributesAndCapacitiesMax}`,
     );
-  const values = Object.values(attributes).reduce((sum, attribute) => sum + valuesOf(attribute), 0);
-  if (values > attributeValuesMax)
-    yield invalidValue(at, values, `the total number of attribute values must not exceed ${attributeValuesMax}`);
   const keyMax = 63 + 1 + 32;
   yield* entries(`${at}.attributes`, attributes, { keyMax, key: qualifiedName, each: attributeCauses });
   yield* entries(`${at}.capacity`, capacity, {
@@ -127,15 +104,11 @@ export function* deviceCauses(at: string, device: Device, perDevice: boolean): C
   yield* limited(`${at}.consumesCounters`, device.consumesCounters, {
     max: consumptionsMax,
     each: (consumption, each) => consumptionCauses(each, consumption),
+    key: ({ counterSet }) => counterSet,
   });
-  yield* distinct(`${at}.consumesCounters`, device.consumesCounters, ({ counterSet }) => counterSet);
   yield* placeCauses(at, device, perDevice);
   yield* bindingCauses(at, device);
-  yield* allocatableCauses(`${at}.nodeAllocatableResources`, device);
 }
-
-const valuesOf = ({ ints = [], bools = [], strings = [], versions = [] }: DeviceAttribute): number =>
-  Math.max(1, ints.length + bools.length + strings.length + versions.length);
 
 const semver =
   /^(0|[1-9]\d*)\.(0|[1-9]\d*)\.(0|[1-9]\d*)(-(0|[1-9]\d*|\d*[a-zA-Z-][0-9a-zA-Z-]*)(\.(0|[1-9]\d*|\d*[a-zA-Z-][0-9a-zA-Z-]*))*)?(\+[0-9a-zA-Z-]+(\.[0-9a-zA-Z-]+)*)?$/;
@@ -151,17 +124,24 @@ function* versionCauses(path: string, text: string): Causes {
   yield* textCauses(path, text);
 }
 
+const attributeFields = ['int', 'bool', 'string', 'version', 'ints', 'bools', 'strings', 'versions'] as const;
+
 function* attributeCauses(at: string, attribute: DeviceAttribute): Causes {
   if (attribute.string !== undefined) yield* textCauses(`${at}.string`, attribute.string);
   if (attribute.version !== undefined) yield* versionCauses(`${at}.version`, attribute.version);
-  for (const [text, each] of indexed(`${at}.strings`, attribute.strings)) yield* textCauses(each, text);
-  for (const [text, each] of indexed(`${at}.versions`, attribute.versions)) yield* versionCauses(each, text);
-  const given = Object.values(attribute).filter((value) => value !== undefined).length;
-  if (given !== 1) yield invalidValue(at, given === 0 ? '' : attribute, 'exactly one value must be specified');
+  const given = attributeFields.filter((field) => attribute[field] !== undefined);
+  const all = attributeFields.map((field) => `\`${field}\``).join(', ');
+  if (given.length === 0) yield invalidValue(at, '', `must specify one of: ${all}`);
+  else if (given.length > 1)
+    yield invalidValue(
+      at,
+      `{${given.map((field) => `\`${field}\``).join(', ')}}`,
+      `must specify exactly one of: ${all}`,
+    );
 }
 
 function* consumptionCauses(at: string, { counterSet, counters }: DeviceCounterConsumption): Causes {
-  if (counterSet) yield* named(dns1123Label, `${at}.counterSet`, counterSet);
+  if (counterSet) yield* named(shortName, `${at}.counterSet`, counterSet);
   yield* counterCauses(`${at}.counters`, counters);
 }
 
@@ -171,7 +151,7 @@ export function* counterCauses(path: string, counters: Readonly<Record<string, u
   // A missing map is reported by the declaration.
   if (counters !== undefined && names.length === 0) yield required(path);
   if (names.length > countersMax) yield tooMany(path, names.length, countersMax);
-  else for (const name of names) yield* named(dns1123Label, path, name);
+  else for (const name of names) yield* named(shortName, path, name);
 }
 
 const placeDetail =
@@ -203,43 +183,4 @@ function* placeCauses(at: string, { nodeName, nodeSelector, allNodes }: Device, 
   else if (allNodes === false) yield invalidValue(`${at}.allNodes`, false, 'must be either unset or set to true');
   if (given.length === 0) yield required(at, placeDetail);
   else if (given.length > 1) yield invalidValue(at, `{${given.join(', ')}}`, placeDetail);
-}
-
-const isAllocatable = (name: string): boolean =>
-  ['cpu', 'memory', 'ephemeral-storage'].includes(name) || name.startsWith('hugepages-');
-
-function* allocatableCauses(path: string, { nodeAllocatableResources = {}, capacity = {} }: Device): Causes {
-  for (const [name, { mapping, overhead }] of Object.entries<NodeAllocatableResource>(nodeAllocatableResources)) {
-    const at = `${path}[${name}]`;
-    if (!isAllocatable(name)) yield invalidValue(at, name, 'must be a node allocatable resource name');
-    if (mapping === undefined && overhead === undefined)
-      yield required(at, 'at least one of mapping or overhead must be set');
-    if (mapping !== undefined) yield* mappingCauses(`${at}.mapping`, mapping, capacity);
-    if (overhead !== undefined) yield* overheadCauses(`${at}.overhead`, overhead);
-  }
-}
-
-const nano = (text: string | undefined): bigint => parseQuantity(text ?? '0')?.nano ?? 0n;
-
-function* mappingCauses(at: string, mapping: NodeAllocatableMapping, capacity: object): Causes {
-  const { capacityKey, capacityMultiplier, deviceMultiplier } = mapping;
-  if (capacityKey !== undefined) {
-    if (capacityKey === '') yield invalidValue(`${at}.capacityKey`, '', 'capacityKey must not be an empty string');
-    else if (!Object.hasOwn(capacity, capacityKey)) yield notFoundField(`${at}.capacityKey`, capacityKey);
-    if (capacityMultiplier === undefined)
-      yield required(`${at}.capacityMultiplier`, 'capacityMultiplier is required when capacityKey is set');
-    else if (nano(capacityMultiplier) <= 0n)
-      yield invalidValue(`${at}.capacityMultiplier`, capacityMultiplier, 'must be positive');
-  }
-  if (deviceMultiplier !== undefined && nano(deviceMultiplier) <= 0n)
-    yield invalidValue(`${at}.deviceMultiplier`, deviceMultiplier, 'must be positive');
-  if (capacityMultiplier !== undefined && capacityKey === undefined)
-    yield required(`${at}.capacityKey`, 'capacityKey is required when capacityMultiplier is set');
-}
-
-function* overheadCauses(at: string, overhead: NodeAllocatableOverhead): Causes {
-  if (overhead.perPod === undefined && overhead.perContainer === undefined)
-    yield invalidValue(at, '', 'at least one of perPod or perContainer must be set');
-  for (const field of ['perPod', 'perContainer'] as const)
-    if (nano(overhead[field]) < 0n) yield invalidValue(`${at}.${field}`, overhead[field], 'must be non-negative');
 }

@@ -7,7 +7,7 @@ import { nodeSelector } from '../core/node-selector.ts';
 export const deviceTaint = struct(
   'resource.v1.DeviceTaint',
   {
-    key: s.string(1).doc('Key of the taint, a label name.'),
+    key: s.string(1).ruled().doc('Key of the taint, a label name.'),
     value: s.string(2).optional().doc('Value of the taint, a label value.'),
     effect: s
       .oneOf(3, 'NoExecute', 'NoSchedule', 'None')
@@ -27,10 +27,10 @@ const deviceAttribute = struct(
     bool: s.boolean(3).keepsZero().optional().doc('A truth value.'),
     string: s.string(4).keepsZero().optional().doc('A text of at most 64 bytes.'),
     version: s.string(5).keepsZero().optional().doc('A version as semver.org has it, of at most 64 bytes.'),
-    ints: s.list(6, t.int64).optional().doc('Several numbers.'),
-    bools: s.list(7, t.boolean).optional().doc('Several truth values.'),
-    strings: s.list(8, t.string).optional().doc('Several texts.'),
-    versions: s.list(9, t.string).optional().doc('Several versions.'),
+    ints: s.list(6, t.int64).off('DRAListTypeAttributes').doc('Several numbers.'),
+    bools: s.list(7, t.boolean).off('DRAListTypeAttributes').doc('Several truth values.'),
+    strings: s.list(8, t.string).off('DRAListTypeAttributes').doc('Several texts.'),
+    versions: s.list(9, t.string).off('DRAListTypeAttributes').doc('Several versions.'),
   },
   { doc: 'The value of an attribute: exactly one field is given.' },
 );
@@ -67,7 +67,7 @@ export interface CapacityRequestPolicy extends Of<typeof capacityRequestPolicy> 
 const deviceCapacity = struct(
   'resource.v1.DeviceCapacity',
   {
-    value: s.quantity(1).doc('How much there is.'),
+    value: s.quantity(1).ruled().doc('How much there is.'),
     requestPolicy: s
       .field(2, capacityRequestPolicy)
       .optional()
@@ -79,7 +79,7 @@ export interface DeviceCapacity extends Of<typeof deviceCapacity> {}
 
 export const counter = struct(
   'resource.v1.Counter',
-  { value: s.quantity(1).doc('The amount.') },
+  { value: s.quantity(1).ruled().doc('The amount.') },
   { doc: 'An amount of something that devices share.' },
 );
 
@@ -88,6 +88,10 @@ const deviceCounterConsumption = struct(
   {
     counterSet: s.string(1).doc('The set of counters, from a slice of the same pool.'),
     counters: s.map(2, counter).doc('How much of each counter the device takes; at most 32.'),
+    compatibilityGroups: s
+      .list(3, t.string)
+      .off('DRADeviceCompatibilityGroups')
+      .doc('Devices that share counters must have a group in common.'),
   },
   { doc: 'What a device takes from a shared set.' },
 );
@@ -102,7 +106,6 @@ const nodeAllocatableMapping = struct(
   },
   { doc: "How much of a node's resource a device takes." },
 );
-export interface NodeAllocatableMapping extends Of<typeof nodeAllocatableMapping> {}
 
 const nodeAllocatableOverhead = struct(
   'resource.v1.NodeAllocatableOverhead',
@@ -112,7 +115,6 @@ const nodeAllocatableOverhead = struct(
   },
   { doc: "How much of a node's resource the users of a device take besides." },
 );
-export interface NodeAllocatableOverhead extends Of<typeof nodeAllocatableOverhead> {}
 
 const nodeAllocatableResource = struct(
   'resource.v1.NodeAllocatableResource',
@@ -122,12 +124,11 @@ const nodeAllocatableResource = struct(
   },
   { doc: "What a device takes of a node's resource." },
 );
-export interface NodeAllocatableResource extends Of<typeof nodeAllocatableResource> {}
 
 export const device = struct(
   'resource.v1.Device',
   {
-    name: s.string(1).doc('Name of the device, a DNS label; unique in its pool.'),
+    name: s.string(1).ruled().doc('Name of the device, a DNS label; unique in its pool.'),
     attributes: s
       .map(2, deviceAttribute)
       .optional()
@@ -165,19 +166,9 @@ export const device = struct(
       .doc('Whether several requests may get it, each taking a part of its capacity.'),
     nodeAllocatableResources: s
       .map(14, nodeAllocatableResource)
-      .optional()
+      .off('DRANodeAllocatableResources')
       .doc("What it takes of its node's own resources, such as cpu and memory."),
   },
   { doc: 'One device.' },
 );
 export interface Device extends Of<typeof device> {}
-
-/** The moment of a write, as far as hooks know it: they have no clock, but the entry of the writer has just been stamped. */
-export const writeTime = (metadata: {
-  readonly creationTimestamp?: string;
-  readonly managedFields?: readonly { readonly time?: string }[];
-}): string | undefined =>
-  (metadata.managedFields ?? []).reduce<string | undefined>(
-    (latest, { time }) => (time !== undefined && (latest === undefined || time > latest) ? time : latest),
-    metadata.creationTimestamp,
-  );

@@ -3,11 +3,11 @@
  */
 import { resource, type ObjectOf } from '#schema/kind.ts';
 import { inline, s, struct, type Of } from '#schema/type.ts';
-import { invalidValue } from '#meta/causes.ts';
 import { ageColumn, nameColumn } from '../columns.ts';
 import { deviceConfiguration, deviceSelector } from './device-claim.ts';
-import { configsMax, configurationCauses, limited, selectorCauses } from './device-claim-validation.ts';
-import { isExtendedResource } from './device-names.ts';
+import { configsMax, configurationCauses, selectorCauses } from './device-claim-validation.ts';
+import { extendedResourceName } from './device-names.ts';
+import { limited } from './lists.ts';
 
 const deviceClassConfiguration = struct(
   'resource.v1.DeviceClassConfiguration',
@@ -46,6 +46,7 @@ export const DeviceClass = resource({
   scope: 'Cluster',
   columns: [nameColumn, ageColumn],
   hooks: {
+    name: 'longName',
     looseGenerateName: true,
     generation: true,
     validateCreate: ({ spec }) => [
@@ -54,15 +55,7 @@ export const DeviceClass = resource({
         max: configsMax,
         each: (config, at) => configurationCauses(at, config),
       }),
-      ...(spec.extendedResourceName === undefined || isExtendedResource(spec.extendedResourceName)
-        ? []
-        : [
-            invalidValue(
-              'spec.extendedResourceName',
-              spec.extendedResourceName,
-              'must be a valid extended resource name',
-            ),
-          ]),
+      ...extendedResourceName('spec.extendedResourceName', spec.extendedResourceName),
     ],
   },
   name: 'resource.v1.DeviceClass',

@@ -11,7 +11,7 @@ import { conditionCauses } from '../condition-validation.ts';
 import { named } from '../field-checks.ts';
 import { driverName, poolName } from './device-names.ts';
 import { taintCauses } from './device-validation.ts';
-import { deviceTaint, writeTime } from './device.ts';
+import { deviceTaint } from './device.ts';
 
 const conditionsMax = 8;
 
@@ -78,18 +78,19 @@ export const DeviceTaintRule = resource({
     ageColumn,
   ],
   hooks: {
+    needsVersion: true,
     prepareCreate: (rule) =>
       withTime({ ...rule, status: {} }, rule.spec.taint?.timeAdded ?? rule.metadata.creationTimestamp),
-    prepareUpdate: (rule, old) => {
+    stampUpdate: (rule, old, now) => {
       const before = old.spec.taint?.timeAdded;
-      const sent = rule.spec.taint?.timeAdded ?? before;
+      const sent = rule.spec.taint?.timeAdded ?? now;
       // The time is that of the effect, unless the writer says otherwise.
       const isNew = rule.spec.taint?.effect !== old.spec.taint?.effect && sent === before;
-      return withTime(rule, isNew ? writeTime(rule.metadata) : sent);
+      return withTime(rule, isNew ? now : sent);
     },
     validateCreate: ({ spec: { deviceSelector: selector = {}, taint } }) => [
-      ...driverName('spec.deviceSelector.driver', selector.driver),
-      ...poolName('spec.deviceSelector.pool', selector.pool),
+      ...(selector.driver === undefined ? [] : driverName('spec.deviceSelector.driver', selector.driver)),
+      ...(selector.pool === undefined ? [] : poolName('spec.deviceSelector.pool', selector.pool)),
       ...named(dns1123Label, 'spec.deviceSelector.device', selector.device),
       ...taintCauses('spec.taint', taint ?? {}),
     ],

@@ -44,6 +44,9 @@ test('a request is for one exact device, and tolerates equal taints, unless it s
 });
 
 const detail = "must be the name of a request in the claim or the name of a request and a subrequest separated by '/'";
+const subdomain =
+  "a lowercase RFC 1123 subdomain must consist of lower case alphanumeric characters, '-' or '.', and must start and end with an alphanumeric character (e.g. 'example.com', regex used for validation is '[a-z0-9]([-a-z0-9]*[a-z0-9])?(\\.[a-z0-9]([-a-z0-9]*[a-z0-9])?)*')";
+const attributeFields = '`int`, `bool`, `string`, `version`, `ints`, `bools`, `strings`, `versions`';
 const claims: readonly [string, object, readonly string[]][] = [
   ['nothing', {}, []],
   ['one request', { requests: [{ name: 'a', exactly }] }, []],
@@ -55,7 +58,7 @@ const claims: readonly [string, object, readonly string[]][] = [
     [
       'spec.devices.requests[0]: Required value: exactly one of `exactly` or `firstAvailable` is required',
       'spec.devices.requests[1]: Invalid value: null: exactly one of `exactly` or `firstAvailable` is required, but multiple fields are set',
-      'spec.devices.requests[1]: Duplicate value: "a"',
+      'spec.devices.requests[1]: Duplicate value: {"name":"a","exactly":{"deviceClassName":"gpu","allocationMode":"ExactCount","count":1},"firstAvailable":[{"name":"b","deviceClassName":"gpu","allocationMode":"ExactCount","count":1}]}',
     ],
   ],
   [
@@ -113,6 +116,37 @@ const claims: readonly [string, object, readonly string[]][] = [
     ],
   ],
   [
+    'settings and attributes of strange drivers',
+    {
+      constraints: [{ matchAttribute: '/x' }, { distinctAttribute: 'A.b/' }, { matchAttribute: 'a/b/c' }],
+      config: [{ opaque: { driver: 'a_b', parameters: {} } }, { opaque: { driver: 'd'.repeat(64), parameters: {} } }],
+    },
+    [
+      'spec.devices.constraints[0].matchAttribute: Invalid value: "": prefix must not be empty',
+      `spec.devices.constraints[1].distinctAttribute: Invalid value: "A.b": prefix: ${subdomain}`,
+      'spec.devices.constraints[1].distinctAttribute: Invalid value: "": name must not be empty',
+      `spec.devices.config[0].opaque.driver: Invalid value: "a_b": ${subdomain.replace('a lowercase', 'an').replace('lower case ', '').replace("'example", "'Example")}`,
+      'spec.devices.config[1].opaque.driver: Too long: may not be more than 63 characters',
+    ],
+  ],
+  [
+    'an alternative of no mode beside an exact request',
+    {
+      requests: [
+        {
+          name: 'a',
+          exactly,
+          firstAvailable: [{ name: 'B', deviceClassName: 'C', allocationMode: 'Some', count: -1 }],
+        },
+      ],
+    },
+    [
+      'spec.devices.requests[0]: Invalid value: null: exactly one of `exactly` or `firstAvailable` is required, but multiple fields are set',
+      `spec.devices.requests[0].firstAvailable[0].deviceClassName: Invalid value: "C": ${subdomain}`,
+      'spec.devices.requests[0].firstAvailable[0].allocationMode: Unsupported value: "Some": supported values: "All", "ExactCount"',
+    ],
+  ],
+  [
     'settings of no form',
     { config: [{}, { opaque: { driver: 'd', parameters: [] } }] },
     [
@@ -132,7 +166,7 @@ for (const [what, devices, causes] of claims)
 test('a claim cannot be changed, and shows its state', () => {
   const old = written(ResourceClaim, { metadata, spec: { devices: { requests: [{ name: 'a', exactly }] } } } as never);
   assert.deepEqual(updateCauses(ResourceClaim, { metadata, spec: {} }, old), [
-    'spec: Invalid value: {"devices":{}}: field is immutable',
+    'spec: Invalid value: null: field is immutable',
   ]);
   const state = (status: object, more: object = {}): unknown =>
     row(ResourceClaim, { ...old, metadata: { ...old.metadata, ...more }, status } as never)['State'];
@@ -153,7 +187,7 @@ const statuses: readonly [string, object, readonly string[]][] = [
     [
       'status.reservedFor[1].resource: Required value',
       'status.reservedFor[1].name: Required value',
-      'status.reservedFor[1]: Duplicate value: "1"',
+      'status.reservedFor[1]: Duplicate value: {"uid":"1"}',
       'status.reservedFor: Forbidden: may not be specified when `allocated` is not set',
     ],
   ],
@@ -166,7 +200,7 @@ const statuses: readonly [string, object, readonly string[]][] = [
     },
     [
       `status.allocation.devices.results[0].request: Invalid value: "z": ${detail}`,
-      'status.allocation.devices.results[0].shareID: Invalid value: "Q": error validating uid: invalid UUID length: 1',
+      'status.allocation.devices.results[0].shareID: Invalid value: "Q": must be a lowercase UUID in 8-4-4-4-12 format',
       'status.allocation.devices.config[0].source: Required value',
       'status.allocation.devices.config[0].opaque: Required value',
     ],
@@ -184,7 +218,7 @@ const statuses: readonly [string, object, readonly string[]][] = [
       'status.devices[0].networkData.ips[0]: Invalid value: "10.0.0.1": must be a valid address in CIDR form, (e.g. 10.9.8.7/24 or 2001:db8::1/64)',
       'status.devices[0].networkData.ips[1]: Invalid value: "10.0.0.01/8": must be in canonical form ("10.0.0.1/8")',
       'status.devices[0].networkData.ips[2]: Invalid value: "2001:DB8::1/64": must be in canonical form ("2001:db8::1/64")',
-      'status.devices[1]: Invalid value: d/p/y: must be an allocated device in the claim',
+      'status.devices[1]: Invalid value: {"Driver":"d","Pool":"p","Device":"y","ShareID":""}: must be an allocated device in the claim',
       'status.devices[1].data: Invalid value: "<value omitted>": must be a valid JSON object',
     ],
   ],
@@ -223,7 +257,7 @@ test('a class has a resource name of its own', () => {
     [],
   );
   assert.deepEqual(createCauses(DeviceClass, { metadata: meta, spec: { extendedResourceName: 'gpu' } }), [
-    'spec.extendedResourceName: Invalid value: "gpu": must be a valid extended resource name',
+    `spec.extendedResourceName: Invalid value: "gpu": a name must be a domain-prefixed path, such as 'example.com/my-prop'`,
   ]);
 });
 
@@ -239,7 +273,6 @@ const slices: readonly [string, object, readonly string[]][] = [
     [
       'spec.driver: Required value',
       'spec.pool.name: Required value',
-      'spec.pool.generation: Required value',
       'spec.pool.resourceSliceCount: Invalid value: 0: must be greater than zero',
       `spec: Required value: ${place}`,
     ],
@@ -256,10 +289,9 @@ const slices: readonly [string, object, readonly string[]][] = [
     'attributes of no kind or of several',
     { ...slice, devices: [{ name: 'a', attributes: { x: {}, 'a/b/c': { int: 1, version: '1' } } }] },
     [
-      'spec.devices[0].attributes[x]: Invalid value: "": exactly one value must be specified',
-      'spec.devices[0].attributes: Invalid value: "a/b/c": must not contain more than one slash',
+      `spec.devices[0].attributes[x]: Invalid value: "": must specify one of: ${attributeFields}`,
       'spec.devices[0].attributes[a/b/c].version: Invalid value: "1": must be a string compatible with semver.org spec 2.0.0',
-      'spec.devices[0].attributes[a/b/c]: Invalid value: {"int":1,"version":"1"}: exactly one value must be specified',
+      `spec.devices[0].attributes[a/b/c]: Invalid value: "{\`int\`, \`version\`}": must specify exactly one of: ${attributeFields}`,
     ],
   ],
   [
@@ -316,15 +348,39 @@ const slices: readonly [string, object, readonly string[]][] = [
     ],
   ],
   [
-    'a half of what is skipped',
-    { ...slice, skipNodeOperations: ['NodePrepareResources'] },
+    'a selector of no nodes',
+    { ...slice, nodeName: undefined, nodeSelector: { nodeSelectorTerms: [] } },
     [
-      'spec.skipNodeOperations: Invalid value: ["NodePrepareResources"]: NodePrepareResources cannot be skipped unless NodeUnprepareResources is also skipped',
+      'spec.nodeSelector.nodeSelectorTerms: Required value: must have at least one node selector term',
+      'spec.nodeSelector.nodeSelectorTerms: Invalid value: []: must have exactly one node selector term',
     ],
+  ],
+  [
+    'a selector of two terms',
+    { ...slice, nodeName: undefined, nodeSelector: { nodeSelectorTerms: [{}, {}] } },
+    [
+      'spec.nodeSelector.nodeSelectorTerms: Invalid value: [{"MatchExpressions":null,"MatchFields":null},{"MatchExpressions":null,"MatchFields":null}]: must have exactly one node selector term',
+    ],
+  ],
+  [
+    'two devices of one name',
+    { ...slice, devices: [{ name: 'a' }, { name: 'a' }] },
+    ['spec.devices[1]: Duplicate value: "a"'],
   ],
 ];
 for (const [what, spec, causes] of slices)
   test(`a slice with ${what}`, () => assert.deepEqual(createCauses(ResourceSlice, { metadata: meta, spec }), causes));
+
+test('a template says what its claims are called after, and nothing else of them', () => {
+  const old = written(ResourceClaimTemplate, { metadata: { name: 'x' } } as never);
+  const named = { metadata: { name: 'x' }, spec: { metadata: { name: 'y', uid: '1', labels: { a: 'b' } } } };
+  const refused = ['name', 'uID'].map((field) => `spec.metadata.${field}: Forbidden: cannot be set`);
+  assert.deepEqual(createCauses(ResourceClaimTemplate, named), refused);
+  assert.deepEqual(updateCauses(ResourceClaimTemplate, named, old), [
+    ...refused,
+    'spec: Invalid value: {"name":"y","uid":"1","labels":{"a":"b"},"Spec":{"Devices":{"Requests":null,"Constraints":null,"Config":null}}}: field is immutable',
+  ]);
+});
 
 test('a slice with taints holds fewer devices', () => {
   const devices = Array.from({ length: 65 }, (_, index) => ({ name: `d${index}` }));
@@ -352,16 +408,16 @@ test('a taint knows when it was added, and when its effect changed', () => {
   const rule = written(DeviceTaintRule, { metadata: meta, spec });
   assert.equal(rule.spec.taint.timeAdded, rule.metadata.creationTimestamp);
   const at = (effect: string, time: string): string | undefined =>
-    DeviceTaintRule.hooks.prepareUpdate?.(
-      {
-        ...rule,
-        metadata: { ...rule.metadata, managedFields: [{ time }] },
-        spec: { taint: { ...rule.spec.taint, effect } },
-      } as never,
+    DeviceTaintRule.hooks.stampUpdate?.(
+      { ...rule, spec: { taint: { ...rule.spec.taint, effect } } } as never,
       rule,
+      time,
     ).spec.taint.timeAdded;
   assert.equal(at('NoSchedule', '2027-01-01T00:00:00Z'), rule.metadata.creationTimestamp);
   assert.equal(at('NoExecute', '2027-01-01T00:00:00Z'), '2027-01-01T00:00:00Z');
+  const untimed = { ...rule, spec } as never;
+  const stamped = DeviceTaintRule.hooks.stampUpdate?.(untimed, rule, '2027-01-01T00:00:00Z');
+  assert.equal(stamped?.spec.taint.timeAdded, '2027-01-01T00:00:00Z');
   assert.deepEqual(createCauses(DeviceTaintRule, { metadata: meta, spec: { taint: { key: 'a b', effect: 'Off' } } }), [
     'spec.taint.effect: Unsupported value: "Off": supported values: "NoExecute", "NoSchedule", "None"',
     `spec.taint.key: Invalid value: "a b": name part must consist of alphanumeric characters, '-', '_' or '.', and must start and end with an alphanumeric character (e.g. 'MyName',  or 'my.name',  or '123-abc', regex used for validation is '([A-Za-z0-9][-A-Za-z0-9_.]*)?[A-Za-z0-9]')`,

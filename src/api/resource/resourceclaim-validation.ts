@@ -12,26 +12,25 @@ import {
   tooMany,
 } from '#meta/causes.ts';
 import { canonicalIp } from '#meta/ip.ts';
-import { dns1123Label } from '#meta/names.ts';
+import { dns1123Label, labelKey } from '#meta/names.ts';
 import { sameValue } from '#meta/same.ts';
-import type { Cause } from '#meta/status.ts';
+import { validateStruct } from '#schema/validate.ts';
 import { conditionCauses } from '../condition-validation.ts';
 import { indexed, named, type Causes } from '../field-checks.ts';
 import { nodeSelectorCauses } from '../core/placement-validation.ts';
-import type { DeviceClaim } from './device-claim.ts';
+import { deviceToleration, type DeviceClaim } from './device-claim.ts';
 import {
   configsMax,
   configurationCauses,
-  deviceTolerationCauses,
-  distinct,
-  limited,
   requestNamesOf,
   requestReference,
   requestReferences,
+  tolerationValueCauses,
   type RequestNames,
 } from './device-claim-validation.ts';
-import { bindingCauses, skipCauses } from './device-validation.ts';
-import { driverName, jsonObject, poolName, shareUid } from './device-names.ts';
+import { limited } from './lists.ts';
+import { bindingCauses } from './device-validation.ts';
+import { declaredDriverName, declaredPoolName, driverName, jsonObject, poolName, shareUid } from './device-names.ts';
 import type {
   AllocatedDeviceStatus,
   AllocationResult,
@@ -60,14 +59,16 @@ export function* claimStatusCauses(claim: ClaimLike, { status: old = {} }: Claim
   const { allocation, reservedFor = [], devices } = status;
   yield* limited('status.reservedFor', reservedFor, {
     max: reservedForMax,
+    key: ({ uid }) => uid,
     *each(reference, at) {
       for (const field of ['resource', 'name', 'uid'] as const) if (!reference[field]) yield required(`${at}.${field}`);
     },
   });
-  yield* distinct('status.reservedFor', reservedFor, ({ uid }) => uid);
   const given = new Set((allocation?.devices?.results ?? []).map(deviceId));
-  for (const [device, at] of indexed('status.devices', devices)) yield* deviceStatusCauses(at, device, given);
-  yield* distinct('status.devices', devices, deviceId);
+  yield* limited('status.devices', devices, {
+    each: (device, at) => deviceStatusCauses(at, device, given),
+    key: deviceId,
+  });
   if (reservedFor.length > 0) {
     if (allocation === undefined)
       yield forbiddenField('status.reservedFor', 'may not be specified when `allocated` is not set');
@@ -96,17 +97,16 @@ interface DeviceReference {
 const deviceId = ({ driver, pool, device, shareID }: DeviceReference): string =>
   [driver, pool, device, ...(shareID === undefined ? [] : [shareID])].join('/');
 
-function* present(at: string, device: DeviceReference): Causes {
-  for (const field of ['driver', 'pool', 'device'] as const) if (!device[field]) yield required(`${at}.${field}`);
+function* deviceStatusCauses(at: string, device: AllocatedDeviceStatus, given: ReadonlySet<string>): Causes {
   yield* driverName(`${at}.driver`, device.driver);
   yield* poolName(`${at}.pool`, device.pool);
-  if (device.device) yield* named(dns1123Label, `${at}.device`, device.device);
-}
-
-function* deviceStatusCauses(at: string, device: AllocatedDeviceStatus, given: ReadonlySet<string>): Causes {
-  yield* present(at, device);
+  yield* named(dns1123Label, `${at}.device`, device.device ?? '');
   yield* shareUid(`${at}.shareID`, device.shareID);
-  if (!given.has(deviceId(device))) yield notGiven(at, deviceId(device));
+  if (!given.has(deviceId(device))) {
+    const { driver = '', pool = '', device: name = '', shareID = '' } = device;
+    const id = { Driver: driver, Pool: pool, Device: name, ShareID: shareID };
+    yield invalidValue(at, id, 'must be an allocated device in the claim');
+  }
   const { conditions = [], data, networkData } = device;
   if (conditions.length > conditionsMax) yield tooMany(`${at}.conditions`, conditions.length, conditionsMax);
   yield* conditionCauses(`${at}.conditions`, conditions);
@@ -114,18 +114,14 @@ function* deviceStatusCauses(at: string, device: AllocatedDeviceStatus, given: R
   if (networkData !== undefined) yield* networkCauses(`${at}.networkData`, networkData);
 }
 
-/** Upstream prints the identity as it is, without quotes. */
-const notGiven = (field: string, id: string): Cause => ({
-  reason: 'FieldValueInvalid',
-  field,
-  message: `Invalid value: ${id}: must be an allocated device in the claim`,
-});
-
 function* networkCauses(at: string, { interfaceName = '', hardwareAddress = '', ips }: NetworkDeviceData): Causes {
   if (Buffer.byteLength(interfaceName) > interfaceBytesMax) yield tooLong(`${at}.interfaceName`, interfaceBytesMax);
   if (Buffer.byteLength(hardwareAddress) > hardwareBytesMax) yield tooLong(`${at}.hardwareAddress`, hardwareBytesMax);
-  yield* limited(`${at}.ips`, ips, { max: addressesMax, each: (address, each) => interfaceAddress(each, address) });
-  yield* distinct(`${at}.ips`, ips, (address) => address);
+  yield* limited(`${at}.ips`, ips, {
+    max: addressesMax,
+    each: (address, each) => interfaceAddress(each, address),
+    key: (address) => address,
+  });
 }
 
 /** An address with the length of its network's prefix, in canonical form. */
@@ -149,20 +145,21 @@ function* allocationCauses(at: string, { devices, nodeSelector }: AllocationResu
     max: 2 * configsMax,
     each: (config, each) => allocationConfigCauses(each, config, names),
   });
-  if (nodeSelector !== undefined) {
-    if (!nodeSelector.nodeSelectorTerms?.length)
-      yield required(`${at}.nodeSelector.nodeSelectorTerms`, 'must have at least one node selector term');
-    else yield* nodeSelectorCauses(`${at}.nodeSelector`, nodeSelector);
-  }
+  if (nodeSelector !== undefined) yield* nodeSelectorCauses(`${at}.nodeSelector`, nodeSelector);
 }
 
 function* resultCauses(at: string, result: DeviceRequestAllocationResult, names: RequestNames): Causes {
   yield* requestReference(`${at}.request`, result.request ?? '', names);
-  yield* present(at, result);
+  yield* declaredDriverName(`${at}.driver`, result.driver);
+  yield* declaredPoolName(`${at}.pool`, result.pool);
+  yield* named(dns1123Label, `${at}.device`, result.device ?? '');
   yield* bindingCauses(at, result);
-  yield* deviceTolerationCauses(`${at}.tolerations`, result.tolerations);
+  for (const [toleration, each] of indexed(`${at}.tolerations`, result.tolerations)) {
+    yield* validateStruct(deviceToleration, toleration, each);
+    if (toleration.key) yield* named(labelKey, `${each}.key`, toleration.key);
+  }
+  yield* tolerationValueCauses(`${at}.tolerations`, result.tolerations);
   yield* shareUid(`${at}.shareID`, result.shareID);
-  yield* skipCauses(`${at}.skipNodeOperations`, result.skipNodeOperations);
 }
 
 function* allocationConfigCauses(at: string, config: DeviceAllocationConfiguration, names: RequestNames): Causes {

@@ -36,7 +36,7 @@ const deviceRequestAllocationResult = struct(
       .doc("How much of each capacity is taken; the device's policy may have rounded it up."),
     skipNodeOperations: s
       .list(11, skipNodeOperation, { list: 'set' })
-      .optional()
+      .off('DRAOptionalNodeOperations')
       .doc('Calls of the driver that the kubelet leaves out for this device.'),
   },
   { doc: 'One device that a request got.' },
@@ -71,7 +71,7 @@ const deviceAllocationResult = struct(
 const allocationResult = struct(
   'resource.v1.AllocationResult',
   {
-    devices: s.field(1, deviceAllocationResult).optional().doc('The devices.'),
+    devices: s.field(1, deviceAllocationResult).default({}).doc('The devices.'),
     nodeSelector: s.field(3, nodeSelector).optional().doc('Nodes on which they can be used; all when absent.'),
     allocationTimestamp: s.time(5).optional().doc('When they were given; for devices with binding conditions.'),
   },
@@ -178,7 +178,7 @@ export const ResourceClaim = resource({
   name: 'resource.v1.ResourceClaim',
   doc: 'A claim to devices, by a pod or several. The scheduler gives the devices when a pod needs them.',
   fields: {
-    spec: s.field(2, resourceClaimSpec).immutable().default({}).doc('What is claimed. It cannot be changed.'),
+    spec: s.field(2, resourceClaimSpec).frozen('null').default({}).doc('What is claimed. It cannot be changed.'),
     status: s.field(3, resourceClaimStatus).default({}).doc('What it got and who uses it.'),
   },
 });

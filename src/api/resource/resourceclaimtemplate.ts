@@ -35,7 +35,7 @@ export const ResourceClaimTemplate = resource({
       return { ...draft, spec: { ...draft.spec, metadata: metadata ?? {}, spec: claim } };
     },
     validateCreate: ({ spec }) => [
-      ...validateTemplateMeta(spec.metadata as DraftMeta, 'spec.metadata'),
+      ...validateTemplateMeta(spec.metadata as DraftMeta, 'spec.metadata', 'only'),
       ...deviceClaimCauses('spec.spec.devices', spec.spec.devices),
     ],
   },
@@ -44,7 +44,7 @@ export const ResourceClaimTemplate = resource({
   fields: {
     spec: s
       .field(2, resourceClaimTemplateSpec)
-      .immutable()
+      .immutable('internal')
       .default({})
       .doc('The claim that is made. It cannot be changed.'),
   },

@@ -1,15 +1,18 @@
 /** Rules of slices of devices. Wording is upstream's. */
 import { immutableDetail, invalidValue, required } from '#meta/causes.ts';
-import { dns1123Label, dns1123Subdomain } from '#meta/names.ts';
+import { dns1123Subdomain, shortName } from '#meta/names.ts';
+import { internalValue } from '#schema/go-internal.ts';
+import { t } from '#schema/type.ts';
 import { named, type Causes } from '../field-checks.ts';
+import { nodeSelectorTerm } from '../core/node-selector.ts';
 import { nodeSelectorCauses } from '../core/placement-validation.ts';
-import { distinct, limited } from './device-claim-validation.ts';
-import { counterCauses, deviceCauses, skipCauses } from './device-validation.ts';
-import { driverName, fullyQualifiedName, poolName } from './device-names.ts';
+import { counterCauses, deviceCauses } from './device-validation.ts';
+import { driverName, poolName } from './device-names.ts';
+import { limited } from './lists.ts';
 import type { ResourceSliceSpec } from './resourceslice.ts';
 
 const devicesMax = 128;
-/** With taints, counters or lists of values: so that a slice stays within what etcd takes. */
+/** With taints or counters: so that a slice stays within what etcd takes. */
 const richDevicesMax = 64;
 const counterSetsMax = 8;
 
@@ -27,29 +30,21 @@ export function* sliceCauses(spec: ResourceSliceSpec): Causes {
   yield* limited('spec.devices', devices, {
     max: isRich(spec) ? richDevicesMax : devicesMax,
     each: (device, at) => deviceCauses(at, device, spec.perDeviceNodeSelection === true),
+    key: ({ name }) => name,
+    told: 'key',
   });
-  yield* distinct('spec.devices', devices, ({ name }) => name);
   yield* limited('spec.sharedCounters', sharedCounters, {
     max: counterSetsMax,
+    key: ({ name }) => name,
     *each({ name, counters }, at) {
-      if (name) yield* named(dns1123Label, `${at}.name`, name);
+      if (name) yield* named(shortName, `${at}.name`, name);
       yield* counterCauses(`${at}.counters`, counters);
     },
   });
-  yield* distinct('spec.sharedCounters', sharedCounters, ({ name }) => name);
-  yield* partitionCauses(spec);
-  yield* skipCauses('spec.skipNodeOperations', spec.skipNodeOperations);
 }
 
 const isRich = ({ devices = [] }: ResourceSliceSpec): boolean =>
-  devices.some(
-    ({ taints, consumesCounters, attributes = {} }) =>
-      (taints?.length ?? 0) > 0 ||
-      (consumesCounters?.length ?? 0) > 0 ||
-      Object.values(attributes).some(
-        ({ ints, bools, strings, versions }) => (ints ?? bools ?? strings ?? versions) !== undefined,
-      ),
-  );
+  devices.some(({ taints, consumesCounters }) => (taints?.length ?? 0) > 0 || (consumesCounters?.length ?? 0) > 0);
 
 const placeDetail = 'exactly one of `nodeName`, `nodeSelector`, `allNodes`, `perDeviceNodeSelection` is required';
 
@@ -67,8 +62,12 @@ function* placeCauses(spec: ResourceSliceSpec): Causes {
     given.push('`nodeSelector`');
     yield* nodeSelectorCauses('spec.nodeSelector', spec.nodeSelector);
     const terms = spec.nodeSelector.nodeSelectorTerms;
-    if ((terms?.length ?? 0) > 1)
-      yield invalidValue('spec.nodeSelector.nodeSelectorTerms', terms, 'must have exactly one node selector term');
+    if (terms?.length !== 1)
+      yield invalidValue(
+        'spec.nodeSelector.nodeSelectorTerms',
+        internalValue(t.list(nodeSelectorTerm), terms),
+        'must have exactly one node selector term',
+      );
   }
   for (const field of ['allNodes', 'perDeviceNodeSelection'] as const) {
     if (spec[field] === true) given.push(`\`${field}\``);
@@ -77,37 +76,6 @@ function* placeCauses(spec: ResourceSliceSpec): Causes {
   if (given.length === 0) yield required('spec', placeDetail);
   else if (given.length > 1)
     yield invalidValue('spec', `{${given.join(', ')}}`, `${placeDetail}, but multiple fields are set`);
-}
-
-/** Every device that takes from counters must have the attribute, as a string. */
-function* partitionCauses({ driver, devices = [], partitionTypeAttribute: name }: ResourceSliceSpec): Causes {
-  if (name === undefined) return;
-  const malformed = [...fullyQualifiedName('spec.partitionTypeAttribute', name)];
-  yield* malformed;
-  if (!devices.some(({ consumesCounters }) => (consumesCounters?.length ?? 0) > 0)) {
-    yield invalidValue(
-      'spec.partitionTypeAttribute',
-      name,
-      'may only be set on a slice which declares devices that consume counters',
-    );
-    return;
-  }
-  if (malformed.length > 0) return;
-  const own = `${driver}/`;
-  const bare = name.startsWith(own) ? name.slice(own.length) : name;
-  for (const [index, { attributes = {}, consumesCounters }] of devices.entries()) {
-    if (!consumesCounters?.length) continue;
-    const at = `spec.devices[${index}].attributes[${name}]`;
-    const key = Object.hasOwn(attributes, name) ? name : bare;
-    const attribute = Object.hasOwn(attributes, key) ? attributes[key] : undefined;
-    if (attribute === undefined)
-      yield required(
-        at,
-        'device consumes counters and `partitionTypeAttribute` names this attribute, so it must be set',
-      );
-    else if (attribute.string === undefined)
-      yield invalidValue(at, attribute, 'must be a string value because `partitionTypeAttribute` names this attribute');
-  }
 }
 
 export function* sliceUpdateCauses(spec: ResourceSliceSpec, old: ResourceSliceSpec): Causes {

@@ -5,14 +5,17 @@ import { resource, type ObjectOf } from '#schema/kind.ts';
 import { s, struct, t, type Of } from '#schema/type.ts';
 import { ageColumn, nameColumn } from '../columns.ts';
 import { nodeSelector } from '../core/node-selector.ts';
-import { counter, device, writeTime, type DeviceTaint } from './device.ts';
+import { counter, device, type DeviceTaint } from './device.ts';
 import { sliceCauses, sliceUpdateCauses } from './resourceslice-validation.ts';
 
 const resourcePool = struct(
   'resource.v1.ResourcePool',
   {
     name: s.string(1).doc('Name of the pool: often that of its node. Parts are DNS subdomains, separated by slashes.'),
-    generation: s.int64(2).doc('Raised by the driver with each change: only slices of the highest generation count.'),
+    generation: s
+      .int64(2)
+      .ruled()
+      .doc('Raised by the driver with each change: only slices of the highest generation count.'),
     resourceSliceCount: s
       .int64(3)
       .default(0)
@@ -55,13 +58,13 @@ export const resourceSliceSpec = struct(
     partitionTypeAttribute: s
       .string(9)
       .keepsZero()
-      .optional()
+      .off('DRAPartitionableDevicesType')
       .doc(
         'Attribute that tells the kinds of partitions apart: every device that takes from counters has it, as a string.',
       ),
     skipNodeOperations: s
       .list(10, t.oneOf('*', 'NodePrepareResources', 'NodeUnprepareResources'), { list: 'set' })
-      .optional()
+      .off('DRAOptionalNodeOperations')
       .doc('Calls of the driver that the kubelet leaves out for these devices.'),
   },
   {
@@ -125,8 +128,8 @@ export const ResourceSlice = resource({
       const spec = stamped(slice.spec, undefined, slice.metadata.creationTimestamp);
       return spec === slice.spec ? slice : { ...slice, spec };
     },
-    prepareUpdate: (slice, old) => {
-      const spec = stamped(slice.spec, old.spec, writeTime(slice.metadata));
+    stampUpdate: (slice, old, now) => {
+      const spec = stamped(slice.spec, old.spec, now);
       return spec === slice.spec ? slice : { ...slice, spec };
     },
     validateCreate: ({ spec }) => [...sliceCauses(spec)],

@@ -22,10 +22,15 @@ const statusCauses = (status: object, before: object = {}): string[] =>
 
 test('a migration names a resource, for good', () => {
   assert.deepEqual(createCauses(StorageVersionMigration, { metadata }), [
-    'spec.resource.resource: Required value: resource is required',
+    'spec.resource.resource: Required value: resource is required to be set',
   ]);
   assert.deepEqual(updateCauses(StorageVersionMigration, { metadata, spec: { resource: { resource: 'pods' } } }, old), [
-    'spec.resource: Invalid value: {"resource":"pods","group":""}: field is immutable',
+    'spec: Invalid value: {"Resource":{"group":"","resource":"pods"}}: field is immutable',
+  ]);
+  const strange = { resource: { group: 'a'.repeat(254), resource: 'Pods' } };
+  assert.deepEqual(createCauses(StorageVersionMigration, { metadata, spec: strange }), [
+    "spec.resource.resource: Invalid value: \"Pods\": a DNS-1035 label must consist of lower case alphanumeric characters or '-', start with an alphabetic character, and end with an alphanumeric character (e.g. 'my-name',  or 'abc-123', regex used for validation is '[a-z]([-a-z0-9]*[a-z0-9])?')",
+    `spec.resource.group: Invalid value: "${'a'.repeat(254)}": must be no more than 253 characters`,
   ]);
   assert.equal(row(StorageVersionMigration, old)['Resource'], 'deployments.apps');
 });
@@ -37,25 +42,35 @@ const statuses: readonly [string, object, object, readonly string[]][] = [
     'has a strange version',
     { resourceVersion: 'x' },
     {},
+    ['status.resourceVersion: Invalid value: "x": resource version is not well formed: x'],
+  ],
+  [
+    'has a condition of nothing, twice',
+    { conditions: [{ observedGeneration: -1 }, { type: 'A', status: 'Yes', reason: '-' }, condition('A')] },
+    {},
     [
-      'status.resourceVersion: Invalid value: "x": failed to parse resource version "x": strconv.ParseInt: parsing "x": invalid syntax',
+      'status.conditions[0].type: Required value: is required',
+      'status.conditions[0].status: Required value',
+      'status.conditions[0].observedGeneration: Invalid value: -1: must be greater than or equal to zero',
+      'status.conditions[0].lastTransitionTime: Required value',
+      'status.conditions[0].reason: Required value',
+      'status.conditions[1].status: Unsupported value: "Yes": supported values: "False", "True", "Unknown"',
+      'status.conditions[1].lastTransitionTime: Required value',
+      "status.conditions[1].reason: Invalid value: \"-\": a condition reason must start with alphabetic character, optionally followed by a string of alphanumeric characters or '_,:', and must end with an alphanumeric character or '_' (e.g. 'my_name',  or 'MY_NAME',  or 'MyName',  or 'ReasonA,ReasonB',  or 'ReasonA:ReasonB', regex used for validation is '[A-Za-z]([A-Za-z0-9_,:]*[A-Za-z0-9_])?')",
+      'status.conditions[2]: Duplicate value: "A"',
     ],
   ],
   [
     'starts anew',
     { resourceVersion: '8' },
     { resourceVersion: '7' },
-    ['status.resourceVersion: Invalid value: "8": cannot be updated'],
+    ['status.resourceVersion: Invalid value: "8": field is immutable'],
   ],
   [
-    'succeeds, fails and runs',
+    'succeeds and fails, and runs',
     { conditions: [condition('Succeeded'), condition('Failed'), condition('Running')] },
     {},
-    [
-      'status.conditions: Both success and failed conditions cannot be true at the same time',
-      'status.conditions: Running condition cannot be true when success condition is true',
-      'status.conditions: Running condition cannot be true when failed condition is true',
-    ],
+    ['status.conditions: Both success and failed conditions cannot be true at the same time'],
   ],
   [
     'takes its success back',

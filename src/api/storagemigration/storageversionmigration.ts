@@ -4,7 +4,8 @@
 import { condition } from '#schema/condition.ts';
 import { resource, type ObjectOf } from '#schema/kind.ts';
 import { s, struct, type Of } from '#schema/type.ts';
-import { invalidValue, required } from '#meta/causes.ts';
+import { immutableDetail, invalidValue, required } from '#meta/causes.ts';
+import { dns1035Label, dns1123Subdomain, type NameCheck } from '#meta/names.ts';
 import type { Cause } from '#meta/status.ts';
 import { nameColumn } from '../columns.ts';
 import { conditionCauses } from '../condition-validation.ts';
@@ -22,11 +23,7 @@ const groupResource = struct(
 const storageVersionMigrationSpec = struct(
   'storagemigration.v1.StorageVersionMigrationSpec',
   {
-    resource: s
-      .field(1, groupResource)
-      .immutable()
-      .default({})
-      .doc('The resource whose objects are written anew. It cannot be changed.'),
+    resource: s.field(1, groupResource).default({}).doc('The resource whose objects are written anew.'),
   },
   { doc: 'What is migrated.' },
 );
@@ -47,26 +44,34 @@ const storageVersionMigrationStatus = struct(
 );
 interface StorageVersionMigrationStatus extends Of<typeof storageVersionMigrationStatus> {}
 
+function* resourceCauses(at: string, { group, resource: name }: Of<typeof groupResource>): Causes {
+  const rules: readonly (readonly [string, string, NameCheck])[] = [
+    ['resource', name, dns1035Label],
+    ['group', group, dns1123Subdomain],
+  ];
+  if (name === '') yield required(`${at}.resource`, 'resource is required to be set');
+  for (const [field, value, check] of rules) {
+    const messages = value === '' ? [] : check(value);
+    if (messages.length > 0) yield invalidValue(`${at}.${field}`, value, messages.join(','));
+  }
+}
+
 /** The last moment of a migration is one of success or failure, and final. */
 function* statusCauses(status: StorageVersionMigrationStatus, old: StorageVersionMigrationStatus): Causes {
   const { resourceVersion = '', conditions = [] } = status;
   const path = 'status.conditions';
-  if (resourceVersion !== '' && !/^[+-]?[0-9]{1,19}$/.test(resourceVersion)) {
+  if (resourceVersion !== '' && !/^[1-9][0-9]*$/.test(resourceVersion))
     yield invalidValue(
       'status.resourceVersion',
       resourceVersion,
-      `failed to parse resource version ${JSON.stringify(resourceVersion)}: strconv.ParseInt: parsing ${JSON.stringify(resourceVersion)}: invalid syntax`,
+      `resource version is not well formed: ${resourceVersion}`,
     );
-  } else if (resourceVersion.startsWith('-') && Number(resourceVersion) !== 0)
-    yield invalidValue('status.resourceVersion', Number(resourceVersion), 'must be greater than or equal to 0');
   yield* conditionCauses(path, conditions);
   if (old.resourceVersion && old.resourceVersion !== resourceVersion)
-    yield invalidValue('status.resourceVersion', resourceVersion, 'cannot be updated');
-  const [succeeded, failed, running] = ['Succeeded', 'Failed', 'Running'].map((type) => holds(status, type));
+    yield invalidValue('status.resourceVersion', resourceVersion, immutableDetail);
+  const [succeeded, failed] = ['Succeeded', 'Failed'].map((type) => holds(status, type));
   const refuse = (why: string): Cause => invalidValue(path, conditions, why);
   if (succeeded && failed) yield refuse('Both success and failed conditions cannot be true at the same time');
-  if (succeeded && running) yield refuse('Running condition cannot be true when success condition is true');
-  if (failed && running) yield refuse('Running condition cannot be true when failed condition is true');
   if (holds(old, 'Succeeded') && !succeeded) yield refuse('Success condition cannot be set to false once it is true');
   if (holds(old, 'Failed') && !failed) yield refuse('Failed condition cannot be set to false once it is true');
 }
@@ -100,14 +105,17 @@ export const StorageVersionMigration = resource({
     needsVersion: true,
     generation: false,
     prepareCreate: (migration) => ({ ...migration, status: {} }),
-    validateCreate: ({ spec }) =>
-      spec.resource.resource === '' ? [required('spec.resource.resource', 'resource is required')] : [],
+    validateCreate: ({ spec }) => [...resourceCauses('spec.resource', spec.resource)],
     validateStatus: ({ status }, { status: old }) => [...statusCauses(status ?? {}, old ?? {})],
   },
   name: 'storagemigration.v1.StorageVersionMigration',
   doc: 'An order to write all objects of a resource anew, so that none is left in an old version.',
   fields: {
-    spec: s.field(2, storageVersionMigrationSpec).default({}).doc('What is migrated.'),
+    spec: s
+      .field(2, storageVersionMigrationSpec)
+      .immutable('internal')
+      .default({})
+      .doc('What is migrated. It cannot be changed.'),
     status: s.field(3, storageVersionMigrationStatus).default({}).doc('How far it is.'),
   },
 });

@@ -88,8 +88,7 @@ async function createOnce(
   }
   object = admission.mutate({ ...request, object });
   object = (kind.hooks.prepareCreate?.(object) ?? object) as AnyObject;
-  checkCreate(resource, object);
-  resource.guard?.(asker, object, undefined);
+  checkCreate(resource, object, admission.causes({ ...request, object }));
   // Taken before admission looks: what changes from here on is noticed by the transaction.
   const placed = (): readonly Operation[] =>
     object.metadata.namespace === undefined ? [] : (resource.namespaceChecks?.(object.metadata.namespace) ?? []);

@@ -8,7 +8,7 @@ import { sameValue } from '#meta/same.ts';
 import { formatTime } from '#meta/time.ts';
 import { decode } from '#schema/decode.ts';
 import { applyDefaults } from '#schema/default.ts';
-import { validate, validateMeta, validateUpdate } from '#schema/validate.ts';
+import { frozenFields, validate, validateMeta, validateUpdate } from '#schema/validate.ts';
 import { apiVersionOf } from '#schema/kind.ts';
 import type { AnyKind } from '#client/client.ts';
 import type { World } from '#world/world.ts';
@@ -98,11 +98,13 @@ export function defaulted(resource: Pick<Resource, 'kind'>, object: AnyObject): 
   return (resource.kind.hooks.fill?.(filled) ?? filled) as AnyObject;
 }
 
-/** Throws 422 with every cause. */
-export function checkCreate(resource: Resource, object: AnyObject): void {
+/** Throws 422 with every cause, those of admission before the others. */
+export function checkCreate(resource: Resource, object: AnyObject, admitted: readonly Cause[] = []): void {
   const { kind } = resource;
   refuse(resource, object, [
+    ...admitted,
     ...validateMeta(kind, object.metadata),
+    ...(kind.hooks.validateNew?.(object) ?? []),
     ...validate(kind, object),
     ...(kind.hooks.validateCreate?.(object) ?? []),
   ]);
@@ -112,17 +114,19 @@ export function checkCreate(resource: Resource, object: AnyObject): void {
 export function checkUpdate(
   resource: Resource,
   object: AnyObject,
-  { old, subresource }: { old: AnyObject; subresource: string | undefined },
+  { old, subresource, admitted = [] }: { old: AnyObject; subresource: string | undefined; admitted?: readonly Cause[] },
 ): void {
   const { kind } = resource;
   if (subresource === 'status') {
     refuse(resource, object, [
+      ...admitted,
       ...validateMeta(kind, object.metadata),
       ...(kind.hooks.validateStatus?.(object, old) ?? []),
     ]);
     return;
   }
   refuse(resource, object, [
+    ...admitted,
     ...newlyWrong(resource, object, old),
     ...validateUpdate(kind, object, old),
     ...((subresource !== undefined && kind.hooks.validateSubresource
@@ -136,13 +140,15 @@ export function checkUpdate(
  * version took must stay writable in all its other fields (upstream ratchets field by field, to the same effect).
  */
 function newlyWrong({ kind }: Resource, object: AnyObject, old: AnyObject): readonly Cause[] {
+  const frozen = frozenFields(kind);
+  const isFrozen = (path: string): boolean => frozen.some((field) => path === field || path.startsWith(`${field}.`));
   const wrong = (one: AnyObject): readonly Cause[] => [
     ...validateMeta(kind, one.metadata),
     // The status is that of the old object, and whoever wrote it has answered for it.
     ...validate(kind, one).filter(({ field }) => !(kind.subresources.status && /^status\b/.test(field))),
     ...(kind.hooks.validateCreate?.(one) ?? []),
   ];
-  const causes = wrong(object);
+  const causes = wrong(object).filter(({ field }) => !isFrozen(field));
   if (causes.length === 0) return causes;
   const before = new Set(wrong(old).map(({ field, message }) => `${field}\0${message}`));
   return causes.filter(({ field, message }) => !before.has(`${field}\0${message}`));

@@ -29,8 +29,6 @@ export interface Resource {
   readonly quotas?: Quotas;
   /** What is checked in the transaction that makes an object in a namespace: that the namespace is as admission saw it. */
   readonly namespaceChecks?: (namespace: string) => readonly Operation[];
-  /** Checks that need the caches of other kinds, before a create (old absent) or update; throws ApiError. */
-  readonly guard?: (asker: Asker, object: AnyObject, old: AnyObject | undefined) => void;
 }
 
 export interface Allocator {

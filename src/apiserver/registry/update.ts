@@ -283,13 +283,15 @@ async function attempt(
     warn: (warning: string) => void (asker.warnings.includes(warning) || asker.warnings.push(warning)),
   };
   object = admission.mutate({ ...admit, object });
-  if (!subresource) object = (kind.hooks.prepareUpdate?.(object, old) ?? object) as AnyObject;
-  if (subresource === 'status')
-    object = (kind.hooks.prepareStatus?.(object, old, { now: timestamp(resource.world) }) ?? object) as AnyObject;
+  const now = timestamp(resource.world);
+  if (!subresource) {
+    object = (kind.hooks.prepareUpdate?.(object, old) ?? object) as AnyObject;
+    object = (kind.hooks.stampUpdate?.(object, old, now) ?? object) as AnyObject;
+  }
+  if (subresource === 'status') object = (kind.hooks.prepareStatus?.(object, old, { now }) ?? object) as AnyObject;
   // Where a pod runs is no wish of its author's: its generation stays.
   if (subresource !== 'binding') object = withGeneration(resource, object, old);
-  checkUpdate(resource, object, { old, subresource });
-  resource.guard?.(asker, object, old);
+  checkUpdate(resource, object, { old, subresource, admitted: admission.causes({ ...admit, object }) });
   admission.validate({ ...admit, object });
   asker.warnings.push(
     ...(kind.hooks.warnings?.(object, old) ?? []).filter((warning) => !asker.warnings.includes(warning)),
