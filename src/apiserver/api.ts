@@ -361,7 +361,7 @@ export class Api {
       return success(201);
     }
     const { authorizer, rbac, tokens } = this.policy;
-    const object = await review({ world: this.world, authorizer, rbac, tokens }, kind.plural, {
+    const object = await review({ world: this.world, authorizer, rbac, tokens }, kind, {
       user,
       namespace: call.namespace,
       body,

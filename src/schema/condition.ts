@@ -20,8 +20,8 @@ export interface Condition extends Of<typeof condition> {}
 export const fieldSelectorRequirement = struct(
   'meta.v1.FieldSelectorRequirement',
   {
-    key: s.string(1).doc('The field that is compared.'),
-    operator: s.string(2).doc('In, NotIn, Exists or DoesNotExist.'),
+    key: s.string(1).ruled().doc('The field that is compared.'),
+    operator: s.string(2).ruled().doc('In, NotIn, Exists or DoesNotExist.'),
     values: s.list(3, t.string).optional().doc('What it is compared with; empty for Exists and DoesNotExist.'),
   },
   { doc: 'One requirement of a field selector.' },

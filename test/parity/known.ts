@@ -67,6 +67,33 @@ export const known: readonly Known[] = [
     line: /OBJECT \.spec\.(?:clusterIPs?|ports)(?:\.\d+)?(?:\.nodePort)? ours "?[\d.]+"? theirs/,
     reason: 'Each server allocates addresses and ports of its own.',
   },
+  ...['LocalSubjectAccessReview', 'SelfSubjectAccessReview', 'SubjectAccessReview'].flatMap((kind) => [
+    {
+      kind,
+      line: /^MESSAGE ours \w+\.authorization\.k8s\.io "" is invalid: .*\n +theirs \.authorization\.k8s\.io ""/,
+      reason: 'The message names the kind; that of the reference begins with a dot.',
+    },
+    {
+      kind,
+      line: /\|metadata\|Invalid value: .*: must be empty/,
+      reason: 'The printed metadata has managed fields in the reference, also of what is never stored.',
+    },
+  ]),
+  {
+    kind: 'SelfSubjectRulesReview',
+    line: /OBJECT \.status\.(?:non)?[rR]esourceRules/,
+    reason: 'Rules come in the order of the bindings, which is not the same.',
+  },
+  {
+    kind: 'SelfSubjectReview',
+    line: /OBJECT \.status\.userInfo\./,
+    reason: 'The two servers know the asker by different names.',
+  },
+  {
+    kind: 'TokenReview',
+    line: /OBJECT \.status\.error ours "\[invalid bearer token\]"/,
+    reason: 'The reference has one authenticator of tokens here, and tells a list of faults when it has several.',
+  },
   ...['FlowSchema', 'APIService', 'CustomResourceDefinition'].map((kind) => ({
     kind,
     line: /OBJECT \.status\.|\|status\.conditions\[\d+\]\.type\|(?:Required|Duplicate) value/,

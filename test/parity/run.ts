@@ -13,6 +13,7 @@ import { wireCluster } from '../wire/fixture.ts';
 import { casesOf } from './cases.ts';
 import { difference, normal } from './compare.ts';
 import { isKnown } from './known.ts';
+import { reviews } from './reviews.ts';
 import { peer, type Answer, type Peer } from './servers.ts';
 
 const reference = JSON.parse(process.env['K8TS_REFERENCE'] ?? 'null') as { url: string; token: string } | null;
@@ -86,7 +87,7 @@ const linesMax = 3;
 /** Requests that are under way at each side. */
 const workers = 16;
 
-let asked = 0;
+let requests = 0;
 let known = 0;
 const groups = new Map<string, { count: number; example: string; kinds: Set<string> }>();
 
@@ -108,10 +109,10 @@ const kinds = allKinds.filter(
   (kind) => wanted.length === 0 || wanted.includes(kind.plural) || wanted.includes(`${kind.plural}.${kind.group}`),
 );
 for (const kind of kinds) {
-  const samples = everyKind.filter((s) => s.kind === kind);
-  for (const sample of samples) {
-    const seed = parseYamlBody(sample.yaml).documents[0] as Json;
-    const meta = seed['metadata'] as Json;
+  const stored = everyKind.filter((s) => s.kind === kind).map(({ yaml }) => parseYamlBody(yaml).documents[0] as Json);
+  const asked = mode === 'create' ? reviews.filter((s) => s.kind === kind).map(({ object }) => object as Json) : [];
+  for (const seed of [...stored, ...asked]) {
+    const meta = (seed['metadata'] ?? {}) as Json;
     const path = pathOf(kind);
     const live: Json[] = [];
     if (mode !== 'create') {
@@ -133,7 +134,7 @@ for (const kind of kinds) {
     const queue = cases.values();
     const worker = async (): Promise<void> => {
       for (const { name, object } of queue) {
-        asked++;
+        requests++;
         let answers: Answer[];
         if (mode === 'create') answers = await both('POST', `${path}?dryRun=All`, object);
         else {
@@ -163,5 +164,5 @@ for (const kind of kinds) {
 }
 for (const group of [...groups.values()].toSorted((a, b) => b.kinds.size - a.kinds.size || b.count - a.count))
   console.log(`${group.count}x in ${[...group.kinds].join(' ')}: ${group.example}`);
-console.log(`${asked} asked, ${groups.size} kinds of difference (${known} known differences)`);
+console.log(`${requests} asked, ${groups.size} kinds of difference (${known} known differences)`);
 process.exitCode = groups.size === 0 ? 0 : 1;

@@ -5,7 +5,7 @@ import { resource, type ObjectOf } from '#schema/kind.ts';
 import { s } from '#schema/type.ts';
 import { subjectAccessReviewStatus } from './attributes.ts';
 import { subjectAccessReviewSpec } from './subjectaccessreview.ts';
-import { subjectCauses } from './review-validation.ts';
+import { askedCauses, localCauses } from './review-validation.ts';
 
 export const LocalSubjectAccessReview = resource({
   group: 'authorization.k8s.io',
@@ -15,7 +15,7 @@ export const LocalSubjectAccessReview = resource({
   scope: 'Namespaced',
   verbs: ['create'],
   hooks: {
-    validateCreate: ({ spec }) => [...subjectCauses(spec)],
+    validateCreate: ({ metadata, spec }) => [...askedCauses(spec, 'subject'), ...localCauses(metadata, spec)],
   },
   name: 'authorization.v1.LocalSubjectAccessReview',
   doc: 'Asks whether a user may do something in one namespace.',

@@ -4,7 +4,7 @@
 import { resource, type ObjectOf } from '#schema/kind.ts';
 import { s, struct, type Of } from '#schema/type.ts';
 import { nonResourceAttributes, resourceAttributes, subjectAccessReviewStatus } from './attributes.ts';
-import { askedCauses } from './review-validation.ts';
+import { askedCauses, metadataCauses } from './review-validation.ts';
 
 export const selfSubjectAccessReviewSpec = struct(
   'authorization.v1.SelfSubjectAccessReviewSpec',
@@ -24,7 +24,7 @@ export const SelfSubjectAccessReview = resource({
   scope: 'Cluster',
   verbs: ['create'],
   hooks: {
-    validateCreate: ({ spec }) => [...askedCauses(spec)],
+    validateCreate: ({ metadata, spec }) => [...askedCauses(spec), ...metadataCauses(metadata)],
   },
   name: 'authorization.v1.SelfSubjectAccessReview',
   doc: 'Asks whether the asking user may do something.',

@@ -4,7 +4,7 @@
 import { resource, type ObjectOf } from '#schema/kind.ts';
 import { s, struct, t, type Of } from '#schema/type.ts';
 import { nonResourceAttributes, resourceAttributes, subjectAccessReviewStatus } from './attributes.ts';
-import { subjectCauses } from './review-validation.ts';
+import { askedCauses, metadataCauses } from './review-validation.ts';
 
 export const subjectAccessReviewSpec = struct(
   'authorization.v1.SubjectAccessReviewSpec',
@@ -28,7 +28,7 @@ export const SubjectAccessReview = resource({
   scope: 'Cluster',
   verbs: ['create'],
   hooks: {
-    validateCreate: ({ spec }) => [...subjectCauses(spec)],
+    validateCreate: ({ metadata, spec }) => [...askedCauses(spec, 'subject'), ...metadataCauses(metadata)],
   },
   name: 'authorization.v1.SubjectAccessReview',
   doc: 'Asks whether a user may do something.',

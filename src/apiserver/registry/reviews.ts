@@ -2,8 +2,15 @@
  * Kinds that are only asked, never stored: may this user, who am I, is this token good
  * (https://kubernetes.io/docs/reference/access-authn-authz/authorization/#checking-api-access).
  */
-import { ApiError, badRequest, isApiError } from '#meta/status.ts';
-import type { AnyObject } from '#meta/object-meta.ts';
+import { evaluationError } from '#api/authorization/evaluation-error.ts';
+import type {
+  NonResourceAttributes,
+  ResourceAttributes,
+  SubjectAccessReviewStatus,
+} from '#api/authorization/attributes.ts';
+import type { AnyKind } from '#client/client.ts';
+import { ApiError, badRequest, invalid, isApiError } from '#meta/status.ts';
+import type { AnyObject, DraftMeta } from '#meta/object-meta.ts';
 import { formatTime } from '#meta/time.ts';
 import type { World } from '#world/world.ts';
 import type { Attributes } from '../attributes.ts';
@@ -22,16 +29,8 @@ export interface ReviewParts {
 interface ReviewBody {
   readonly metadata?: { readonly namespace?: string };
   readonly spec?: {
-    readonly resourceAttributes?: {
-      namespace?: string;
-      verb?: string;
-      group?: string;
-      version?: string;
-      resource?: string;
-      subresource?: string;
-      name?: string;
-    };
-    readonly nonResourceAttributes?: { path?: string; verb?: string };
+    readonly resourceAttributes?: ResourceAttributes;
+    readonly nonResourceAttributes?: NonResourceAttributes;
     readonly user?: string;
     readonly groups?: readonly string[];
     readonly uid?: string;
@@ -42,34 +41,36 @@ interface ReviewBody {
   };
 }
 
-/** Answers a review; `plural` says which. */
+/** Answers a review of the kind. Throws Invalid and BadRequest. */
 export async function review(
   parts: ReviewParts,
-  plural: string,
+  kind: AnyKind,
   { user, namespace, body }: { user: User; namespace: string | undefined; body: AnyObject },
 ): Promise<AnyObject> {
-  const asked = body as unknown as ReviewBody;
-  const answer = (status: unknown): AnyObject =>
-    ({ ...body, metadata: body.metadata ?? {}, status }) as unknown as AnyObject;
-  switch (plural) {
+  const metadata = metadataOf(body, namespace);
+  const asked = { ...body, metadata } as unknown as ReviewBody;
+  const causes = kind.hooks.validateCreate?.(asked) ?? [];
+  if (causes.length > 0) throw invalid(kind, '', causes);
+  const answer = (status: unknown): AnyObject => ({ ...asked, status }) as unknown as AnyObject;
+  switch (kind.plural) {
     case 'selfsubjectaccessreviews':
       return answer(decide(parts, user, asked, undefined));
     case 'localsubjectaccessreviews':
-      if (asked.spec?.resourceAttributes?.namespace !== namespace)
-        throw badRequest('spec.resourceAttributes.namespace must match the namespace of the request');
       return answer(decide(parts, subjectOf(asked), asked, namespace));
     case 'subjectaccessreviews':
       return answer(decide(parts, subjectOf(asked), asked, undefined));
     case 'selfsubjectrulesreviews': {
       if (!asked.spec?.namespace) throw badRequest('no namespace on request');
       const rules = parts.rbac.rulesFor(user, asked.spec.namespace);
-      return answer({
+      const status = {
         resourceRules: rules.filter((rule) => rule.resources?.length).map(({ nonResourceURLs: _n, ...rule }) => rule),
         nonResourceRules: rules
           .filter((rule) => rule.nonResourceURLs?.length)
           .map(({ verbs, nonResourceURLs }) => ({ verbs, nonResourceURLs })),
         incomplete: false,
-      });
+      };
+      // What was asked is not repeated.
+      return { apiVersion: body.apiVersion, kind: body.kind, metadata: {}, spec: {}, status } as unknown as AnyObject;
     }
     case 'selfsubjectreviews':
       return {
@@ -79,8 +80,25 @@ export async function review(
     case 'tokenreviews':
       return answer(await reviewToken(parts, asked));
     default:
-      throw badRequest(`unknown review ${plural}`);
+      throw badRequest(`unknown review ${kind.plural}`);
   }
+}
+
+/** What the server says of an object is not for its sender to say; and where it is, is said by the request. */
+function metadataOf({ metadata = {} as AnyObject['metadata'] }: AnyObject, namespace: string | undefined): DraftMeta {
+  const {
+    uid: _1,
+    creationTimestamp: _2,
+    deletionTimestamp: _3,
+    deletionGracePeriodSeconds: _4,
+    selfLink: _5,
+    namespace: own,
+    ...rest
+  } = metadata as DraftMeta & { readonly selfLink?: string };
+  if (namespace === undefined) return rest;
+  if (own && own !== namespace)
+    throw badRequest('the namespace of the provided object does not match the namespace sent on the request');
+  return { ...rest, namespace };
 }
 
 const infoOf = (user: User) => ({
@@ -91,12 +109,11 @@ const infoOf = (user: User) => ({
 });
 
 function subjectOf({ spec }: ReviewBody): User {
-  if (!spec?.user && !spec?.groups?.length) throw badRequest('at least one of user or group must be specified');
   return {
-    name: spec.user ?? '',
-    groups: spec.groups ?? [],
-    ...(spec.uid === undefined ? {} : { uid: spec.uid }),
-    ...(spec.extra === undefined ? {} : { extra: spec.extra }),
+    name: spec?.user ?? '',
+    groups: spec?.groups ?? [],
+    ...(spec?.uid === undefined ? {} : { uid: spec.uid }),
+    ...(spec?.extra === undefined ? {} : { extra: spec.extra }),
   };
 }
 
@@ -105,11 +122,8 @@ function decide(
   user: User,
   { spec }: ReviewBody,
   namespace: string | undefined,
-): { allowed: boolean; reason?: string } {
+): SubjectAccessReviewStatus {
   const { resourceAttributes: resource, nonResourceAttributes: path } = spec ?? {};
-  if ((resource === undefined) === (path === undefined)) {
-    throw badRequest('exactly one of nonResourceAttributes or resourceAttributes must be specified');
-  }
   const attributes: Attributes = resource
     ? {
         user,
@@ -125,7 +139,8 @@ function decide(
         },
       }
     : { user, verb: path?.verb ?? '', path: path?.path ?? '' };
-  return { allowed: parts.authorizer.allows(attributes) };
+  const error = resource && evaluationError(resource);
+  return { allowed: parts.authorizer.allows(attributes), ...(error === undefined ? {} : { evaluationError: error }) };
 }
 
 async function reviewToken({ tokens }: ReviewParts, { spec }: ReviewBody): Promise<unknown> {
