@@ -25,12 +25,13 @@ export const fieldManagerMax = 128;
 // oxlint-disable-next-line typescript/no-explicit-any -- any Kind, whatever its object type
 type AnyKind = Kind<any, any>;
 
-/** Every cause in the metadata of an object about to be written; its name has been generated already. */
-export function validateMeta(kind: AnyKind, meta: DraftMeta, path = 'metadata'): Cause[] {
+/** Every cause in the metadata of an object about to be written; its name has been generated already. A `loose` generateName only fits into a path. */
+export function validateMeta(kind: AnyKind, meta: DraftMeta, generateName?: 'loose'): Cause[] {
+  const path = 'metadata';
   const causes: Cause[] = [];
   const check = objectNames[kind.hooks.name ?? 'dns1123Subdomain'];
   if (meta.generateName) {
-    const prefixCheck = kind.hooks.looseGenerateName ? objectNames.pathSegment : check;
+    const prefixCheck = kind.hooks.looseGenerateName || generateName ? objectNames.pathSegment : check;
     for (const message of namePrefix(prefixCheck, meta.generateName))
       causes.push(invalidValue(`${path}.generateName`, meta.generateName, message));
   }

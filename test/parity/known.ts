@@ -18,24 +18,8 @@ export const known: readonly Known[] = [
   },
   {
     kind: '*',
-    line: /resourceVersion should not be set on objects to be created/,
-    reason:
-      'A version on create is a mistake of the client: 400 for every text but 0, where the reference ignores some.',
-  },
-  {
-    kind: '*',
     line: /strconv\.ParseUint/,
     reason: 'A resourceVersion that is no number is a conflict; the reference answers 500.',
-  },
-  {
-    kind: '*',
-    line: /\|metadata\.generateName\||OBJECT \.metadata\.generateName/,
-    reason: 'generateName is checked by the rule of names on update too; the reference does so for some kinds.',
-  },
-  {
-    kind: '*',
-    line: /\|metadata\.name\|Invalid value: "[^"]*": may not contain '\/'/,
-    reason: 'A name that cannot be a part of a path is told so beside the rule of its kind.',
   },
   {
     kind: '*',
@@ -94,6 +78,11 @@ export const known: readonly Known[] = [
     line: /OBJECT \.status\.error ours "\[invalid bearer token\]"/,
     reason: 'The reference has one authenticator of tokens here, and tells a list of faults when it has several.',
   },
+  ...['Event', 'ClusterTrustBundle', 'IPAddress'].map((kind) => ({
+    kind,
+    line: /^CAUSE only ours .*\|metadata\.(?:name|generateName)\|Invalid value: "[^"]*": may not contain '\/'/,
+    reason: 'A name that cannot be a part of a path is told so beside the rule of its kind.',
+  })),
   ...['FlowSchema', 'APIService', 'CustomResourceDefinition'].map((kind) => ({
     kind,
     line: /OBJECT \.status\.|\|status\.conditions\[\d+\]\.type\|(?:Required|Duplicate) value/,

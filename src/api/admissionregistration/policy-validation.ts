@@ -7,6 +7,7 @@ import { dns1123Subdomain, labelKey } from '#meta/names.ts';
 import type { Cause } from '#meta/status.ts';
 import { conditionCauses } from '../condition-validation.ts';
 import { indexed, named, type Causes } from '../field-checks.ts';
+import { fieldRefFault } from './field-ref.ts';
 import type { MatchCondition, MatchResources, Variable } from './rules.ts';
 import { isBlank, matchConditionsMax } from './rules-validation.ts';
 
@@ -160,9 +161,12 @@ interface PolicyStatusLike {
 export function policyStatusCauses(status: PolicyStatusLike | undefined): readonly Cause[] {
   const causes: Cause[] = [];
   const warnings = indexed('status.typeChecking.expressionWarnings', status?.typeChecking?.expressionWarnings);
-  for (const [{ fieldRef, warning }, at] of warnings) {
+  for (const [{ fieldRef = '', warning }, at] of warnings) {
     if (!warning) causes.push(required(`${at}.warning`));
-    if (isBlank(fieldRef)) causes.push(required(`${at}.fieldRef`));
+    const text = fieldRef.trim();
+    const fault = fieldRefFault(text);
+    if (text === '') causes.push(required(`${at}.fieldRef`));
+    else if (fault !== undefined) causes.push(invalidValue(`${at}.fieldRef`, text, `invalid JSONPath: ${fault}`));
   }
   return [...causes, ...conditionCauses('status.conditions', status?.conditions)];
 }

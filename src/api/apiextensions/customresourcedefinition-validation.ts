@@ -39,7 +39,11 @@ function* joined(
 }
 
 interface Definition {
-  readonly metadata: { readonly name: string; readonly annotations?: Readonly<Record<string, string>> };
+  readonly metadata: {
+    readonly name: string;
+    readonly generateName?: string;
+    readonly annotations?: Readonly<Record<string, string>>;
+  };
   readonly spec: CustomResourceDefinitionSpec;
   readonly status: CustomResourceDefinitionStatus;
 }
@@ -60,9 +64,10 @@ export function* crdCauses(crd: Definition): Causes {
 }
 
 /** Of new definitions: neither the name nor what it is made of can change later. */
-export function* crdNameCauses({ metadata: { name }, spec }: Definition): Causes {
-  if (name && name !== `${spec?.names?.plural ?? ''}.${spec?.group ?? ''}`)
-    yield invalidValue('metadata.name', name, 'must be spec.names.plural+"."+spec.group');
+export function* crdNameCauses({ metadata, spec }: Definition): Causes {
+  for (const field of ['generateName', 'name'] as const)
+    if (metadata[field] && metadata[field] !== `${spec?.names?.plural ?? ''}.${spec?.group ?? ''}`)
+      yield invalidValue(`metadata.${field}`, metadata[field], 'must be spec.names.plural+"."+spec.group');
 }
 
 /** Groups of the Kubernetes community need a word of approval. */

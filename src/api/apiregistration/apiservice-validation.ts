@@ -8,15 +8,18 @@ const groupPriorityMax = 20_000;
 const versionPriorityMax = 1000;
 
 interface ApiServiceLike {
-  readonly metadata: { readonly name: string };
+  readonly metadata: { readonly name: string; readonly generateName?: string };
   readonly spec: ApiServiceSpec;
 }
 
-export function* apiServiceCauses({ metadata: { name }, spec }: ApiServiceLike): Causes {
+export function* apiServiceCauses({ metadata, spec }: ApiServiceLike): Causes {
   const { group = '', version = '', groupPriorityMinimum, versionPriority, service } = spec;
   const wanted = `${version}.${group}`;
-  if (name !== '' && name !== wanted && pathSegment(name).length === 0)
-    yield invalidValue('metadata.name', name, `must be \`spec.version+"."+spec.group\`: ${JSON.stringify(wanted)}`);
+  for (const field of ['generateName', 'name'] as const) {
+    const name = metadata[field] ?? '';
+    if (name === '' || name === wanted || pathSegment(name).length > 0) continue;
+    yield invalidValue(`metadata.${field}`, name, `must be \`spec.version+"."+spec.group\`: ${JSON.stringify(wanted)}`);
+  }
   if (group === '' && version !== 'v1')
     yield required('spec.group', 'only v1 may have an empty group and it better be legacy kube');
   if (group !== '') yield* named(dns1123Subdomain, 'spec.group', group);

@@ -89,9 +89,11 @@ export const ClusterTrustBundle = resource({
     needsVersion: true,
     name: 'pathSegment',
     validateCreate: ({ metadata, spec }) => [
-      ...(metadata.name ? trustBundleNameFaults(metadata.name, spec.signerName ?? '') : []).map((fault) =>
-        invalidValue('metadata.name', metadata.name, fault),
-      ),
+      ...(['generateName', 'name'] as const).flatMap((field) => {
+        const name = metadata[field] ?? '';
+        const faults = name === '' ? [] : trustBundleNameFaults(name, spec.signerName ?? '');
+        return faults.map((fault) => invalidValue(`metadata.${field}`, name, fault));
+      }),
       ...(spec.signerName ? signerNameCauses('spec.signerName', spec.signerName) : []),
       ...bundleCauses(spec.trustBundle ?? ''),
     ],

@@ -161,7 +161,8 @@ function newMeta(resource: Resource, namespace: string | undefined, sent: DraftM
   if (namespace !== undefined && sent.namespace && sent.namespace !== namespace) {
     throw badRequest(`the namespace of the provided object does not match the namespace sent on the request`);
   }
-  if (sent.resourceVersion && sent.resourceVersion !== '0') {
+  // As upstream: a text that is no number is no version.
+  if (/^[0-9]+$/.test(sent.resourceVersion ?? '') && !/^0+$/.test(sent.resourceVersion ?? '')) {
     throw badRequest('resourceVersion should not be set on objects to be created');
   }
   const {

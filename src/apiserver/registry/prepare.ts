@@ -135,6 +135,31 @@ export function checkUpdate(
   ]);
 }
 
+/** Upstream's kinds that judge a generateName when they are created, and look at it no more. */
+const namedOnce: ReadonlySet<string> = new Set([
+  '/events',
+  '/podtemplates',
+  '/resourcequotas',
+  '/services',
+  'apiextensions.k8s.io/customresourcedefinitions',
+  'apps/daemonsets',
+  'apps/deployments',
+  'apps/replicasets',
+  'apps/statefulsets',
+  'autoscaling/horizontalpodautoscalers',
+  'batch/cronjobs',
+  'batch/jobs',
+  'certificates.k8s.io/podcertificaterequests',
+  'coordination.k8s.io/leases',
+  'events.k8s.io/events',
+  'networking.k8s.io/networkpolicies',
+  'networking.k8s.io/servicecidrs',
+  'resource.k8s.io/devicetaintrules',
+  'resource.k8s.io/resourceslices',
+  'scheduling.k8s.io/priorityclasses',
+  'storage.k8s.io/csidrivers',
+]);
+
 /**
  * What is wrong with an object in itself, without what was wrong with it before in the very same way: rules grow stricter, and an object that an older
  * version took must stay writable in all its other fields (upstream ratchets field by field, to the same effect).
@@ -142,8 +167,12 @@ export function checkUpdate(
 function newlyWrong({ kind }: Resource, object: AnyObject, old: AnyObject): readonly Cause[] {
   const frozen = frozenFields(kind);
   const isFrozen = (path: string): boolean => frozen.some((field) => path === field || path.startsWith(`${field}.`));
+  // An update asks of every generateName that it fits into a path; some kinds ask no more.
+  const loose = validateMeta(kind, object.metadata, 'loose').filter(({ field }) => field === 'metadata.generateName');
+  const isNamedOnce = namedOnce.has(`${kind.group}/${kind.plural}`);
   const wrong = (one: AnyObject): readonly Cause[] => [
-    ...validateMeta(kind, one.metadata),
+    ...validateMeta(kind, one.metadata, isNamedOnce ? 'loose' : undefined),
+    ...(one === object ? loose : []),
     // The status is that of the old object, and whoever wrote it has answered for it.
     ...validate(kind, one).filter(({ field }) => !(kind.subresources.status && /^status\b/.test(field))),
     ...(kind.hooks.validateCreate?.(one) ?? []),

@@ -40,6 +40,31 @@ test('a dry run answers what would be and writes nothing', async () => {
   );
 });
 
+test('a generateName is judged when it names, and some kinds look at it no more', async () => {
+  await using api = await testApi();
+  const map = await api.client.create(ConfigMap, { metadata: { name: 'a', ...inDefault } });
+  const web = await api.client.create(Deployment, deployment() as never);
+  const named = <T extends { readonly metadata: object }>(one: T, generateName: string): T => ({
+    ...one,
+    metadata: { ...one.metadata, generateName, resourceVersion: '' },
+  });
+  const messageOf = async (write: Promise<unknown>): Promise<string> => (await refusal(write)).message;
+  assert.match(await messageOf(api.client.update(ConfigMap, named(map, 'A_b'))), /a lowercase RFC 1123 subdomain/);
+  await api.client.update(Deployment, named(web, 'A_b'));
+  assert.equal(
+    await messageOf(api.client.update(Deployment, named(web, 'a/b'))),
+    `Deployment.apps "web" is invalid: metadata.generateName: Invalid value: "a/b": may not contain '/'`,
+  );
+});
+
+test('a new object has no version; a text that is no number is none', async () => {
+  await using api = await testApi();
+  const of = (resourceVersion: string) =>
+    api.client.create(ConfigMap, { metadata: { name: `a${resourceVersion}`, resourceVersion, ...inDefault } });
+  assert.equal((await refusal(of('7'))).message, 'resourceVersion should not be set on objects to be created');
+  for (const none of ['0', 'x']) assert.match((await of(none)).metadata.resourceVersion, /^[0-9]+$/);
+});
+
 test('generateName gives a name that nobody has', async () => {
   await using api = await testApi();
   const names = new Set<string>();
