@@ -13,6 +13,11 @@ export interface Known {
 export const known: readonly Known[] = [
   {
     kind: '*',
+    line: /ours 400 BadRequest resourceVersion should not be set on objects to be created\n/,
+    reason: 'A dry run of a create refuses a version as the create would; the reference ignores it until it writes.',
+  },
+  {
+    kind: '*',
     line: /compilation failed|must evaluate to/,
     reason: 'CEL is not compiled when it is written; a faulty expression fails when it is used.',
   },
@@ -77,6 +82,11 @@ export const known: readonly Known[] = [
     kind: 'TokenReview',
     line: /OBJECT \.status\.error ours "\[invalid bearer token\]"/,
     reason: 'The reference has one authenticator of tokens here, and tells a list of faults when it has several.',
+  },
+  {
+    kind: 'DeviceTaintRule',
+    line: /OBJECT \.spec\.taint\.timeAdded ours "/,
+    reason: 'The time is that of the write.',
   },
   ...['Event', 'ClusterTrustBundle', 'IPAddress'].map((kind) => ({
     kind,

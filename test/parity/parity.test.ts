@@ -7,8 +7,9 @@ import { test } from 'node:test';
 const skip = process.env['K8TS_REFERENCE'] ? false : 'K8TS_REFERENCE names no kube-apiserver to compare with';
 
 for (const [mode, kinds] of [
-  ['create', ['configmaps', 'secrets', 'roles', 'rolebindings']],
-  ['update', ['configmaps', 'secrets', 'roles']],
+  ['create', ['configmaps', 'secrets', 'roles', 'rolebindings', 'certificatesigningrequests', 'deviceclasses']],
+  ['update', ['configmaps', 'secrets', 'roles', 'flowschemas', 'podcertificaterequests']],
+  ['status', ['flowschemas', 'podcertificaterequests', 'storageversionmigrations']],
 ] as const) {
   test(`${kinds.join(', ')}: ${mode} answers as the reference does`, { skip }, () => {
     const run = fileURLToPath(new URL('run.ts', import.meta.url));
