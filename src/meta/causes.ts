@@ -19,6 +19,10 @@ export const required = (path: string, detail = ''): Cause =>
 export const invalidValue = (path: string, value: unknown, detail: string): Cause =>
   cause('FieldValueInvalid', path, `Invalid value: ${printed(value)}`, detail);
 
+/** Of a whole that is told without its value. */
+export const invalidWhole = (path: string, detail: string): Cause =>
+  cause('FieldValueInvalid', path, 'Invalid value', detail);
+
 export const notSupported = (path: string, value: unknown, supported: readonly string[]): Cause =>
   cause(
     'FieldValueNotSupported',

@@ -70,11 +70,11 @@ export const create = <K extends AnyKind>(
 ): Action => ({ do: 'create', kind, namespace: object.metadata.namespace, object, ...options });
 
 /** Replaces an object; refused when somebody wrote since it was read. */
-export const update = <K extends AnyKind>(kind: K, object: ObjectOf<K>): Action => ({
-  do: 'update',
-  kind,
-  object: object as AnyObject,
-});
+export const update = <K extends AnyKind>(
+  kind: K,
+  object: ObjectOf<K>,
+  options: { subresource?: string } = {},
+): Action => ({ do: 'update', kind, object: object as AnyObject, ...options });
 
 export const patch = (
   kind: AnyKind,

@@ -157,7 +157,12 @@ function compileField(name: string, field: FieldData): CompiledField {
   // An empty managedFields list is a command (forget all managers), not an absence.
   return {
     decode: decoderFor(field.type),
-    dropsEmpty: container && field.presence !== 'required' && field.verbatim === undefined && name !== 'managedFields',
+    dropsEmpty:
+      container &&
+      field.presence !== 'required' &&
+      field.keepsZero !== true &&
+      field.verbatim === undefined &&
+      name !== 'managedFields',
     zero: droppedZero(field),
     off: field.gate !== undefined,
     keepsNull: field.verbatim === 'nullable',

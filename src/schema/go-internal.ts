@@ -6,7 +6,9 @@ import type { AnyTypeData, FieldData, StructType } from './type.ts';
 
 /** What is not the JSON name with a capital. */
 const goFieldNames: Readonly<Record<string, string>> = {
+  apiGroup: 'APIGroup',
   apiGroups: 'APIGroups',
+  apiVersion: 'APIVersion',
   apiVersions: 'APIVersions',
   cel: 'CEL',
   pkixPublicKey: 'PKIXPublicKey',
@@ -27,7 +29,9 @@ export function internalValue(type: AnyTypeData, value: unknown): unknown {
       return (value as readonly unknown[]).map((item) => internalValue(type.items, item));
     case 'map':
       return Object.fromEntries(
-        Object.entries(value as object).map(([key, item]) => [key, internalValue(type.values, item)]),
+        Object.entries(value as object)
+          .sort(([a], [b]) => (a < b ? -1 : 1))
+          .map(([key, item]) => [key, internalValue(type.values, item)]),
       );
     default:
       return value;
@@ -36,9 +40,11 @@ export function internalValue(type: AnyTypeData, value: unknown): unknown {
 
 function structValue(struct: StructType, value: Readonly<Record<string, unknown>>): Record<string, unknown> {
   const out: Record<string, unknown> = {};
+  const isObject = struct.fields['metadata'] !== undefined;
   for (const [name, field] of Object.entries(struct.fields)) {
     const own = value[name];
-    // Metadata is embedded: its fields stand among the others.
+    // Metadata is embedded: its fields stand among the others, and the names of the type are nowhere.
+    if (isObject && (name === 'apiVersion' || name === 'kind')) continue;
     if (name === 'metadata') Object.assign(out, internalValue(field.type, own));
     else out[goName(name)] = own === undefined ? absent(field) : internalValue(field.type, own);
   }
@@ -59,7 +65,9 @@ function metaValue(struct: StructType, value: Readonly<Record<string, unknown>>)
 /** A pointer is null; what is no pointer has its zero value. */
 function absent(field: FieldData): unknown {
   const isPointer =
-    field.keepsZero === true || (field.type.is === 'struct' && field.presence === 'optional' && !isMeta(field.type));
+    field.keepsZero === true ||
+    (field.type.is === 'intOrString' && field.presence === 'optional') ||
+    (field.type.is === 'struct' && field.presence === 'optional');
   return isPointer ? null : zeroOf(field.type);
 }
 

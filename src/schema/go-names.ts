@@ -66,6 +66,7 @@ export const goNames: Readonly<Record<string, Readonly<Record<string, string>>>>
     whenDeleted: '/v1.PersistentVolumeClaimRetentionPolicyType',
     whenScaled: '/v1.PersistentVolumeClaimRetentionPolicyType',
   },
+  'core.v1.PersistentVolumeClaim': { apiVersion: 'TypeMeta.', kind: 'TypeMeta.' },
   'apps.v1.StatefulSetSpec': { podManagementPolicy: '/v1.PodManagementPolicyType' },
   'apps.v1.StatefulSetUpdateStrategy': { type: '/v1.StatefulSetUpdateStrategyType' },
   'authentication.v1.BoundObjectReference': { uid: '/types.UID' },

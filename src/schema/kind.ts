@@ -111,6 +111,8 @@ export interface Hooks<Stored = AnyObject, Draft = unknown> {
   readonly needsVersion?: boolean;
   /** True when metadata.generation is raised by an update; default: spec (all but metadata and status) changed. */
   readonly generation?: boolean;
+  /** Another annotation raises it too. */
+  readonly annotationsCount?: true;
   /** generateName needs only to fit into a path, where the name itself is checked more strictly. */
   readonly looseGenerateName?: true;
   /** Finalizers may be plain words: apimachinery's rule. Upstream checks most kinds by a stricter one: standard, or qualified by a domain. */

@@ -175,7 +175,8 @@ export class Field<Stored, Draft = Stored, P extends Presence = 'required'> {
   }
   /**
    * What is said of its absence, and of a value that is not known, is said by a rule of the kind, in upstream's own way. A required one is Go's zero value then:
-   * rules find '', 0 or an empty struct, as upstream's do (and nothing where Go has a pointer or bytes).
+   * rules find '', 0 or an empty struct, as upstream's do (and nothing where Go has a pointer or bytes). An optional struct or list is looked into by the rule
+   * alone (`validateStruct`).
    */
   ruled(): Field<Stored, Draft, P> {
     const { presence, keepsZero, type } = this.data;

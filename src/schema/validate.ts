@@ -74,8 +74,10 @@ function structCheck(struct: StructType, skipped: readonly string[]): Check | un
 }
 
 function fieldCheck(field: FieldData): Check | undefined {
+  const { is } = field.type;
+  const isWhole = (is === 'struct' || is === 'list') && field.presence === 'optional';
   const inner =
-    field.missing === 'ruled' && field.type.is === 'string' ? undefined : typeCheck(field.type, field.keepsZero);
+    field.missing === 'ruled' && (is === 'string' || isWhole) ? undefined : typeCheck(field.type, field.keepsZero);
   const range = rangeCheck(field);
   const mustBe = (field.presence === 'required' && field.missing !== 'ruled') || field.missing === 'unsupported';
   const isVerbatim = field.verbatim !== undefined;

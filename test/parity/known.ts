@@ -42,6 +42,31 @@ export const known: readonly Known[] = [
     reason: 'Times are read with any number of decimals; the reference wants six where it writes six.',
   },
   {
+    kind: '*',
+    line: /^CAUSE only (?:ours|theirs) FieldValueInvalid\|spec\.template(?:\.spec)?\|Invalid value: \{.*: field is immutable$/,
+    reason: 'A whole pod that may not change is printed as it was written; the reference prints its internal form.',
+  },
+  {
+    kind: '*',
+    line: /\|spec\.template\.metadata\.labels\|Invalid value: (?:null|\{\}): `selector` does not match/,
+    reason: 'An empty map is an absent one: the reference tells {} from null in this text.',
+  },
+  {
+    kind: 'HorizontalPodAutoscaler',
+    line: /OBJECT \.status\.currentMetrics ours absent theirs null/,
+    reason: 'An absent list is left out; the reference writes null.',
+  },
+  {
+    kind: '*',
+    line: /OBJECT \S*\.(?:podFailurePolicy\.rules|successPolicy\.rules|projected\.sources) ours (?:absent|\[\]) theirs null/,
+    reason: 'An empty list is an empty list, and an absent one is left out; the reference writes null.',
+  },
+  {
+    kind: '*',
+    line: /theirs (?:422 Invalid )?FieldValueForbidden\|\S*(?:phemeralContainers\[\d+\]\.(?:ports|resizePolicy|restartPolicyRules|resources)|\.volumeClaimTemplate\.metadata\.(?:ownerReferences|finalizers)|spec\.resources\.claims)\|Forbidden: (?:claims may not|cannot) be set/,
+    reason: 'An empty list is an absent one, also where none may be.',
+  },
+  {
     kind: 'Role',
     line: /OBJECT \.rules ours \[\] theirs null/,
     reason: 'An empty list is an empty list.',

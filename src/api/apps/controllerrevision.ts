@@ -7,7 +7,12 @@ import { deepEqual } from '#base/deep-equal.ts';
 import { immutableDetail, invalidValue, required } from '#meta/causes.ts';
 import { controllerOf } from '#meta/object-meta.ts';
 import { ageColumn, nameColumn } from '../columns.ts';
-import { nonNegative } from '../field-checks.ts';
+import { nonNegative, type Causes } from '../field-checks.ts';
+
+function* dataCauses(data: unknown): Causes {
+  if (data === undefined || data === null) yield required('data', 'data is mandatory');
+  else if (typeof data !== 'object' || Array.isArray(data)) yield required('data', 'data must be a valid JSON object');
+}
 
 export const ControllerRevision = resource({
   group: 'apps',
@@ -33,8 +38,9 @@ export const ControllerRevision = resource({
     ageColumn,
   ],
   hooks: {
-    validateCreate: ({ data, revision }) => [
-      ...(data === undefined ? [required('data', 'data is mandatory')] : []),
+    validateCreate: ({ metadata, data, revision }) => [
+      // What cannot change is judged of a new one only.
+      ...(metadata.resourceVersion ? [] : dataCauses(data)),
       ...nonNegative('revision', revision),
     ],
     validateUpdate: ({ data }, old) => (deepEqual(data, old.data) ? [] : [invalidValue('data', data, immutableDetail)]),

@@ -10,7 +10,7 @@ import type { ObjectMeta } from '#meta/object-meta.ts';
 import { ageColumn, containersColumn, formatLabels, imagesColumn, nameColumn, selectorColumn } from '../columns.ts';
 import { fillTemplateOf } from '../core/pod-defaults.ts';
 import { podWarnings } from '../core/pod-warnings.ts';
-import { daemonSetStrategyCauses, neverLess, selectorAndTemplateCauses } from './workload-validation.ts';
+import { counters, daemonSetStrategyCauses, neverLess, selectorAndTemplateCauses } from './workload-validation.ts';
 
 /** Where apps/v1 keeps the old templateGeneration; pods of an OnDelete DaemonSet are still told apart by it. */
 const templateGeneration = 'deprecated.daemonset.template.generation';
@@ -41,6 +41,7 @@ export const daemonSetUpdateStrategy = struct(
   {
     type: s
       .oneOf(1, 'RollingUpdate', 'OnDelete')
+      .ruled()
       .default('RollingUpdate')
       .doc('RollingUpdate, or OnDelete to replace only pods that somebody deletes.'),
     rollingUpdate: s.field(2, rollingUpdateDaemonSet).optional().doc('Settings of RollingUpdate.'),
@@ -54,6 +55,8 @@ export const daemonSetSpec = struct(
   {
     selector: s
       .field(1, labelSelector)
+      .keepsZero()
+      .ruled()
       .immutable()
       .doc('Labels of the pods that belong to it; must match the template and cannot be changed.'),
     template: s
@@ -167,6 +170,17 @@ export const DaemonSet = resource({
       ...daemonSetStrategyCauses(spec.updateStrategy),
     ],
     validateStatus: ({ status }, { status: old }) => [
+      ...counters(status, [
+        'currentNumberScheduled',
+        'numberMisscheduled',
+        'desiredNumberScheduled',
+        'numberReady',
+        'observedGeneration',
+        'updatedNumberScheduled',
+        'numberAvailable',
+        'numberUnavailable',
+        'collisionCount',
+      ]),
       ...neverLess('status.collisionCount', status.collisionCount, old.collisionCount),
     ],
     warnings: ({ spec }) => [...podWarnings('spec.template', spec.template)],

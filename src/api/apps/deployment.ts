@@ -32,6 +32,7 @@ export const deploymentStrategy = struct(
   {
     type: s
       .oneOf(1, 'Recreate', 'RollingUpdate')
+      .ruled()
       .default('RollingUpdate')
       .doc('RollingUpdate, or Recreate to end all old pods first.'),
     rollingUpdate: s.field(2, rollingUpdateDeployment).optional().doc('Settings of RollingUpdate.'),
@@ -153,6 +154,7 @@ export const Deployment = resource({
     selectorColumn,
   ],
   hooks: {
+    annotationsCount: true,
     validateCreate: ({ spec }) => [
       ...selectorAndTemplateCauses(spec, {
         empty: 'deployment',
@@ -172,8 +174,8 @@ export const Deployment = resource({
     ],
     validateStatus: ({ status }, { status: old }) => [
       ...countCauses(status, {
-        replicas: status.replicas ?? 0,
         counts: ['updatedReplicas', 'readyReplicas', 'availableReplicas'],
+        others: ['unavailableReplicas', 'terminatingReplicas', 'collisionCount'],
       }),
       ...neverLess('status.collisionCount', status.collisionCount, old.collisionCount),
     ],

@@ -97,8 +97,8 @@ export const ReplicaSet = resource({
     ],
     validateStatus: ({ status }) => [
       ...countCauses(status, {
-        replicas: status.replicas,
         counts: ['fullyLabeledReplicas', 'readyReplicas', 'availableReplicas'],
+        others: ['terminatingReplicas'],
       }),
     ],
     warnings: ({ metadata, spec }, old) => [

@@ -3,11 +3,21 @@
  * are upstream's (pkg/apis/apps/validation, ValidateStatefulSet).
  */
 import { deepEqual } from '#base/deep-equal.ts';
-import { forbiddenField, invalidValue, required } from '#meta/causes.ts';
-import { dns1123Label, dns1123Subdomain } from '#meta/names.ts';
+import { immutableDetail, invalidValue, required } from '#meta/causes.ts';
+import { dns1123Label } from '#meta/names.ts';
+import { internalValue } from '#schema/go-internal.ts';
+import { validateStruct } from '#schema/validate.ts';
 import { claimSpecCauses } from '../core/claim-validation.ts';
+import { persistentVolumeClaimSpec } from '../core/volume.ts';
 import { indexed, named, nonNegative, type Causes } from '../field-checks.ts';
-import type { StatefulSetSpec, StatefulSetStatus, StatefulSetUpdateStrategy } from './statefulset.ts';
+import {
+  rollingUpdateStatefulSetStrategy,
+  statefulSetSpec,
+  statefulSetUpdateStrategy,
+  type StatefulSetSpec,
+  type StatefulSetStatus,
+  type StatefulSetUpdateStrategy,
+} from './statefulset.ts';
 import {
   atMostAll,
   countCauses,
@@ -15,6 +25,7 @@ import {
   isNone,
   neverLess,
   selectorAndTemplateCauses,
+  sortedSelector,
 } from './workload-validation.ts';
 
 function* strategyCauses(strategy: StatefulSetUpdateStrategy): Causes {
@@ -26,7 +37,11 @@ function* strategyCauses(strategy: StatefulSetUpdateStrategy): Causes {
       return;
     case 'OnDelete':
       if (rollingUpdate !== undefined)
-        yield invalidValue(`${path}.rollingUpdate`, rollingUpdate, "only allowed for updateStrategy 'RollingUpdate'");
+        yield invalidValue(
+          `${path}.rollingUpdate`,
+          internalValue(rollingUpdateStatefulSetStrategy, rollingUpdate),
+          "only allowed for updateStrategy 'RollingUpdate'",
+        );
       return;
     case 'RollingUpdate': {
       if (rollingUpdate === undefined) return;
@@ -40,7 +55,11 @@ function* strategyCauses(strategy: StatefulSetUpdateStrategy): Causes {
       return;
     }
     default:
-      yield invalidValue(path, strategy, "must be 'RollingUpdate' or 'OnDelete'");
+      yield invalidValue(
+        path,
+        internalValue(statefulSetUpdateStrategy, strategy),
+        "must be 'RollingUpdate' or 'OnDelete'",
+      );
   }
 }
 
@@ -49,24 +68,29 @@ function withClaims({ template, volumeClaimTemplates = [] }: StatefulSetSpec): S
   if (volumeClaimTemplates.length === 0) return template;
   const names = new Set(volumeClaimTemplates.map(({ metadata }) => metadata?.name ?? ''));
   const own = (template.spec.volumes ?? []).filter(({ name }) => !names.has(name));
-  const claims = [...names]
-    .filter((name) => dns1123Label(name).length === 0)
-    .map((name) => ({ name, persistentVolumeClaim: { claimName: name } }));
-  return { ...template, spec: { ...template.spec, volumes: [...own, ...claims] } };
+  const claims = [...names].map((name) => ({ name, persistentVolumeClaim: { claimName: name } }));
+  return { ...template, spec: { ...template.spec, volumes: [...claims, ...own] } };
+}
+
+/** A service's name and claims cannot be changed: they are judged of a new StatefulSet only. */
+export function* newStatefulSetCauses({ serviceName, volumeClaimTemplates }: StatefulSetSpec): Causes {
+  yield* named(dns1123Label, 'spec.serviceName', serviceName === '' ? undefined : serviceName);
+  for (const [claim, at] of indexed('spec.volumeClaimTemplates', volumeClaimTemplates))
+    if (claim.spec !== undefined) {
+      yield* validateStruct(persistentVolumeClaimSpec, claim.spec, `${at}.spec`);
+      yield* claimSpecCauses(`${at}.spec`, claim.spec);
+    }
 }
 
 export function* statefulSetCauses(spec: StatefulSetSpec): Causes {
-  const { podManagementPolicy: policy, serviceName } = spec;
+  const { podManagementPolicy: policy } = spec;
   if (policy !== 'OrderedReady' && policy !== 'Parallel')
     yield invalidValue('spec.podManagementPolicy', policy, "must be 'OrderedReady' or 'Parallel'");
   yield* strategyCauses(spec.updateStrategy);
   yield* nonNegative('spec.ordinals.start', spec.ordinals?.start);
-  yield* named(dns1123Label, 'spec.serviceName', serviceName === '' ? undefined : serviceName);
-  for (const [claim, at] of indexed('spec.volumeClaimTemplates', spec.volumeClaimTemplates)) {
-    const name = claim.metadata?.name;
-    if (!name) yield required(`${at}.metadata.name`);
-    else yield* named(dns1123Subdomain, `${at}.metadata.name`, name);
-    yield* claimSpecCauses(`${at}.spec`, claim.spec);
+  if (spec.volumeClaimTemplates?.some(({ metadata }) => !metadata?.name)) {
+    yield required('spec.template.spec.volumes[0].name');
+    yield required('spec.template.spec.volumes[0].persistentVolumeClaim.claimName');
   }
   yield* selectorAndTemplateCauses(
     { ...spec, template: withClaims(spec) },
@@ -74,40 +98,25 @@ export function* statefulSetCauses(spec: StatefulSetSpec): Causes {
   );
 }
 
-const mayChange = [
-  'replicas',
-  'ordinals',
-  'template',
-  'updateStrategy',
-  'revisionHistoryLimit',
-  'persistentVolumeClaimRetentionPolicy',
-  'minReadySeconds',
-] as const;
-
+/** What a StatefulSet is for good, and how it is told. */
 export function* statefulSetUpdateCauses(spec: StatefulSetSpec, old: StatefulSetSpec): Causes {
-  const fixed = (one: StatefulSetSpec): object =>
-    Object.fromEntries(Object.entries(one).filter(([key]) => !(mayChange as readonly string[]).includes(key)));
-  if (!deepEqual(fixed(spec), fixed(old)))
-    yield forbiddenField(
-      'spec',
-      "updates to statefulset spec for fields other than 'replicas', 'ordinals', 'template', 'updateStrategy', 'revisionHistoryLimit', 'persistentVolumeClaimRetentionPolicy' and 'minReadySeconds' are forbidden",
-    );
+  const claimsType = statefulSetSpec.fields['volumeClaimTemplates']?.type;
+  const told = {
+    selector: () => sortedSelector(spec.selector),
+    volumeClaimTemplates: () => claimsType && internalValue(claimsType, spec.volumeClaimTemplates),
+    serviceName: () => spec.serviceName,
+    podManagementPolicy: () => spec.podManagementPolicy,
+  };
+  for (const key of ['selector', 'volumeClaimTemplates', 'serviceName', 'podManagementPolicy'] as const)
+    if (!deepEqual(spec[key], old[key])) yield invalidValue(`spec.${key}`, told[key](), immutableDetail);
 }
 
 export function* statefulSetStatusCauses(status: StatefulSetStatus, old: StatefulSetStatus): Causes {
-  yield* nonNegative('status.replicas', status.replicas);
-  yield* nonNegative('status.observedGeneration', status.observedGeneration);
-  yield* nonNegative('status.collisionCount', status.collisionCount);
-  const { availableReplicas: available, readyReplicas: ready = 0 } = status;
-  // Upstream names the other counter in full here, and only here.
-  yield* countCauses(
-    { ...status, availableReplicas: Math.min(available, ready) },
-    { replicas: status.replicas, counts: ['readyReplicas', 'currentReplicas', 'updatedReplicas'] },
-  );
-  yield* nonNegative('status.availableReplicas', available);
-  if (available > status.replicas)
-    yield invalidValue('status.availableReplicas', available, 'cannot be greater than status.replicas');
-  if (available > ready)
-    yield invalidValue('status.availableReplicas', available, 'cannot be greater than status.readyReplicas');
+  yield* countCauses(status, {
+    counts: ['readyReplicas', 'currentReplicas', 'updatedReplicas', 'availableReplicas'],
+    others: ['collisionCount'],
+    // Upstream names the other counter in full here, and only here.
+    ready: 'status.readyReplicas',
+  });
   yield* neverLess('status.collisionCount', status.collisionCount, old.collisionCount);
 }

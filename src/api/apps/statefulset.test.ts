@@ -41,13 +41,15 @@ const table: readonly [string, object, readonly string[]][] = [
   [
     'an unknown strategy',
     { updateStrategy: { type: 'Recreate' } },
-    ['spec.updateStrategy: Invalid value: {"type":"Recreate"}: must be \'RollingUpdate\' or \'OnDelete\''],
+    [
+      'spec.updateStrategy: Invalid value: {"Type":"Recreate","RollingUpdate":null}: must be \'RollingUpdate\' or \'OnDelete\'',
+    ],
   ],
   [
     'a rolling update on delete',
     { updateStrategy: { type: 'OnDelete', rollingUpdate: { partition: 1 } } },
     [
-      'spec.updateStrategy.rollingUpdate: Invalid value: {"partition":1}: only allowed for updateStrategy \'RollingUpdate\'',
+      'spec.updateStrategy.rollingUpdate: Invalid value: {"Partition":1,"MaxUnavailable":null}: only allowed for updateStrategy \'RollingUpdate\'',
     ],
   ],
   [
@@ -74,7 +76,7 @@ const table: readonly [string, object, readonly string[]][] = [
     'an unknown end of claims',
     { persistentVolumeClaimRetentionPolicy: { whenScaled: 'Burn' } },
     [
-      'spec.persistentVolumeClaimRetentionPolicy.whenScaled: Unsupported value: "Burn": supported values: "Delete", "Retain"',
+      'spec.persistentVolumeClaimRetentionPolicy.whenScaled: Unsupported value: "Burn": supported values: "Retain", "Delete"',
     ],
   ],
   [
@@ -99,9 +101,10 @@ const table: readonly [string, object, readonly string[]][] = [
     'an incomplete claim',
     { volumeClaimTemplates: [claim, { metadata: {}, spec: { accessModes: ['Sometimes'] } }] },
     [
-      'spec.volumeClaimTemplates[1].metadata.name: Required value',
       'spec.volumeClaimTemplates[1].spec.accessModes: Unsupported value: "Sometimes": supported values: "ReadOnlyMany", "ReadWriteMany", "ReadWriteOnce", "ReadWriteOncePod"',
       'spec.volumeClaimTemplates[1].spec.resources[storage]: Required value',
+      'spec.template.spec.volumes[0].name: Required value',
+      'spec.template.spec.volumes[0].persistentVolumeClaim.claimName: Required value',
     ],
   ],
 ];
@@ -124,10 +127,19 @@ test('only size, template and policies may change', () => {
     template: { ...template, spec: { containers: [{ ...container, image: 'db:2' }] } },
   };
   assert.deepEqual(updateCauses(StatefulSet, set(changes), old), []);
-  const message =
-    "spec: Forbidden: updates to statefulset spec for fields other than 'replicas', 'ordinals', 'template', 'updateStrategy', 'revisionHistoryLimit', 'persistentVolumeClaimRetentionPolicy' and 'minReadySeconds' are forbidden";
-  for (const fields of [{ serviceName: 'other' }, { podManagementPolicy: 'Parallel' }])
-    assert.deepEqual(updateCauses(StatefulSet, set(fields), old), [message]);
+  const fixed: readonly (readonly [object, string])[] = [
+    [{ serviceName: 'Other' }, 'spec.serviceName: Invalid value: "Other": field is immutable'],
+    [{ podManagementPolicy: 'Parallel' }, 'spec.podManagementPolicy: Invalid value: "Parallel": field is immutable'],
+    [{ volumeClaimTemplates: [] }, 'spec.volumeClaimTemplates: Invalid value: []: field is immutable'],
+  ];
+  for (const [fields, message] of fixed)
+    assert.ok(updateCauses(StatefulSet, set(fields), old).includes(message), message);
+});
+
+test('the type of a claim is told by its place', () => {
+  const { spec } = written(StatefulSet, set({ volumeClaimTemplates: [{ ...claim, apiVersion: 'v9', kind: 'X' }] }));
+  const { apiVersion, kind } = spec.volumeClaimTemplates?.[0] ?? {};
+  assert.deepEqual([apiVersion, kind], ['v1', 'PersistentVolumeClaim']);
 });
 
 test('a status counts no more pods than there are', () => {

@@ -12,7 +12,12 @@ import { fillTemplateOf } from '../core/pod-defaults.ts';
 import { podTemplateSpec } from '../core/pod-template.ts';
 import { podWarnings } from '../core/pod-warnings.ts';
 import { indexed } from '../field-checks.ts';
-import { statefulSetCauses, statefulSetStatusCauses, statefulSetUpdateCauses } from './statefulset-validation.ts';
+import {
+  newStatefulSetCauses,
+  statefulSetCauses,
+  statefulSetStatusCauses,
+  statefulSetUpdateCauses,
+} from './statefulset-validation.ts';
 
 export const rollingUpdateStatefulSetStrategy = struct(
   'apps.v1.RollingUpdateStatefulSetStrategy',
@@ -49,10 +54,12 @@ export const statefulSetPersistentVolumeClaimRetentionPolicy = struct(
   {
     whenDeleted: s
       .oneOf(1, 'Retain', 'Delete')
+      .inOrder()
       .default('Retain')
       .doc('What happens to the claims when the StatefulSet is deleted: Retain or Delete.'),
     whenScaled: s
       .oneOf(2, 'Retain', 'Delete')
+      .inOrder()
       .default('Retain')
       .doc('What happens to the claim of a pod that scaling removes: Retain or Delete.'),
   },
@@ -90,6 +97,7 @@ export const statefulSetSpec = struct(
     volumeClaimTemplates: s
       .list(4, claim)
       .optional()
+      .ruled()
       .doc('Claims that each pod gets for its own, and keeps; a volume of the same name mounts each.'),
     serviceName: s
       .string(5)
@@ -164,15 +172,9 @@ function filled(draft: SpecDraft): SpecDraft {
     if (strategy.rollingUpdate?.maxUnavailable === undefined)
       spec = { ...spec, updateStrategy: { ...strategy, rollingUpdate: { partition, maxUnavailable } } };
   }
-  if (claims?.some(({ apiVersion, kind }) => !apiVersion || !kind))
-    spec = {
-      ...spec,
-      volumeClaimTemplates: claims.map((one) => ({
-        ...one,
-        apiVersion: one.apiVersion || 'v1',
-        kind: one.kind || 'PersistentVolumeClaim',
-      })),
-    };
+  const type = { apiVersion: 'v1', kind: 'PersistentVolumeClaim' };
+  if (claims?.some(({ apiVersion, kind }) => apiVersion !== type.apiVersion || kind !== type.kind))
+    spec = { ...spec, volumeClaimTemplates: claims.map((one) => ({ ...one, ...type })) };
   return spec;
 }
 
@@ -202,7 +204,10 @@ export const StatefulSet = resource({
   ],
   hooks: {
     name: 'dns1123Label',
-    validateCreate: ({ spec }) => [...statefulSetCauses(spec)],
+    validateCreate: ({ metadata, spec }) => [
+      ...(metadata.resourceVersion ? [] : newStatefulSetCauses(spec)),
+      ...statefulSetCauses(spec),
+    ],
     validateUpdate: ({ spec }, { spec: old }) => [...statefulSetUpdateCauses(spec, old)],
     validateStatus: ({ status }, { status: old }) => [...statefulSetStatusCauses(status, old)],
     warnings: ({ spec }) => [

@@ -5,26 +5,34 @@
 import { forbiddenField, invalidValue, notSupported, required } from '#meta/causes.ts';
 import { percent } from '#meta/names.ts';
 import { checkLabelSelector, matches, selectorFrom, selectsEverything } from '#meta/selector.ts';
+import { internalValue } from '#schema/go-internal.ts';
 import type { LabelSelector } from '#schema/label-selector.ts';
 import { nonNegative, type Causes } from '../field-checks.ts';
 import type { PodTemplateSpec } from '../core/pod-template.ts';
 import { templateCauses } from '../core/pod-validation.ts';
+import { daemonSetUpdateStrategy } from './daemonset.ts';
+import { deploymentStrategy } from './deployment.ts';
 
 /** A selector that cannot be compiled has its own causes; nothing is matched with it. */
 export const isUsable = (selector: LabelSelector | undefined): boolean =>
   [...checkLabelSelector(selector, '')].length === 0;
 
-/** Go writes the key and the operator even when they are missing. */
-const written = (selector: LabelSelector | undefined): unknown => ({
-  ...selector,
-  ...(selector?.matchExpressions && {
-    matchExpressions: selector.matchExpressions.map((one) => ({
-      ...one,
-      key: one.key ?? '',
-      operator: one.operator ?? '',
-    })),
-  }),
-});
+/** Go prints maps in the order of their keys. */
+export const sortedLabels = (labels: Readonly<Record<string, string>> | undefined) =>
+  labels && Object.fromEntries(Object.entries(labels).sort(([a], [b]) => (a < b ? -1 : 1)));
+
+/** A selector as Go prints it: key and operator are there even when they are missing. */
+export const sortedSelector = (selector: LabelSelector | undefined): unknown =>
+  selector && {
+    ...(selector.matchLabels && { matchLabels: sortedLabels(selector.matchLabels) }),
+    ...(selector.matchExpressions && {
+      matchExpressions: selector.matchExpressions.map(({ key = '', operator = '', ...rest }) => ({
+        key,
+        operator,
+        ...rest,
+      })),
+    }),
+  };
 
 /**
  * The selector and template of a workload. `kind` stands in the messages. With `unusable` a selector that cannot be compiled is told with
@@ -38,7 +46,7 @@ export function* selectorAndTemplateCauses(
   yield* checkLabelSelector(selector, 'spec.selector');
   const compiled = isUsable(selector) ? selectorFrom(selector) : undefined;
   if (compiled === undefined && words.unusable !== undefined) {
-    yield invalidValue('spec.selector', written(selector), words.unusable);
+    yield invalidValue('spec.selector', sortedSelector(selector), words.unusable);
     return;
   }
   if (compiled !== undefined && selectsEverything(compiled)) {
@@ -46,7 +54,7 @@ export function* selectorAndTemplateCauses(
   } else if (compiled !== undefined && !matches(compiled, template.metadata.labels)) {
     yield invalidValue(
       'spec.template.metadata.labels',
-      template.metadata.labels,
+      sortedLabels(template.metadata.labels),
       '`selector` does not match template `labels`',
     );
   }
@@ -74,27 +82,31 @@ export function* atMostAll(path: string, value: number | string | undefined): Ca
   }
 }
 
-/** 0 and 0% are none. */
+/** 0 and 0% are none, and so is what is no percentage. */
 export const isNone = (value: number | string | undefined): boolean =>
-  (typeof value === 'string' ? Number.parseInt(value, 10) : (value ?? 0)) === 0;
+  typeof value === 'string'
+    ? percent(value).length > 0 || Number.parseInt(value, 10) === 0
+    : value === undefined || value === 0;
 
-/** Counters of a status: none is negative, and none is greater than `of`. */
+type Counters = Readonly<Record<string, unknown>>;
+
+/** None of these counters of a status is negative. */
+export function* counters(status: Counters, keys: readonly string[]): Causes {
+  for (const key of keys) yield* nonNegative(`status.${key}`, status[key] as number | undefined);
+}
+
+/** None of these counters is negative, and none of `counts` is greater than all pods; `ready` is how the counter of ready pods is told. */
 export function* countCauses(
-  status: Readonly<Record<string, unknown>>,
-  { replicas, counts }: { readonly replicas: number; readonly counts: readonly string[] },
+  status: Counters & { readonly availableReplicas?: number; readonly readyReplicas?: number },
+  { counts, others, ready = 'readyReplicas' }: { counts: readonly string[]; others: readonly string[]; ready?: string },
 ): Causes {
-  for (const key of counts) {
-    const value = status[key];
-    if (typeof value !== 'number') continue;
-    yield* nonNegative(`status.${key}`, value);
-    if (value > replicas) yield invalidValue(`status.${key}`, value, 'cannot be greater than status.replicas');
-  }
-  const { availableReplicas: available = 0, readyReplicas: ready = 0 } = status as {
-    availableReplicas?: number;
-    readyReplicas?: number;
-  };
-  if (available > ready)
-    yield invalidValue('status.availableReplicas', available, 'cannot be greater than readyReplicas');
+  yield* counters(status, ['replicas', 'observedGeneration', ...counts, ...others]);
+  const of = (key: string): number => (status[key] as number | undefined) ?? 0;
+  for (const key of counts)
+    if (of(key) > of('replicas'))
+      yield invalidValue(`status.${key}`, of(key), 'cannot be greater than status.replicas');
+  if (of('availableReplicas') > of('readyReplicas'))
+    yield invalidValue('status.availableReplicas', of('availableReplicas'), `cannot be greater than ${ready}`);
 }
 
 /** A counter that only grows. */
@@ -119,7 +131,10 @@ export function* deploymentStrategyCauses(strategy: {
       yield forbiddenField(path, "may not be specified when strategy `type` is 'Recreate'");
     return;
   }
-  if (strategy.type !== 'RollingUpdate') return;
+  if (strategy.type !== 'RollingUpdate') {
+    yield notSupported('spec.strategy', internalValue(deploymentStrategy, strategy), ['Recreate', 'RollingUpdate']);
+    return;
+  }
   if (rollingUpdate === undefined) {
     yield required(path, 'this should be defaulted and never be nil');
     return;
@@ -138,7 +153,12 @@ export function* daemonSetStrategyCauses(strategy: {
 }): Causes {
   const path = 'spec.updateStrategy.rollingUpdate';
   const { rollingUpdate } = strategy;
-  if (strategy.type !== 'RollingUpdate') return;
+  if (strategy.type === 'OnDelete') return;
+  if (strategy.type !== 'RollingUpdate') {
+    const told = internalValue(daemonSetUpdateStrategy, strategy);
+    yield notSupported('spec.updateStrategy', told, ['RollingUpdate', 'OnDelete']);
+    return;
+  }
   if (rollingUpdate === undefined) {
     yield required(path);
     return;

@@ -123,7 +123,9 @@ const strategies: readonly [string, object, readonly string[]][] = [
   [
     'an unknown strategy',
     { strategy: { type: 'Magic' } },
-    ['spec.strategy.type: Unsupported value: "Magic": supported values: "Recreate", "RollingUpdate"'],
+    [
+      'spec.strategy: Unsupported value: {"Type":"Magic","RollingUpdate":null}: supported values: "Recreate", "RollingUpdate"',
+    ],
   ],
   [
     'no time to progress',
@@ -141,6 +143,35 @@ test('a daemon set surges or misses, not both and not neither', () => {
   assert.deepEqual(of(1, 1), [`${path}.maxSurge: Invalid value: 1: may not be set when maxUnavailable is non-zero`]);
   assert.deepEqual(of(0, 0), [`${path}.maxUnavailable: Required value: cannot be 0 when maxSurge is 0`]);
   assert.deepEqual(of(0, 1), []);
+});
+
+test('a daemon set without a selector has no pods, and an unknown strategy is told whole', () => {
+  assert.deepEqual(createCauses(DaemonSet, workload({ selector: undefined })), [mismatch]);
+  assert.deepEqual(createCauses(DaemonSet, workload({ updateStrategy: { type: 'Magic' } })), [
+    'spec.updateStrategy: Unsupported value: {"Type":"Magic","RollingUpdate":null}: supported values: "RollingUpdate", "OnDelete"',
+  ]);
+});
+
+test('no counter of a status is negative, and an absent one is zero', () => {
+  const causes = (kind: typeof Deployment | typeof ReplicaSet | typeof DaemonSet, status: object): string[] => {
+    const old = written(kind, workload());
+    const found = kind.hooks.validateStatus?.({ ...old, status } as never, old as never) ?? [];
+    return found.map(({ field, message }) => `${field}: ${message}`);
+  };
+  const negative = 'Invalid value: -1: must be greater than or equal to 0';
+  for (const [kind, fields] of [
+    [Deployment, ['observedGeneration', 'unavailableReplicas', 'terminatingReplicas', 'collisionCount']],
+    [ReplicaSet, ['observedGeneration', 'terminatingReplicas']],
+    [DaemonSet, ['numberReady', 'numberUnavailable', 'desiredNumberScheduled', 'collisionCount']],
+  ] as const)
+    for (const field of fields)
+      assert.deepEqual(causes(kind, { replicas: 0, [field]: -1 }), [`status.${field}: ${negative}`], kind.kind);
+  assert.deepEqual(causes(ReplicaSet, { replicas: -1 }), [
+    `status.replicas: ${negative}`,
+    ...['fullyLabeled', 'ready', 'available'].map(
+      (which) => `status.${which}Replicas: Invalid value: 0: cannot be greater than status.replicas`,
+    ),
+  ]);
 });
 
 test('a selector cannot be changed', () => {
@@ -170,6 +201,9 @@ test('a status counts no more pods than there are', () => {
 test('a revision keeps its data', () => {
   const revision = (data: unknown): never => ({ metadata: { name: 'r' }, data, revision: 1 }) as never;
   assert.deepEqual(createCauses(ControllerRevision, revision(undefined)), ['data: Required value: data is mandatory']);
+  assert.deepEqual(createCauses(ControllerRevision, revision('x')), [
+    'data: Required value: data must be a valid JSON object',
+  ]);
   assert.deepEqual(
     updateCauses(ControllerRevision, revision({ a: 2 }), written(ControllerRevision, revision({ a: 1 }))),
     ['data: Invalid value: {"a":2}: field is immutable'],

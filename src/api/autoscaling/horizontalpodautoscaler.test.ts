@@ -95,7 +95,11 @@ const table: readonly [string, object, readonly string[]][] = [
   [
     'nothing to scale',
     { scaleTargetRef: {} },
-    ['spec.scaleTargetRef.kind: Required value', 'spec.scaleTargetRef.name: Required value'],
+    [
+      'spec.scaleTargetRef.kind: Required value',
+      'spec.scaleTargetRef.name: Required value',
+      'spec.scaleTargetRef.apiVersion: Invalid value: "": apiVersion must specify API group',
+    ],
   ],
   [
     'a name that leaves its path',
@@ -103,6 +107,7 @@ const table: readonly [string, object, readonly string[]][] = [
     [
       'spec.scaleTargetRef.kind: Invalid value: "..": may not be \'..\'',
       'spec.scaleTargetRef.name: Invalid value: "a/b": may not contain \'/\'',
+      'spec.scaleTargetRef.apiVersion: Invalid value: "": apiVersion must specify API group',
     ],
   ],
   ['an unknown metric', metric({ type: 'Magic' }), [`${at}.type: Unsupported value: "Magic": ${supported}`]],
@@ -140,9 +145,9 @@ const table: readonly [string, object, readonly string[]][] = [
       containerResource: { name: 'disk', target: { type: 'Utilization', averageUtilization: 1 } },
     }),
     [
-      `${at}.containerResource.container: Required value: must specify a container`,
       `${at}.containerResource.name: Invalid value: "disk": must be a standard resource type or fully qualified`,
       `${at}.containerResource.name: Invalid value: "disk": must be a standard resource for containers`,
+      `${at}.containerResource.container: Required value: must specify a container`,
     ],
   ],
   [

@@ -33,7 +33,11 @@ export const hpaScalingRules = struct(
       .keepsZero()
       .optional()
       .doc('Which policy counts: Max, Min, or Disabled to forbid this direction.'),
-    policies: s.list(2, hpaScalingPolicy).optional().doc('Limits on how fast the size changes; at least one.'),
+    policies: s
+      .list(2, hpaScalingPolicy)
+      .keepsZero()
+      .optional()
+      .doc('Limits on how fast the size changes; at least one.'),
     tolerance: s
       .quantity(4)
       .optional()

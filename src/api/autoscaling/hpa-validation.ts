@@ -34,9 +34,19 @@ function* segment(path: string, value: string | undefined, detail = ''): Causes 
   else yield* named(pathSegment, path, value);
 }
 
-function* reference(path: string, { kind, name }: Partial<CrossVersionObjectReference> = {}): Causes {
+/** What is scaled must be of a group, but a ReplicationController; what a metric describes need not. */
+function* reference(
+  path: string,
+  { kind, name, apiVersion = '' }: Partial<CrossVersionObjectReference> = {},
+  needsGroup = false,
+): Causes {
   yield* segment(`${path}.kind`, kind);
   yield* segment(`${path}.name`, name);
+  const parts = apiVersion.split('/');
+  if (parts.length > 2)
+    yield invalidValue(`${path}.apiVersion`, apiVersion, `unexpected GroupVersion string: ${apiVersion}`);
+  else if (needsGroup && kind !== 'ReplicationController' && (parts.length === 1 || parts[0] === ''))
+    yield invalidValue(`${path}.apiVersion`, apiVersion, 'apiVersion must specify API group');
 }
 
 const isPositive = (text: string): boolean => (parseQuantity(text)?.nano ?? 1n) > 0n;
@@ -162,12 +172,12 @@ function* ruleCauses(path: string, rules: HPAScalingRules | undefined): Causes {
 }
 
 export function* hpaCauses(spec: HorizontalPodAutoscalerSpec): Causes {
-  const { minReplicas, maxReplicas, metrics = [], behavior } = spec;
+  const { minReplicas, maxReplicas = 0, metrics = [], behavior } = spec;
   if (maxReplicas === 0) yield required('spec.maxReplicas');
   else if (maxReplicas < 1) yield invalidValue('spec.maxReplicas', maxReplicas, 'must be greater than or equal to 1');
   if (maxReplicas < minReplicas)
     yield invalidValue('spec.maxReplicas', maxReplicas, 'must be greater than or equal to `minReplicas`');
-  yield* reference('spec.scaleTargetRef', spec.scaleTargetRef);
+  yield* reference('spec.scaleTargetRef', spec.scaleTargetRef, true);
   for (const [metric, at] of indexed('spec.metrics', metrics)) yield* metricCauses(at, metric);
   if (minReplicas === 0 && !metrics.some(({ type }) => type === 'Object' || type === 'External'))
     yield forbiddenField(
@@ -178,7 +188,13 @@ export function* hpaCauses(spec: HorizontalPodAutoscalerSpec): Causes {
   yield* ruleCauses('spec.behavior.scaleDown', behavior?.scaleDown);
 }
 
-export function* hpaStatusCauses({ currentReplicas, desiredReplicas }: HorizontalPodAutoscalerStatus): Causes {
+export function* hpaStatusCauses({
+  conditions,
+  currentReplicas,
+  desiredReplicas,
+}: HorizontalPodAutoscalerStatus): Causes {
+  for (const [{ observedGeneration }, at] of indexed('status.conditions', conditions))
+    yield* nonNegative(`${at}.observedGeneration`, observedGeneration);
   yield* nonNegative('status.currentReplicas', currentReplicas);
   yield* nonNegative('status.desiredReplicas', desiredReplicas);
 }

@@ -28,10 +28,7 @@ export interface MetricIdentifier extends Of<typeof metricIdentifier> {}
 export const metricTarget = struct(
   'autoscaling.v2.MetricTarget',
   {
-    type: s
-      .string(1)
-      .requiredAs('must specify a metric target type')
-      .doc('How the target is given: Utilization, Value or AverageValue.'),
+    type: s.string(1).ruled().doc('How the target is given: Utilization, Value or AverageValue.'),
     value: s.quantity(2).optional().doc('The metric as a whole.'),
     averageValue: s.quantity(3).optional().doc('The metric divided by the number of pods.'),
     averageUtilization: s
@@ -59,8 +56,12 @@ export const metricValueStatus = struct(
 );
 export interface MetricValueStatus extends Of<typeof metricValueStatus> {}
 
-const target = s.field(2, metricTarget).doc('What the metric should be.');
+const target = s.field(2, metricTarget).ruled().doc('What the metric should be.');
 const metric = s.field(1, metricIdentifier).doc('Which metric.');
+const seen = s
+  .field(1, metricIdentifier)
+  .default({} as never)
+  .doc('Which metric.');
 const current = s.field(2, metricValueStatus).default({}).doc('What the metric was.');
 
 export const objectMetricSource = struct(
@@ -83,7 +84,7 @@ export interface PodsMetricSource extends Of<typeof podsMetricSource> {}
 
 export const resourceMetricSource = struct(
   'autoscaling.v2.ResourceMetricSource',
-  { name: s.string(1).requiredAs('must specify a resource name').doc('Name of the resource, such as cpu.'), target },
+  { name: s.string(1).ruled().doc('Name of the resource, such as cpu.'), target },
   { doc: 'A resource that pods use.' },
 );
 export interface ResourceMetricSource extends Of<typeof resourceMetricSource> {}
@@ -91,9 +92,9 @@ export interface ResourceMetricSource extends Of<typeof resourceMetricSource> {}
 export const containerResourceMetricSource = struct(
   'autoscaling.v2.ContainerResourceMetricSource',
   {
-    name: s.string(1).requiredAs('must specify a resource name').doc('Name of the resource, such as cpu.'),
+    name: s.string(1).ruled().doc('Name of the resource, such as cpu.'),
     target,
-    container: s.string(3).requiredAs('must specify a container').doc('Name of the container.'),
+    container: s.string(3).ruled().doc('Name of the container.'),
   },
   { doc: 'A resource that one container of each pod uses.' },
 );
@@ -109,10 +110,7 @@ export interface ExternalMetricSource extends Of<typeof externalMetricSource> {}
 export const metricSpec = struct(
   'autoscaling.v2.MetricSpec',
   {
-    type: s
-      .string(1)
-      .requiredAs('must specify a metric source type')
-      .doc('Which member is set: Object, Pods, Resource, ContainerResource or External.'),
+    type: s.string(1).ruled().doc('Which member is set: Object, Pods, Resource, ContainerResource or External.'),
     object: s.field(2, objectMetricSource).optional().doc('A metric of one object.'),
     pods: s.field(3, podsMetricSource).optional().doc('A metric that each pod has.'),
     resource: s.field(4, resourceMetricSource).optional().doc('A resource that pods use.'),
@@ -129,7 +127,7 @@ export interface MetricSpec extends Of<typeof metricSpec> {}
 export const objectMetricStatus = struct(
   'autoscaling.v2.ObjectMetricStatus',
   {
-    metric,
+    metric: seen,
     current,
     describedObject: s
       .field(3, crossVersionObjectReference)
@@ -142,7 +140,7 @@ export interface ObjectMetricStatus extends Of<typeof objectMetricStatus> {}
 
 export const podsMetricStatus = struct(
   'autoscaling.v2.PodsMetricStatus',
-  { metric, current },
+  { metric: seen, current },
   { doc: 'What a metric of pods was.' },
 );
 export interface PodsMetricStatus extends Of<typeof podsMetricStatus> {}
@@ -167,7 +165,7 @@ export interface ContainerResourceMetricStatus extends Of<typeof containerResour
 
 export const externalMetricStatus = struct(
   'autoscaling.v2.ExternalMetricStatus',
-  { metric, current },
+  { metric: seen, current },
   { doc: 'What a metric from outside was.' },
 );
 export interface ExternalMetricStatus extends Of<typeof externalMetricStatus> {}

@@ -43,25 +43,33 @@ export function fillJob<J extends { readonly metadata: DraftMeta; readonly spec?
   };
 }
 
-/** The spec with the selector and the template labels of this very Job; what the author set stays, and validation judges it. */
-export function withSelector({ metadata, spec }: { readonly metadata: ObjectMeta; readonly spec: JobSpec }): JobSpec {
-  if (spec.manualSelector) return spec;
+/**
+ * The Job with the selector and the template labels of its own; what the author set stays, and validation judges it. A Job without labels has those of its
+ * template, these among them: clients look for Jobs by them.
+ */
+export function generated<J extends { readonly metadata: ObjectMeta; readonly spec: JobSpec }>(job: J): J {
+  const { metadata, spec } = job;
+  if (spec.manualSelector) return job;
   const { template } = spec;
+  const labels = {
+    [legacyJobNameLabel]: metadata.name,
+    [jobNameLabel]: metadata.name,
+    [legacyControllerUidLabel]: metadata.uid,
+    [controllerUidLabel]: metadata.uid,
+    ...template.metadata.labels,
+  };
+  // Defaulting made them one: labels that the author wrote twice are two.
+  const isTemplates = metadata.labels === undefined || metadata.labels === template.metadata.labels;
   return {
-    ...spec,
-    selector: { ...spec.selector, matchLabels: { [controllerUidLabel]: metadata.uid, ...spec.selector?.matchLabels } },
-    template: {
-      ...template,
-      metadata: {
-        ...template.metadata,
-        labels: {
-          [legacyJobNameLabel]: metadata.name,
-          [jobNameLabel]: metadata.name,
-          [legacyControllerUidLabel]: metadata.uid,
-          [controllerUidLabel]: metadata.uid,
-          ...template.metadata.labels,
-        },
+    ...job,
+    ...(isTemplates ? { metadata: { ...metadata, labels } } : {}),
+    spec: {
+      ...spec,
+      selector: {
+        ...spec.selector,
+        matchLabels: { [controllerUidLabel]: metadata.uid, ...spec.selector?.matchLabels },
       },
+      template: { ...template, metadata: { ...template.metadata, labels } },
     },
   };
 }

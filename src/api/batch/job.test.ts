@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { createCauses, row, updateCauses, written } from '../written.ts';
-import { countIndexes } from './job-validation.ts';
+import { countIndexes } from './job-indexes.ts';
 import { Job } from './job.ts';
 
 const container = { name: 'main', image: 'busybox:1' };
@@ -26,7 +26,9 @@ test('a job gets its defaults, its selector and its labels', () => {
     'controller-uid': uid,
     'job-name': 'sum',
   });
-  assert.equal(metadata.labels, undefined);
+  assert.deepEqual(metadata.labels, spec.template.metadata.labels);
+  const own = written(Job, { ...(job() as object), metadata: { name: 'sum', labels: { a: 'b' } } } as never);
+  assert.deepEqual(own.metadata.labels, { a: 'b' });
   assert.deepEqual(createCauses(Job, job()), []);
 });
 
@@ -43,7 +45,7 @@ test('completions and parallelism follow each other', () => {
   );
 });
 
-const failure = (rule: object): object => ({ podFailurePolicy: { rules: [rule] } });
+const failure = (...rules: object[]): object => ({ podFailurePolicy: { rules } });
 const table: readonly [string, object, readonly string[]][] = [
   [
     'pods that restart always',
@@ -64,10 +66,8 @@ const table: readonly [string, object, readonly string[]][] = [
     'a selector of its own',
     { selector: { matchLabels: { a: 'b' } } },
     [
-      'spec.selector: Invalid value: {"matchLabels":{"batch.kubernetes.io/controller-uid":"' +
-        uid +
-        '","a":"b"}}: `selector` not auto-generated',
-      `spec.template.metadata.labels: Invalid value: {"job-name":"sum","batch.kubernetes.io/job-name":"sum","controller-uid":"${uid}","batch.kubernetes.io/controller-uid":"${uid}"}: \`selector\` does not match template \`labels\``,
+      `spec.selector: Invalid value: {"matchLabels":{"a":"b","batch.kubernetes.io/controller-uid":"${uid}"}}: \`selector\` not auto-generated`,
+      `spec.template.metadata.labels: Invalid value: {"batch.kubernetes.io/controller-uid":"${uid}","batch.kubernetes.io/job-name":"sum","controller-uid":"${uid}","job-name":"sum"}: \`selector\` does not match template \`labels\``,
     ],
   ],
   [
@@ -79,6 +79,59 @@ const table: readonly [string, object, readonly string[]][] = [
     'a limit for each index without indexes',
     { backoffLimitPerIndex: 1 },
     ['spec.backoffLimitPerIndex: Invalid value: 1: requires indexed completion mode'],
+  ],
+  [
+    'a limit of failed indexes without indexes',
+    { maxFailedIndexes: 1 },
+    [
+      'spec.backoffLimitPerIndex: Required value: when maxFailedIndexes is specified',
+      'spec.maxFailedIndexes: Invalid value: 1: requires indexed completion mode',
+    ],
+  ],
+  [
+    'many indexes at once',
+    {
+      completionMode: 'Indexed',
+      completions: 100_001,
+      parallelism: 10_001,
+      backoffLimitPerIndex: 1,
+      maxFailedIndexes: 10_001,
+    },
+    ['parallelism', 'maxFailedIndexes'].map(
+      (key) =>
+        `spec.${key}: Invalid value: 10001: must be less than or equal to 10000 when completions are above 100000 and used with backoff limit per index`,
+    ),
+  ],
+  [
+    'a success policy without indexes',
+    { successPolicy: { rules: [{ succeededCount: 1 }] } },
+    [
+      'spec.successPolicy: Invalid value: {"Rules":[{"SucceededIndexes":null,"SucceededCount":1}]}: requires indexed completion mode',
+    ],
+  ],
+  [
+    'a success policy without rules',
+    { completionMode: 'Indexed', completions: 2, successPolicy: { rules: [] } },
+    [
+      'spec.successPolicy.rules: Required value: at least one rules must be specified when the successPolicy is specified',
+    ],
+  ],
+  [
+    'a rule without action for no exit codes twice',
+    failure({ onExitCodes: { operator: 'NotIn', values: [3, 3] } }, { action: 'Ignore', onExitCodes: { values: [] } }),
+    [
+      'spec.podFailurePolicy.rules[0].action: Required value: valid values: ["Count" "FailIndex" "FailJob" "Ignore"]',
+      'spec.podFailurePolicy.rules[1].onExitCodes.operator: Required value: valid values: ["In" "NotIn"]',
+      'spec.podFailurePolicy.rules[0].onExitCodes.values[1]: Duplicate value: 3',
+      'spec.podFailurePolicy.rules[1].onExitCodes.values: Invalid value: []: at least one value is required',
+    ],
+  ],
+  [
+    'a rule for a condition without a name',
+    failure({ action: 'Ignore', onPodConditions: [{ type: '-x' }] }),
+    [
+      "spec.podFailurePolicy.rules[0].onPodConditions[0].type: Invalid value: \"-x\": name part must consist of alphanumeric characters, '-', '_' or '.', and must start and end with an alphanumeric character (e.g. 'MyName',  or 'my.name',  or '123-abc', regex used for validation is '([A-Za-z0-9][-A-Za-z0-9_.]*)?[A-Za-z0-9]')",
+    ],
   ],
   [
     'a failure policy for pods that restart',
@@ -93,9 +146,7 @@ const table: readonly [string, object, readonly string[]][] = [
   [
     'a rule about nothing',
     failure({ action: 'Ignore' }),
-    [
-      'spec.podFailurePolicy.rules[0]: Invalid value: "": specifying one of OnExitCodes and OnPodConditions is required',
-    ],
+    ['spec.podFailurePolicy.rules[0]: Invalid value: specifying one of OnExitCodes and OnPodConditions is required'],
   ],
   [
     'success as failure',
@@ -149,6 +200,12 @@ test('a job that started keeps its template and completions; a suspended one may
   assert.match(cause, /^spec\.template: Invalid value: \{.*\}: field is immutable$/s);
   const suspended = written(Job, job({ suspend: true }));
   assert.deepEqual(updateCauses(Job, sent(suspended, {}, { nodeSelector: { a: 'b' } }), suspended), []);
+  const nodeAffinity = { preferredDuringSchedulingIgnoredDuringExecution: [] };
+  assert.deepEqual(updateCauses(Job, sent(suspended, {}, { affinity: { nodeAffinity } }), suspended), []);
+  const [other = ''] = updateCauses(Job, sent(suspended, {}, { affinity: { podAffinity: {} } }), suspended);
+  assert.match(other, /^spec\.template\.spec: Invalid value: \{.*\}: field is immutable$/s);
+  const busy = { ...suspended, status: { active: 1 } };
+  assert.equal(updateCauses(Job, sent(busy, {}, { nodeSelector: { a: 'b' } }), busy).length, 1);
 });
 
 test('an indexed job may grow together with its parallelism', () => {
@@ -156,7 +213,9 @@ test('an indexed job may grow together with its parallelism', () => {
   const to = (completions: number, parallelism: number): string[] =>
     updateCauses(Job, { metadata: { name: 'sum' }, spec: { ...old.spec, completions, parallelism } }, old);
   assert.deepEqual(to(3, 3), []);
-  assert.deepEqual(to(3, 2), ['spec.completions: Invalid value: 3: can only be modified in tandem with parallelism']);
+  assert.deepEqual(to(3, 2), [
+    'spec.completions: Invalid value: 3: can only be modified in tandem with spec.parallelism',
+  ]);
 });
 
 test('index intervals are counted', () => {

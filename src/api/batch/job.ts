@@ -7,17 +7,20 @@ import { labelSelector } from '#schema/label-selector.ts';
 import { podTemplateSpec } from '../core/pod-template.ts';
 import { ageColumn, containersColumn, imagesColumn, nameColumn, selectorColumn } from '../columns.ts';
 import { completions, duration, jobState } from './job-columns.ts';
-import { fillJob, withSelector } from './job-strategy.ts';
+import { fillJob, generated } from './job-strategy.ts';
 import { nameWarnings, podNames, podWarnings } from '../core/pod-warnings.ts';
-import { jobCauses, jobStatusCauses, jobUpdateCauses } from './job-validation.ts';
+import { jobStatusCauses } from './job-status-validation.ts';
+import { jobUpdateCauses } from './job-update-validation.ts';
+import { jobCauses } from './job-validation.ts';
 
 export const podFailurePolicyOnExitCodesRequirement = struct(
   'batch.v1.PodFailurePolicyOnExitCodesRequirement',
   {
     containerName: s.string(1).keepsZero().optional().doc('The container that is looked at; all when absent.'),
-    operator: s.oneOf(2, 'In', 'NotIn').doc('In or NotIn.'),
+    operator: s.oneOf(2, 'In', 'NotIn').requiredAs('valid values: ["In" "NotIn"]').doc('In or NotIn.'),
     values: s
-      .list(3, t.int32, { list: 'set' })
+      .list(3, t.int32, { list: 'set', duplicates: 'allowed' })
+      .ruled()
       .doc('Exit codes, 1 to 255 of them, in ascending order; In must not contain 0.'),
   },
   { doc: 'Compares exit codes of a failed pod.' },
@@ -27,7 +30,7 @@ export interface PodFailurePolicyOnExitCodesRequirement extends Of<typeof podFai
 export const podFailurePolicyOnPodConditionsPattern = struct(
   'batch.v1.PodFailurePolicyOnPodConditionsPattern',
   {
-    type: s.string(1).doc('Type of the condition.'),
+    type: s.string(1).ruled().doc('Type of the condition.'),
     status: s.oneOf(2, 'True', 'False', 'Unknown').default('True').doc('Status of the condition.'),
   },
   { doc: 'Matches a condition of a failed pod.' },
@@ -37,7 +40,10 @@ export interface PodFailurePolicyOnPodConditionsPattern extends Of<typeof podFai
 export const podFailurePolicyRule = struct(
   'batch.v1.PodFailurePolicyRule',
   {
-    action: s.oneOf(1, 'FailJob', 'FailIndex', 'Ignore', 'Count').doc('FailJob, FailIndex, Ignore or Count.'),
+    action: s
+      .oneOf(1, 'FailJob', 'FailIndex', 'Ignore', 'Count')
+      .requiredAs('valid values: ["Count" "FailIndex" "FailJob" "Ignore"]')
+      .doc('FailJob, FailIndex, Ignore or Count.'),
     onExitCodes: s.field(2, podFailurePolicyOnExitCodesRequirement).optional().doc('Exit codes the rule is for.'),
     onPodConditions: s
       .list(3, podFailurePolicyOnPodConditionsPattern)
@@ -51,7 +57,10 @@ export interface PodFailurePolicyRule extends Of<typeof podFailurePolicyRule> {}
 export const podFailurePolicy = struct(
   'batch.v1.PodFailurePolicy',
   {
-    rules: s.list(1, podFailurePolicyRule).doc('Looked at in order; the first that matches decides. At most 20.'),
+    rules: s
+      .list(1, podFailurePolicyRule)
+      .ruled()
+      .doc('Looked at in order; the first that matches decides. At most 20.'),
   },
   { doc: 'How failed pods count.' },
 );
@@ -70,7 +79,7 @@ export interface SuccessPolicyRule extends Of<typeof successPolicyRule> {}
 export const successPolicy = struct(
   'batch.v1.SuccessPolicy',
   {
-    rules: s.list(1, successPolicyRule).doc('Looked at in order; one is enough. At most 20.'),
+    rules: s.list(1, successPolicyRule).ruled().doc('Looked at in order; one is enough. At most 20.'),
   },
   { doc: 'When an indexed Job counts as done before all indexes are.' },
 );
@@ -119,6 +128,7 @@ export const jobSpec = struct(
       .doc('Seconds after its end until the Job is deleted; never when absent.'),
     completionMode: s
       .oneOf(9, 'NonIndexed', 'Indexed')
+      .inOrder()
       .keepsZero()
       .filled()
       .doc('NonIndexed, or Indexed to give each pod an index from 0 to completions-1.'),
@@ -219,13 +229,13 @@ export const Job = resource({
   hooks: {
     validateCreate: (job) => [...jobCauses(job)],
     validateUpdate: (job, old) => [...jobUpdateCauses(job, old)],
-    validateStatus: (job) => [...jobStatusCauses(job)],
+    validateStatus: (job, old) => [...jobStatusCauses(job, old)],
     warnings: ({ metadata, spec }, old) => [
       ...nameWarnings(metadata, old, podNames),
       ...podWarnings('spec.template', spec.template),
     ],
     fill: (draft) => fillJob(draft),
-    prepareCreate: (job) => ({ ...job, spec: withSelector(job), status: {} }),
+    prepareCreate: (job) => ({ ...generated(job), status: {} }),
     // Old clients that do not say otherwise keep the pods.
     defaultPropagation: 'Orphan',
   },

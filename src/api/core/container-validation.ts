@@ -221,6 +221,14 @@ export function* initContainerCauses(path: string, around: Around): Causes {
       yield required(`${at}.restartPolicy`, 'must specify restartPolicy when restart rules are used');
     if (container.name && others.has(container.name)) yield duplicate(`${at}.name`, container.name);
     yield* hostPortCauses(path, [[container, index]]);
+    if (container.restartPolicy !== 'Always')
+      for (const [{ restartPolicy }, policyAt] of indexed(`${at}.resizePolicy`, container.resizePolicy))
+        if (restartPolicy === 'RestartContainer')
+          yield invalidValue(
+            `${policyAt}.restartPolicy`,
+            restartPolicy,
+            "must not be set to 'RestartContainer' for non-sidecar initContainers",
+          );
     if (container.restartPolicy === 'Always') yield* probeCauses(at, container, spec.terminationGracePeriodSeconds);
     else yield* noProbeCauses(at, container);
   }

@@ -1,86 +1,110 @@
 /**
- * Rules of events, judged by what is stored: the old form is lenient, an event with an eventTime must be complete. Wording is upstream's
- * (pkg/apis/core/validation/events.go).
+ * Rules of events, judged by what is stored: the old form is lenient, an event with an eventTime must be complete, and one that comes through events.k8s.io
+ * must be all of the new form and changes no more. Wording is upstream's (pkg/apis/core/validation/events.go): it calls the fields as core/v1 does.
  */
 import { deepEqual } from '#base/deep-equal.ts';
-import { immutableDetail, invalidValue, notSupported, required } from '#meta/causes.ts';
+import { immutableDetail, invalidValue, required } from '#meta/causes.ts';
 import { labelKey } from '#meta/names.ts';
 import type { ObjectMeta } from '#meta/object-meta.ts';
+import { internalValue } from '#schema/go-internal.ts';
+import type { AnyTypeData } from '#schema/type.ts';
 import { named, present, type Causes } from '../field-checks.ts';
+import { eventSource, type EventSource } from './event.ts';
+import { objectReference, type ObjectReference } from './references.ts';
 
 interface EventLike {
   readonly metadata: ObjectMeta;
-  readonly object: { readonly namespace?: string | undefined };
-  readonly eventTime?: string | undefined;
-  readonly series?: { readonly count?: number | undefined; readonly lastObservedTime?: string | undefined } | undefined;
-  readonly controller?: string | undefined;
-  readonly reportingInstance?: string | undefined;
-  readonly action?: string | undefined;
-  readonly reason?: string | undefined;
-  readonly message?: string | undefined;
-  readonly type?: string | undefined;
+  readonly involvedObject: ObjectReference;
+  readonly related?: ObjectReference;
+  readonly source: EventSource;
+  readonly reason?: string;
+  readonly message?: string;
+  readonly type?: string;
+  readonly action?: string;
+  readonly count?: number;
+  readonly firstTimestamp?: string;
+  readonly lastTimestamp?: string;
+  readonly eventTime?: string;
+  readonly series?: { readonly count?: number; readonly lastObservedTime?: string };
+  readonly reportingComponent: string;
+  readonly reportingInstance: string;
 }
 
-/** How the version at hand calls the fields. */
-interface Names {
-  readonly object: string;
-  readonly controller: string;
-  readonly message: string;
+const wordBytesMax = 128;
+const messageBytesMax = 1024;
+
+function* word(path: string, value: string | undefined, bytesMax = wordBytesMax): Causes {
+  if (Buffer.byteLength(value ?? '') > bytesMax)
+    yield invalidValue(path, '', `can have at most ${bytesMax} characters`);
 }
 
-const wordMax = 128;
-const messageMax = 1024;
-
-function* word(path: string, value: string | undefined): Causes {
-  yield* present(path, value);
-  if (value !== undefined && value.length > wordMax)
-    yield invalidValue(path, '', `can have at most ${wordMax} characters`);
-}
-
-export function* eventCauses(event: EventLike, names: Names): Causes {
-  const { metadata, object, eventTime } = event;
-  const [own = '', of = ''] = [metadata.namespace, object.namespace];
-  const mismatch = invalidValue(`${names.object}.namespace`, of, 'does not match event.namespace');
+/** `controller`: how the version at hand calls who reports. */
+export function* eventCauses(event: EventLike, controller: 'reportingComponent' | 'reportingController'): Causes {
+  const { metadata, involvedObject, eventTime } = event;
+  const [own = '', of = ''] = [metadata.namespace, involvedObject.namespace];
+  const mismatch = invalidValue('involvedObject.namespace', of, 'does not match event.namespace');
   if (eventTime === undefined) {
     if (of === '' ? own !== '' && own !== 'default' : own !== of) yield mismatch;
     return;
   }
-  if (of === '' ? own !== 'default' && own !== 'kube-system' : own !== of) yield mismatch;
-  yield* present(names.controller, event.controller);
-  yield* named(labelKey, names.controller, event.controller || undefined);
-  yield* word('reportingInstance', event.reportingInstance);
-  yield* word('action', event.action);
-  yield* word('reason', event.reason);
-  if (event.message !== undefined && Buffer.byteLength(event.message) > messageMax) {
-    yield invalidValue(names.message, '', `can have at most ${messageMax} characters`);
+  if (of === '' && own !== 'default' && own !== 'kube-system') yield mismatch;
+  yield* present(controller, event.reportingComponent);
+  yield* named(labelKey, controller, event.reportingComponent);
+  for (const key of ['reportingInstance', 'action', 'reason'] as const) {
+    yield* present(key, event[key]);
+    yield* word(key, event[key]);
   }
+  yield* word('message', event.message, messageBytesMax);
 }
 
-/** What events.k8s.io asks beyond: every event is a new one. */
+function* seriesCauses({ series }: EventLike): Causes {
+  if (series === undefined) return;
+  if ((series.count ?? 0) < 2) yield invalidValue('series.count', '', 'should be at least 2');
+  if (series.lastObservedTime === undefined) yield required('series.lastObservedTime');
+}
+
+/** What events.k8s.io asks of a new event beyond: nothing of the old form. */
 export function* newEventCauses(event: EventLike): Causes {
-  if (event.eventTime === undefined) yield required('eventTime');
-  if (event.type !== 'Normal' && event.type !== 'Warning')
-    yield notSupported('type', event.type ?? '', ['Normal', 'Warning']);
-  if (event.series !== undefined && (event.series.count ?? 0) < 2)
-    yield invalidValue('series.count', '', 'should be at least 2');
+  yield* seriesCauses(event);
+  const { eventTime, type = '', source, count } = event;
+  if (eventTime === undefined) yield required('eventTime');
+  if (type !== 'Normal' && type !== 'Warning') yield invalidValue('type', '', `has invalid value: ${type}`);
+  const old = {
+    firstTimestamp: event.firstTimestamp,
+    lastTimestamp: event.lastTimestamp,
+    count: count || undefined,
+    source: source.component || source.host,
+  };
+  for (const [key, value] of Object.entries(old)) if (value) yield invalidValue(key, '', 'needs to be unset');
 }
 
-/** Of a new event only its series may change. */
-export function* newEventUpdateCauses(
-  now: Readonly<Record<string, unknown>>,
-  old: Readonly<Record<string, unknown>>,
-): Causes {
-  for (const key of [
-    'regarding',
-    'reason',
-    'action',
-    'type',
-    'note',
-    'related',
-    'eventTime',
-    'reportingController',
-    'reportingInstance',
-  ]) {
-    if (!deepEqual(now[key], old[key])) yield invalidValue(key, now[key], immutableDetail);
+const text = '';
+const time = null;
+
+/** What stays, as it is called and as it is told: a struct as its internal type, an absent value as this. */
+const fixed: readonly (readonly [key: keyof EventLike, absent: unknown, type?: () => AnyTypeData])[] = [
+  ['involvedObject', {}, () => objectReference],
+  ['reason', text],
+  ['message', text],
+  ['source', {}, () => eventSource],
+  ['firstTimestamp', time],
+  ['lastTimestamp', time],
+  ['count', 0],
+  ['type', text],
+  ['eventTime', time],
+  ['action', text],
+  ['related', null, () => objectReference],
+  ['reportingComponent', text],
+  ['reportingInstance', text],
+];
+
+/** Through events.k8s.io only the series of an event may change. */
+export function* newEventUpdateCauses(event: EventLike, old: EventLike): Causes {
+  if (!deepEqual(event.series, old.series)) yield* seriesCauses(event);
+  for (const [key, absent, type] of fixed) {
+    if (deepEqual(event[key], old[key])) continue;
+    const value = event[key] ?? absent;
+    const told = type === undefined || value === null ? value : internalValue(type(), value);
+    yield invalidValue(key === 'reportingComponent' ? 'reportingController' : key, told, immutableDetail);
   }
 }

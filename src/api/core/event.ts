@@ -55,12 +55,9 @@ export const Event = resource({
     type: ({ type }) => type ?? '',
   },
   hooks: {
-    validateCreate: (event) => [
-      ...eventCauses(
-        { ...event, object: event.involvedObject, controller: event.reportingComponent },
-        { object: 'involvedObject', controller: 'reportingComponent', message: 'message' },
-      ),
-    ],
+    name: 'pathSegment',
+    plainFinalizers: true,
+    validateCreate: (event) => [...eventCauses(event, 'reportingComponent')],
   },
   name: 'core.v1.Event',
   doc: 'Something that happened to an object, for people; kept for an hour or so.',

@@ -1,5 +1,5 @@
 /** Rules of what says where a pod may run: node selectors, affinity, tolerations, topology spread. Wording is upstream's. */
-import { duplicate, forbiddenField, invalidValue, required } from '#meta/causes.ts';
+import { duplicate, forbiddenField, invalidValue, notSupported, required } from '#meta/causes.ts';
 import { dns1123Label, dns1123Subdomain, labelKey, labelValue } from '#meta/names.ts';
 import { checkLabelSelector } from '#meta/selector.ts';
 import type { LabelSelector } from '#schema/label-selector.ts';
@@ -169,4 +169,11 @@ export function* spreadCauses(path: string, constraints: readonly TopologySpread
     yield* inBoth(`${at}.matchLabelKeys`, matchLabelKeys, labelSelector);
     yield* checkLabelSelector(labelSelector, `${at}.labelSelector`);
   }
+}
+
+/** Of pods and of priority classes; undefined where nothing is said. */
+export function* preemptionCauses(path: string, policy: string | undefined): Causes {
+  const known = ['PreemptLowerPriority', 'Never'];
+  if (policy === '') yield required(path);
+  else if (policy !== undefined && !known.includes(policy)) yield notSupported(path, policy, known);
 }

@@ -32,7 +32,19 @@ export function defaultPullPolicy(image: string | undefined): 'Always' | 'IfNotP
   const parts = image && image.length <= imageCharactersMax ? imageName.exec(image)?.groups : undefined;
   if (parts === undefined) return 'IfNotPresent';
   const { tag, digest } = parts;
+  if (!fits(image ?? '')) return 'IfNotPresent';
   return tag === 'latest' || (tag === undefined && digest === undefined) ? 'Always' : 'IfNotPresent';
+}
+
+const nameCharactersMax = 255;
+
+/** A name without a host is one of docker.io, and without a slash one of its library: that counts too. */
+function fits(image: string): boolean {
+  const name = image.replace(/@.*$/, '').replace(/:[^/:]*$/, '');
+  const [first = '', ...rest] = name.split('/');
+  const hasHost = rest.length > 0 && /[.:A-Z]|^localhost$/.test(first);
+  const path = hasHost ? rest.join('/') : rest.length > 0 ? name : `library/${name}`;
+  return path.length <= nameCharactersMax;
 }
 
 /** A name of 255, a tag of 128, a digest. The pattern takes the square of the length for what is none, so nothing longer is shown to it. */

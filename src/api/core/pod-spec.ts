@@ -59,7 +59,7 @@ export interface PodReadinessGate extends Of<typeof podReadinessGate> {}
 export const podOS = struct(
   'core.v1.PodOS',
   {
-    name: s.oneOf(1, 'linux', 'windows').doc('Either linux or windows.'),
+    name: s.oneOf(1, 'linux', 'windows').ruled().doc('Either linux or windows.'),
   },
   { doc: 'The operating system the pod is made for.' },
 );
@@ -141,6 +141,7 @@ export const podSpec = struct(
       .doc('Seconds after the start until the pod is failed and its containers are killed.'),
     dnsPolicy: s
       .oneOf(6, 'ClusterFirstWithHostNet', 'ClusterFirst', 'Default', 'None')
+      .inOrder()
       .default('ClusterFirst')
       .doc(
         "Which name servers the pod uses: ClusterFirst, ClusterFirstWithHostNet, Default (the node's) or None (only dnsConfig).",
@@ -220,6 +221,7 @@ export const podSpec = struct(
       .oneOf(31, 'PreemptLowerPriority', 'Never')
       .keepsZero()
       .optional()
+      .ruled()
       .doc('Whether the pod may push out pods of lower priority.'),
     overhead: s
       .map(32, t.quantity)

@@ -2,7 +2,7 @@
  * Rules of a pod's spec, for pods and for templates. What the declaration tells (required fields, known values, unique names) is not
  * repeated here. Paths and wording are upstream's (pkg/apis/core/validation, ValidatePodSpec).
  */
-import { duplicate, forbiddenField, invalidValue, required } from '#meta/causes.ts';
+import { duplicate, forbiddenField, invalidValue, notSupported, required, tooLong } from '#meta/causes.ts';
 import { dns1123Label, dns1123Subdomain, dns1123SubdomainWithUnderscore, labelKey } from '#meta/names.ts';
 import { addQuantities, compareQuantities, parseQuantity, type Quantity } from '#meta/quantity.ts';
 import { checkLabels } from '#meta/selector.ts';
@@ -10,7 +10,7 @@ import type { DraftMeta } from '#meta/object-meta.ts';
 import { validateTemplateMeta } from '#schema/validate-meta.ts';
 import { address, between, indexed, named, type Causes } from '../field-checks.ts';
 import { containerCauses, ephemeralContainerCauses, initContainerCauses, type Around } from './container-validation.ts';
-import { affinityCauses, spreadCauses, tolerationCauses } from './placement-validation.ts';
+import { affinityCauses, preemptionCauses, spreadCauses, tolerationCauses } from './placement-validation.ts';
 import type { PodSpec } from './pod-spec.ts';
 import type { PodTemplateSpec } from './pod-template.ts';
 import { resourceCauses } from './resource-validation.ts';
@@ -23,6 +23,8 @@ const nameserversMax = 3;
 const searchesMax = 32;
 const searchCharactersMax = 2048;
 const secondsMax = 2_147_483_647;
+/** As many as Linux takes. */
+const hostnameOverrideBytesMax = 64;
 
 /** Search domains may carry underscores (KEP-4427). */
 
@@ -148,8 +150,16 @@ function* names(path: string, spec: PodSpec): Causes {
   yield* named(dns1123Label, `${path}.subdomain`, spec.subdomain || undefined);
   yield* named(dns1123Subdomain, `${path}.priorityClassName`, spec.priorityClassName || undefined);
   yield* named(dns1123Subdomain, `${path}.runtimeClassName`, spec.runtimeClassName);
+  yield* preemptionCauses(`${path}.preemptionPolicy`, spec.preemptionPolicy);
+  if (spec.os !== undefined) {
+    const { name = '' } = spec.os;
+    if (name === '') yield required(`${path}.os.name`);
+    else if (name !== 'linux' && name !== 'windows') yield notSupported(`${path}.os`, name, ['linux', 'windows']);
+  }
   if (spec.hostnameOverride !== undefined) {
     const at = `${path}.hostnameOverride`;
+    if (Buffer.byteLength(spec.hostnameOverride) > hostnameOverrideBytesMax)
+      yield tooLong(at, hostnameOverrideBytesMax);
     yield* named(dns1123Subdomain, at, spec.hostnameOverride);
     if (spec.setHostnameAsFQDN) yield forbiddenField(at, 'may not be specified when `setHostnameAsFQDN` is true');
     if (spec.hostNetwork) yield forbiddenField(at, 'may not be specified when `hostNetwork` is true');

@@ -204,6 +204,8 @@ function* allWarnings(path: string, pod: Pod): Generator<string> {
     yield* variableWarnings(at, container);
   }
   yield* portWarnings(containers);
+  if ((spec.terminationGracePeriodSeconds ?? 0) < 0)
+    yield `${specPath}.terminationGracePeriodSeconds: must be >= 0; negative values are invalid and will be treated as 1`;
   yield* podAffinityWarnings(`${specPath}.affinity.podAffinity`, spec.affinity?.podAffinity);
   yield* podAffinityWarnings(`${specPath}.affinity.podAntiAffinity`, spec.affinity?.podAntiAffinity);
   for (const [server, at] of indexed(`${specPath}.dnsConfig.nameservers`, spec.dnsConfig?.nameservers))

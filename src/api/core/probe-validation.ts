@@ -1,5 +1,5 @@
 /** Rules of probes and lifecycle hooks: exactly one handler, whose fields make sense. Wording is upstream's. */
-import { forbiddenField, invalidValue, required } from '#meta/causes.ts';
+import { forbiddenField, invalidValue, notSupported, required } from '#meta/causes.ts';
 import { httpHeaderName } from '#meta/names.ts';
 import { named, nonNegative, port, portNumberOrName, type Causes } from '../field-checks.ts';
 import type { ExecAction, GRPCAction, HTTPGetAction, Lifecycle, Probe, SleepAction, TCPSocketAction } from './probe.ts';
@@ -14,6 +14,8 @@ interface Handlers {
 
 function* httpGet(path: string, action: HTTPGetAction): Causes {
   yield* portNumberOrName(`${path}.port`, action.port);
+  if (action.scheme !== 'HTTP' && action.scheme !== 'HTTPS')
+    yield notSupported(`${path}.scheme`, action.scheme, ['HTTP', 'HTTPS']);
   for (const { name } of action.httpHeaders ?? []) yield* named(httpHeaderName, `${path}.httpHeaders`, name);
 }
 

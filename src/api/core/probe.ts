@@ -28,7 +28,7 @@ export const httpGetAction = struct(
     path: s.string(1).default('/').doc('Path of the request.'),
     port: s.intOrString(2).ruled().doc('Number or name of the port.'),
     host: s.string(3).optional().doc("Host to connect to; the pod's address when empty. Rather set a Host header."),
-    scheme: s.oneOf(4, 'HTTP', 'HTTPS').default('HTTP').doc('HTTP or HTTPS.'),
+    scheme: s.oneOf(4, 'HTTP', 'HTTPS').ruled().default('HTTP').doc('HTTP or HTTPS.'),
     httpHeaders: s.list(5, httpHeader).optional().doc('Headers to send.'),
     protocol: s.oneOf(6, 'HTTP1', 'HTTP2').keepsZero().off('H2CContainerProbe').doc('HTTP1, or HTTP2 without TLS.'),
   },

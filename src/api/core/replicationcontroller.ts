@@ -7,9 +7,9 @@ import type { AnyObject, DraftMeta } from '#meta/object-meta.ts';
 import { matches, selectorFrom } from '#meta/selector.ts';
 import { resource, type Column, type ObjectOf } from '#schema/kind.ts';
 import { s, struct, t, type DraftOf, type Of } from '#schema/type.ts';
-import { countCauses } from '../apps/workload-validation.ts';
+import { countCauses, sortedLabels } from '../apps/workload-validation.ts';
 import { ageColumn, containersColumn, formatLabels, imagesColumn, nameColumn } from '../columns.ts';
-import { nonNegative, type Causes } from '../field-checks.ts';
+import type { Causes } from '../field-checks.ts';
 import { fillTemplateOf } from './pod-defaults.ts';
 import { podTemplateSpec } from './pod-template.ts';
 import { templateCauses } from './pod-validation.ts';
@@ -73,7 +73,11 @@ function* specCauses({ selector = {}, template }: ReplicationControllerSpec): Ca
   }
   const { labels } = template.metadata;
   if (!isEmpty && !matches(selectorFrom({ matchLabels: selector }), labels))
-    yield invalidValue('spec.template.metadata.labels', labels, '`selector` does not match template `labels`');
+    yield invalidValue(
+      'spec.template.metadata.labels',
+      sortedLabels(labels),
+      '`selector` does not match template `labels`',
+    );
   yield* templateCauses('spec.template', template);
   const { restartPolicy, activeDeadlineSeconds } = template.spec;
   if (restartPolicy !== 'Always') yield notSupported('spec.template.spec.restartPolicy', restartPolicy, ['Always']);
@@ -150,12 +154,7 @@ export const ReplicationController = resource({
     looseGenerateName: true,
     validateCreate: ({ spec }) => [...specCauses(spec)],
     validateStatus: ({ status }) => [
-      ...nonNegative('status.replicas', status.replicas),
-      ...nonNegative('status.observedGeneration', status.observedGeneration),
-      ...countCauses(status, {
-        replicas: status.replicas,
-        counts: ['fullyLabeledReplicas', 'readyReplicas', 'availableReplicas'],
-      }),
+      ...countCauses(status, { counts: ['fullyLabeledReplicas', 'readyReplicas', 'availableReplicas'], others: [] }),
     ],
     warnings: ({ metadata, spec }, old) => [
       ...nameWarnings(metadata, old, podNames),

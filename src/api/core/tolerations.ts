@@ -12,6 +12,7 @@ export const toleration = struct(
     value: s.string(3).optional().doc('Value of the taint, for Equal.'),
     effect: s
       .oneOf(4, 'NoSchedule', 'PreferNoSchedule', 'NoExecute')
+      .inOrder()
       .optional()
       .doc('Effect of the taint; empty means every effect.'),
     tolerationSeconds: s

@@ -6,7 +6,7 @@ import { invalidValue, notSupported, required } from '#meta/causes.ts';
 import { dns1123Label } from '#meta/names.ts';
 import { between, localDescendingPath, named, noBacksteps, type Causes } from '../field-checks.ts';
 import type { PersistentVolumeSource } from './persistent-volume-source.ts';
-import type { VolumeSource } from './volume.ts';
+import { hostPathTypes, type VolumeSource } from './volume.ts';
 
 /** Where a source stands, and in what. */
 export interface Place {
@@ -177,6 +177,8 @@ const plugins: Readonly<Record<string, Plugin>> = {
   },
   *hostPath({ at }, { hostPath }) {
     if (hostPath?.path) yield* noBacksteps(`${at}.hostPath.path`, hostPath.path);
+    if (hostPath !== undefined && !(hostPathTypes as readonly string[]).includes(hostPath.type ?? ''))
+      yield notSupported(`${at}.hostPath.type`, hostPath.type, hostPathTypes);
   },
 };
 

@@ -2,7 +2,7 @@
  * Rules of volumes beyond their declaration: exactly one source each, safe relative paths, sane modes. Paths and wording are upstream's
  * (pkg/apis/core/validation). Answers what it found, and which volumes there are for the mounts to refer to.
  */
-import { forbiddenField, invalidValue, notSupported, printed, required } from '#meta/causes.ts';
+import { forbiddenField, invalidValue, notSupported, printed, required, tooLong } from '#meta/causes.ts';
 import { dns1123Label, dns1123Subdomain } from '#meta/names.ts';
 import type { DraftMeta } from '#meta/object-meta.ts';
 import { parseQuantity } from '#meta/quantity.ts';
@@ -217,9 +217,12 @@ function* ephemeral(path: string, source: EphemeralVolumeSource): Causes {
   yield* claimSpecCauses(`${path}.volumeClaimTemplate.spec`, template.spec);
 }
 
+const csiDriverBytesMax = 63;
+
 /** The name of a CSI driver; upper case is tolerated. */
 export function* csiDriver(path: string, driver: string | undefined): Causes {
   if (!driver) return;
+  if (Buffer.byteLength(driver) > csiDriverBytesMax) yield tooLong(path, csiDriverBytesMax);
   for (const message of dns1123Subdomain(driver.toLowerCase())) yield invalidValue(path, driver, message);
 }
 

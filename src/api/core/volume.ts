@@ -31,12 +31,25 @@ import {
   vsphereVirtualDiskVolumeSource,
 } from './volume-legacy.ts';
 
+/** In the order in which they are told. */
+export const hostPathTypes = [
+  '',
+  'BlockDevice',
+  'CharDevice',
+  'Directory',
+  'DirectoryOrCreate',
+  'File',
+  'FileOrCreate',
+  'Socket',
+] as const;
+
 export const hostPathVolumeSource = struct(
   'core.v1.HostPathVolumeSource',
   {
     path: s.string(1).doc('Path on the node.'),
     type: s
-      .oneOf(2, '', 'DirectoryOrCreate', 'Directory', 'FileOrCreate', 'File', 'Socket', 'CharDevice', 'BlockDevice')
+      .oneOf(2, ...hostPathTypes)
+      .ruled()
       .keepsZero()
       .default('')
       .doc(

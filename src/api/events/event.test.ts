@@ -54,14 +54,38 @@ test('a new event is complete and stays as it is', () => {
   assert.deepEqual(createCauses(Event, fresh), []);
   assert.deepEqual(createCauses(Event, { ...fresh, eventTime: undefined, type: 'Odd' }), [
     'eventTime: Required value',
-    'type: Unsupported value: "Odd": supported values: "Normal", "Warning"',
+    'type: Invalid value: "": has invalid value: Odd',
   ]);
   assert.deepEqual(createCauses(Event, { ...fresh, action: '', reportingController: '' }), [
     'reportingController: Required value',
+    'reportingController: Invalid value: "": name part must be non-empty',
+    `reportingController: Invalid value: "": name part must consist of alphanumeric characters, '-', '_' or '.', and must start and end with an alphanumeric character (e.g. 'MyName',  or 'my.name',  or '123-abc', regex used for validation is '([A-Za-z0-9][-A-Za-z0-9_.]*)?[A-Za-z0-9]')`,
     'action: Required value',
   ]);
   assert.deepEqual(updateCauses(Event, { ...fresh, note: 'bye' }, written(Event, fresh)), [
-    'note: Invalid value: "bye": field is immutable',
+    'message: Invalid value: "bye": field is immutable',
+  ]);
+});
+
+test('a new event has nothing of the old form, and only its series may change', () => {
+  const deprecated = {
+    deprecatedCount: 2,
+    deprecatedSource: { host: 'n1' },
+    deprecatedLastTimestamp: old.lastTimestamp,
+  };
+  assert.deepEqual(
+    createCauses(Event, { ...fresh, ...deprecated }),
+    ['lastTimestamp', 'count', 'source'].map((field) => `${field}: Invalid value: "": needs to be unset`),
+  );
+  const before = written(Event, { ...fresh, metadata: { name: 'web.2', resourceVersion: '7' } });
+  const series = { count: 3, lastObservedTime: fresh.eventTime };
+  assert.deepEqual(updateCauses(Event, { ...fresh, series }, before), []);
+  assert.deepEqual(updateCauses(Event, { ...fresh, series: { count: 1 } }, before), [
+    'series.count: Invalid value: "": should be at least 2',
+    'series.lastObservedTime: Required value',
+  ]);
+  assert.deepEqual(updateCauses(Event, { ...fresh, deprecatedSource: { component: 'x' } }, before), [
+    'source: Invalid value: {"Component":"x","Host":""}: field is immutable',
   ]);
 });
 

@@ -13,8 +13,8 @@ import { eventCauses, newEventCauses, newEventUpdateCauses } from '../core/event
 export const eventSeries = struct(
   'events.v1.EventSeries',
   {
-    count: s.int32(1).doc('How often it happened.'),
-    lastObservedTime: s.microTime(2).doc('When it last happened.'),
+    count: s.int32(1).ruled().doc('How often it happened.'),
+    lastObservedTime: s.microTime(2).keepsZero().ruled().doc('When it last happened.'),
   },
   { doc: 'An event that keeps happening.' },
 );
@@ -22,9 +22,9 @@ export interface EventSeries extends Of<typeof eventSeries> {}
 
 const viewOf = (event: AnyObject): EventView => {
   const {
-    regarding = {},
+    regarding,
     note,
-    deprecatedSource = {},
+    deprecatedSource,
     deprecatedFirstTimestamp,
     deprecatedLastTimestamp,
     deprecatedCount,
@@ -43,6 +43,8 @@ const viewOf = (event: AnyObject): EventView => {
   };
 };
 
+const coreOf = (event: AnyObject): CoreEvent => toCore(event) as CoreEvent;
+
 export const Event = resource({
   group: 'events.k8s.io',
   version: 'v1',
@@ -53,32 +55,23 @@ export const Event = resource({
   storedAs: { kind: () => CoreEvent as unknown as Kind, fromStored: fromCore, toStored: toCore },
   columns: eventColumns(viewOf),
   selectable: {
-    'regarding.kind': ({ regarding }) => regarding?.kind ?? '',
-    'regarding.namespace': ({ regarding }) => regarding?.namespace ?? '',
-    'regarding.name': ({ regarding }) => regarding?.name ?? '',
-    'regarding.uid': ({ regarding }) => regarding?.uid ?? '',
-    'regarding.apiVersion': ({ regarding }) => regarding?.apiVersion ?? '',
-    'regarding.resourceVersion': ({ regarding }) => regarding?.resourceVersion ?? '',
-    'regarding.fieldPath': ({ regarding }) => regarding?.fieldPath ?? '',
+    'regarding.kind': ({ regarding }) => regarding.kind ?? '',
+    'regarding.namespace': ({ regarding }) => regarding.namespace ?? '',
+    'regarding.name': ({ regarding }) => regarding.name ?? '',
+    'regarding.uid': ({ regarding }) => regarding.uid ?? '',
+    'regarding.apiVersion': ({ regarding }) => regarding.apiVersion ?? '',
+    'regarding.resourceVersion': ({ regarding }) => regarding.resourceVersion ?? '',
+    'regarding.fieldPath': ({ regarding }) => regarding.fieldPath ?? '',
     reason: ({ reason }) => reason ?? '',
     reportingController: ({ reportingController }) => reportingController ?? '',
     type: ({ type }) => type ?? '',
   },
   hooks: {
-    name: 'pathSegment',
-    validateCreate: (event) => {
-      const view = {
-        ...event,
-        object: event.regarding ?? {},
-        controller: event.reportingController,
-        message: event.note,
-      };
-      return [
-        ...newEventCauses(view),
-        ...eventCauses(view, { object: 'regarding', controller: 'reportingController', message: 'note' }),
-      ];
-    },
-    validateUpdate: (event, old) => [...newEventUpdateCauses(event, old)],
+    validateCreate: (event) => [
+      ...(event.metadata.resourceVersion ? [] : newEventCauses(coreOf(event))),
+      ...eventCauses(coreOf(event), 'reportingController'),
+    ],
+    validateUpdate: (event, old) => [...newEventUpdateCauses(coreOf(event), coreOf(old))],
   },
   name: 'events.v1.Event',
   doc: 'Something that happened to an object, for people; kept for an hour or so.',
@@ -89,11 +82,11 @@ export const Event = resource({
     reportingInstance: s.string(5).optional().doc('Which instance of the controller.'),
     action: s.string(6).optional().doc('What was done or failed.'),
     reason: s.string(7).optional().doc('Why: one short CamelCase word.'),
-    regarding: s.field(8, objectReference).optional().doc('What it happened to.'),
+    regarding: s.field(8, objectReference).default({}).doc('What it happened to.'),
     related: s.field(9, objectReference).optional().doc('A second object that takes part.'),
     note: s.string(10).optional().doc('What happened, for people; at most 1024 bytes.'),
     type: s.string(11).optional().doc('Normal or Warning.'),
-    deprecatedSource: s.field(12, eventSource).optional().doc("The core Event's source."),
+    deprecatedSource: s.field(12, eventSource).default({}).doc("The core Event's source."),
     deprecatedFirstTimestamp: s.time(13).optional().doc("The core Event's firstTimestamp."),
     deprecatedLastTimestamp: s.time(14).optional().doc("The core Event's lastTimestamp."),
     deprecatedCount: s.int32(15).optional().doc("The core Event's count."),

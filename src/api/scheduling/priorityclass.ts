@@ -6,6 +6,7 @@ import type { ObjectMeta } from '#meta/object-meta.ts';
 import { resource, type ObjectOf } from '#schema/kind.ts';
 import { s } from '#schema/type.ts';
 import { ageColumn, nameColumn } from '../columns.ts';
+import { preemptionCauses } from '../core/placement-validation.ts';
 import type { Causes } from '../field-checks.ts';
 
 /** Classes of users end here; above are those of the system. */
@@ -77,7 +78,11 @@ export const PriorityClass = resource({
   ],
   hooks: {
     prepareCreate: (one) => ({ ...one, metadata: { ...one.metadata, generation: 1 } }),
-    validateCreate: (one) => [...classCauses(one)],
+    validateCreate: (one) => [
+      ...classCauses(one),
+      // What cannot change is judged of a new one only.
+      ...(one.metadata.resourceVersion ? [] : preemptionCauses('preemptionPolicy', one.preemptionPolicy)),
+    ],
     validateUpdate: (now, old) => [
       ...(now.value === old.value ? [] : [forbiddenField('value', 'may not be changed in an update.')]),
       ...(now.preemptionPolicy === old.preemptionPolicy
@@ -100,7 +105,7 @@ export const PriorityClass = resource({
     description: s.string(4).optional().doc('What the class is for.'),
     preemptionPolicy: s
       .oneOf(5, 'PreemptLowerPriority', 'Never')
-      .inOrder()
+      .ruled()
       .keepsZero()
       .default('PreemptLowerPriority')
       .doc('Whether waiting pods of the class push out pods of lower priority, or Never. Cannot be changed.'),

@@ -204,16 +204,30 @@ function validationCauses(query: URLSearchParams): Cause[] {
 export const managerOf = (headers: HttpHeaders): string =>
   (one(headers['user-agent'])?.split('/')[0] || 'unknown').slice(0, 128);
 
-/** RFC 7234 Warning headers, upstream's form. Long ones are cut. */
+/** So much is said of one answer, and of one thing once it is too much. */
+const warningCharactersMax = 4096;
+const cutWarningCharactersMax = 256;
+
+/** RFC 7234 Warning headers, upstream's form. Each is said once; when all are too long together, each is cut and the last are not said. */
 export function warningHeaders(warnings: readonly string[]): HttpHeaders {
   if (warnings.length === 0) return {};
   const safe = (text: string): string =>
     text
       .replaceAll(/[\r\n\t]/g, ' ')
       .replaceAll(/["\\]/g, String.raw`\$&`)
-      .replaceAll(/[^\x20-\x7e]/g, '?')
-      .slice(0, 4096);
-  return { warning: [...new Set(warnings)].slice(0, 64).map((text) => `299 - "${safe(text)}"`) };
+      .replaceAll(/[^\x20-\x7e]/g, '?');
+  const distinct = [...new Set(warnings)];
+  const length = (texts: readonly string[]): number => texts.reduce((sum, text) => sum + text.length, 0);
+  const said: string[] = [];
+  let left = warningCharactersMax;
+  for (const text of length(distinct) <= warningCharactersMax
+    ? distinct
+    : distinct.map((long) => long.slice(0, cutWarningCharactersMax))) {
+    if (left <= 0) break;
+    left -= text.length;
+    said.push(text);
+  }
+  return { warning: said.map((text) => `299 - "${safe(text)}"`) };
 }
 
 /** The first value of a header. */

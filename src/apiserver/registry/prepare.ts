@@ -190,7 +190,8 @@ function refuse(resource: Resource, object: AnyObject, causes: readonly Cause[])
     const id = `${field}\0${message}`;
     return !seen.has(id) && seen.add(id);
   });
-  throw invalid(resource.kind, object.metadata.name ?? '', distinct);
+  // Upstream checks what is stored, and calls it so.
+  throw invalid(resource.kind.storedAs?.kind() ?? resource.kind, object.metadata.name ?? '', distinct);
 }
 
 /** Now, as objects carry it. */

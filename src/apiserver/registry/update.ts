@@ -290,7 +290,7 @@ async function attempt(
   }
   if (subresource === 'status') object = (kind.hooks.prepareStatus?.(object, old, { now }) ?? object) as AnyObject;
   // Where a pod runs is no wish of its author's: its generation stays.
-  if (subresource !== 'binding') object = withGeneration(resource, object, old);
+  if (subresource !== 'binding') object = withGeneration(resource, object, { old, subresource });
   checkUpdate(resource, object, { old, subresource, admitted: admission.causes({ ...admit, object }) });
   admission.validate({ ...admit, object });
   asker.warnings.push(
@@ -427,9 +427,15 @@ function resized(made: readonly Part[] | undefined, old: readonly Part[] | undef
   });
 }
 
-function withGeneration(resource: Resource, object: AnyObject, old: AnyObject): AnyObject {
+function withGeneration(
+  resource: Resource,
+  object: AnyObject,
+  { old, subresource }: { readonly old: AnyObject; readonly subresource: string | undefined },
+): AnyObject {
   if (!countsGenerations(resource)) return object;
-  const same = deepEqual(desired(object), desired(old));
+  const notes = ({ metadata }: AnyObject): unknown =>
+    subresource === undefined && resource.kind.hooks.annotationsCount ? (metadata.annotations ?? {}) : undefined;
+  const same = deepEqual(desired(object), desired(old)) && deepEqual(notes(object), notes(old));
   const generation = (old.metadata.generation ?? 1) + (same ? 0 : 1);
   return generation === object.metadata.generation
     ? object

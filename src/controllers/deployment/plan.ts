@@ -154,7 +154,9 @@ function* bringUpToDate(deployment: Deployment, now: ReplicaSet, old: readonly R
 function* mark(deployment: Deployment, revision: number): Iterable<Action> {
   if (deployment.metadata.annotations?.[revisionAnnotation] === String(revision)) return;
   const annotations = { ...deployment.metadata.annotations, [revisionAnnotation]: String(revision) };
-  yield update(Deployment, { ...deployment, metadata: { ...deployment.metadata, annotations } });
+  // Beside the status: an annotation that comes with the spec is a new generation of it.
+  const marked = { ...deployment, metadata: { ...deployment.metadata, annotations } };
+  yield update(Deployment, marked, { subresource: 'status' });
 }
 
 function* resize(deployment: Deployment, sizes: Sizes): Iterable<Action> {
