@@ -52,6 +52,16 @@ export const known: readonly Known[] = [
     reason: 'An empty map is an absent one: the reference tells {} from null in this text.',
   },
   {
+    kind: '*',
+    line: /^CAUSE only (?:ours|theirs) FieldValueInvalid\|spec\.(?:volumeClaimTemplates|podFailurePolicy)\|Invalid value: .*: field is immutable$/,
+    reason: 'An empty list is an absent one: the reference tells [] from null in this text.',
+  },
+  {
+    kind: 'ReplicationController',
+    line: /^WARNING ours \["299 .* theirs \[\]$/,
+    reason: 'An update is warned of what is odd in the new template; the reference looks at the old one.',
+  },
+  {
     kind: 'HorizontalPodAutoscaler',
     line: /OBJECT \.status\.currentMetrics ours absent theirs null/,
     reason: 'An absent list is left out; the reference writes null.',

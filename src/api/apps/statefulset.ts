@@ -39,10 +39,7 @@ export interface RollingUpdateStatefulSetStrategy extends Of<typeof rollingUpdat
 export const statefulSetUpdateStrategy = struct(
   'apps.v1.StatefulSetUpdateStrategy',
   {
-    type: s
-      .string(1)
-      .default('RollingUpdate')
-      .doc('RollingUpdate, or OnDelete to replace only pods that somebody deletes.'),
+    type: s.string(1).filled().doc('RollingUpdate, or OnDelete to replace only pods that somebody deletes.'),
     rollingUpdate: s.field(2, rollingUpdateStatefulSetStrategy).optional().doc('Settings of RollingUpdate.'),
   },
   { doc: 'How pods are replaced when the template changes.' },
@@ -167,14 +164,15 @@ type SpecDraft = DraftOf<typeof statefulSetSpec>;
 function filled(draft: SpecDraft): SpecDraft {
   let spec = fillTemplateOf(draft);
   const { updateStrategy: strategy, volumeClaimTemplates: claims } = spec;
-  if (strategy?.type === 'RollingUpdate') {
-    const { partition = 0, maxUnavailable = 1 } = strategy.rollingUpdate ?? {};
-    if (strategy.rollingUpdate?.maxUnavailable === undefined)
-      spec = { ...spec, updateStrategy: { ...strategy, rollingUpdate: { partition, maxUnavailable } } };
-  }
-  const type = { apiVersion: 'v1', kind: 'PersistentVolumeClaim' };
-  if (claims?.some(({ apiVersion, kind }) => apiVersion !== type.apiVersion || kind !== type.kind))
-    spec = { ...spec, volumeClaimTemplates: claims.map((one) => ({ ...one, ...type })) };
+  const { type = 'RollingUpdate', rollingUpdate = strategy?.type ? undefined : {} } = strategy ?? {};
+  // Who names the strategy and says no more is taken at the word.
+  if (type === 'RollingUpdate' && rollingUpdate !== undefined && rollingUpdate.maxUnavailable === undefined) {
+    const { partition = 0, maxUnavailable = 1 } = rollingUpdate;
+    spec = { ...spec, updateStrategy: { type, rollingUpdate: { partition, maxUnavailable } } };
+  } else if (strategy?.type === undefined) spec = { ...spec, updateStrategy: { ...strategy, type } };
+  const claimType = { apiVersion: 'v1', kind: 'PersistentVolumeClaim' };
+  if (claims?.some(({ apiVersion, kind }) => apiVersion !== claimType.apiVersion || kind !== claimType.kind))
+    spec = { ...spec, volumeClaimTemplates: claims.map((one) => ({ ...one, ...claimType })) };
   return spec;
 }
 

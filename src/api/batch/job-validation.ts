@@ -23,7 +23,8 @@ const managedByMax = 63;
 function* selectorCauses({ metadata, spec }: JobLike): Causes {
   const { selector, template } = spec;
   const path = 'spec.template.metadata';
-  if (!spec.manualSelector && selector !== undefined) {
+  // What was made for it is judged of a new Job only.
+  if (!metadata.resourceVersion && !spec.manualSelector && selector !== undefined) {
     if (!metadata.uid) yield required('metadata.uid');
     const expected = [
       [controllerUidLabel, metadata.uid],

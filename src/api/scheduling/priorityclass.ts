@@ -79,9 +79,10 @@ export const PriorityClass = resource({
   hooks: {
     prepareCreate: (one) => ({ ...one, metadata: { ...one.metadata, generation: 1 } }),
     validateCreate: (one) => [
-      ...classCauses(one),
       // What cannot change is judged of a new one only.
-      ...(one.metadata.resourceVersion ? [] : preemptionCauses('preemptionPolicy', one.preemptionPolicy)),
+      ...(one.metadata.resourceVersion
+        ? []
+        : [...classCauses(one), ...preemptionCauses('preemptionPolicy', one.preemptionPolicy)]),
     ],
     validateUpdate: (now, old) => [
       ...(now.value === old.value ? [] : [forbiddenField('value', 'may not be changed in an update.')]),
