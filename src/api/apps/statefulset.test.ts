@@ -170,3 +170,12 @@ test('the table and the warnings of a stateful set', () => {
     'spec.revisionHistoryLimit: a negative value retains all historical revisions; a value >= 0 is recommended',
   ]);
 });
+
+test('who names the strategy of a stateful set and says no more is taken at the word', () => {
+  const of = (updateStrategy: object): unknown => written(StatefulSet, set({ updateStrategy })).spec.updateStrategy;
+  const rollingUpdate = { partition: 0, maxUnavailable: 1 };
+  assert.deepEqual(of({}), { type: 'RollingUpdate', rollingUpdate });
+  assert.deepEqual(of({ type: 'RollingUpdate' }), { type: 'RollingUpdate' });
+  assert.deepEqual(of({ rollingUpdate: {} }), { type: 'RollingUpdate', rollingUpdate });
+  assert.deepEqual(of({ type: 'OnDelete' }), { type: 'OnDelete' });
+});

@@ -2,6 +2,7 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import fc from 'fast-check';
 import type { AnyObject } from '#meta/object-meta.ts';
+import { decode } from '#schema/decode.ts';
 import { createCauses, row, updateCauses, written } from '../written.ts';
 import { HorizontalPodAutoscaler as V1 } from './horizontalpodautoscaler-v1.ts';
 import { HorizontalPodAutoscaler as V2 } from './horizontalpodautoscaler.ts';
@@ -300,4 +301,19 @@ test('both versions have one table', () => {
     currentMetrics: [{ type: 'Resource', resource: { name: 'cpu', current: { averageUtilization: 3 } } }],
   };
   assert.equal(row(V2, { ...simple, status } as never)['Targets'], 'cpu: 3%/70%');
+});
+
+test('an empty list of policies is no default, and what is scaled may be a ReplicationController', () => {
+  const decoded = (spec: object) =>
+    decode<{ spec: object }>(V2, { metadata: { name: 'web' }, spec }, { strict: 'Strict' }).object;
+  const sent = decoded({ scaleTargetRef, maxReplicas: 5, behavior: { scaleUp: { policies: [] } } });
+  assert.deepEqual(createCauses(V2, sent as never), [
+    'spec.behavior.scaleUp.policies: Required value: must specify at least one Policy',
+  ]);
+  const of = (ref: object): string[] =>
+    createCauses(V2, decoded({ scaleTargetRef: { ...scaleTargetRef, ...ref }, maxReplicas: 5 }) as never);
+  assert.deepEqual(of({ apiVersion: 'v1', kind: 'ReplicationController' }), []);
+  assert.deepEqual(of({ apiVersion: 'a/b/c' }), [
+    'spec.scaleTargetRef.apiVersion: Invalid value: "a/b/c": unexpected GroupVersion string: a/b/c',
+  ]);
 });

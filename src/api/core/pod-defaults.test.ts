@@ -99,6 +99,9 @@ test('the pull policy follows the tag', () => {
     ['Nginx', 'IfNotPresent'],
     ['not an image', 'IfNotPresent'],
     ['Example.com/nginx', 'Always'],
+    // With docker.io's library before it the name is too long.
+    ['a'.repeat(248), 'IfNotPresent'],
+    ['a'.repeat(247), 'Always'],
   ]) {
     assert.equal(defaultPullPolicy(image), policy, image);
   }

@@ -57,6 +57,59 @@ const label =
 
 const invalid: readonly [string, DraftObject<typeof Pod>, readonly string[]][] = [
   ['no containers', pod({ containers: [] }), ['spec.containers: Required value']],
+  [
+    'unknown words',
+    pod({
+      dnsPolicy: 'Any',
+      preemptionPolicy: 'Any',
+      os: { name: 'any' },
+      tolerations: [{ operator: 'Exists', effect: 'Any' }],
+    }),
+    [
+      'spec.dnsPolicy: Unsupported value: "Any": supported values: "ClusterFirstWithHostNet", "ClusterFirst", "Default", "None"',
+      'spec.tolerations[0].effect: Unsupported value: "Any": supported values: "NoSchedule", "PreferNoSchedule", "NoExecute"',
+      'spec.preemptionPolicy: Unsupported value: "Any": supported values: "PreemptLowerPriority", "Never"',
+      'spec.os: Unsupported value: "any": supported values: "linux", "windows"',
+    ],
+  ],
+  [
+    'empty words',
+    pod({ preemptionPolicy: '', os: {} }),
+    ['spec.preemptionPolicy: Required value', 'spec.os.name: Required value'],
+  ],
+  [
+    'names that are too long',
+    pod({
+      hostnameOverride: 'a'.repeat(65),
+      volumes: [{ name: 'v', csi: { driver: 'a'.repeat(64) } }],
+    }),
+    [
+      'spec.volumes[0].csi.driver: Too long: may not be more than 63 bytes',
+      'spec.hostnameOverride: Too long: may not be more than 64 bytes',
+    ],
+  ],
+  [
+    'a kind of path and a scheme that are none',
+    pod({
+      containers: [{ ...container, livenessProbe: { httpGet: { port: 1, scheme: 'FTP' } } }],
+      volumes: [{ name: 'v', hostPath: { path: '/a', type: 'Odd' } }],
+    }),
+    [
+      'spec.volumes[0].hostPath.type: Unsupported value: "Odd": supported values: "", "BlockDevice", "CharDevice", "Directory", "DirectoryOrCreate", "File", "FileOrCreate", "Socket"',
+      at('livenessProbe.httpGet.scheme', 'Unsupported value: "FTP": supported values: "HTTP", "HTTPS"'),
+    ],
+  ],
+  [
+    'a restart for the resources of a container that runs once',
+    pod({
+      initContainers: [
+        { name: 'i', image: 'i', resizePolicy: [{ resourceName: 'cpu', restartPolicy: 'RestartContainer' }] },
+      ],
+    }),
+    [
+      `spec.initContainers[0].resizePolicy[0].restartPolicy: Invalid value: "RestartContainer": must not be set to 'RestartContainer' for non-sidecar initContainers`,
+    ],
+  ],
   ['nothing at all', { metadata: { name: 'web' } } as never, ['spec.containers: Required value']],
   [
     'a container without name and image',

@@ -2,6 +2,7 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { written } from '../written.ts';
 import { Pod } from './pod.ts';
+import { PodTemplate } from './podtemplate.ts';
 import { container, one, pod } from './test-pods.ts';
 import { pluginCauses } from './volume-plugin-validation.ts';
 
@@ -33,4 +34,12 @@ test('a pod of tens of thousands of ports or files, or an endless name of an ima
     [...pluginCauses({ at: 'spec' }, 'iscsi', { iscsi: { targetPortal: 'a', iqn, lun: 0 } } as never)].length,
     1,
   );
+});
+
+test('a template is warned that the time to end cannot be negative', () => {
+  const spec = { containers: [container], terminationGracePeriodSeconds: -1 };
+  const template = written(PodTemplate, { metadata: { name: 't' }, template: { spec } } as never);
+  assert.deepEqual(PodTemplate.hooks.warnings?.(template, undefined), [
+    'template.spec.terminationGracePeriodSeconds: must be >= 0; negative values are invalid and will be treated as 1',
+  ]);
 });

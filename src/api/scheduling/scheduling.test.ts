@@ -39,3 +39,16 @@ test('value and policy stay', () => {
     ],
   );
 });
+
+test('what cannot change of a priority class is judged of a new one only', () => {
+  const draft = (fields: object): never => ({ metadata: { name: 'high' }, value: 5, ...fields }) as never;
+  assert.deepEqual(createCauses(PriorityClass, draft({ preemptionPolicy: '' })), ['preemptionPolicy: Required value']);
+  const old = written(PriorityClass, {
+    ...(draft({}) as object),
+    metadata: { name: 'high', resourceVersion: '7' },
+  } as never);
+  assert.deepEqual(updateCauses(PriorityClass, draft({ value: 2_000_000_000, preemptionPolicy: 'Any' }), old), [
+    'value: Forbidden: may not be changed in an update.',
+    'preemptionPolicy: Invalid value: "Any": field is immutable',
+  ]);
+});

@@ -133,6 +133,10 @@ test('status and the rest are written apart, and only the rest raises the genera
     inDefault,
   );
   assert.deepEqual([main.spec.replicas, main.status?.replicas, main.metadata.generation], [5, 3, 2]);
+  const note = (a: string) => ({ type: 'merge', body: { metadata: { annotations: { a } } } }) as const;
+  const noted = await api.client.patch(Deployment, 'web', note('1'), { ...inDefault, subresource: 'status' });
+  assert.deepEqual([noted.metadata.annotations, noted.metadata.generation], [{ a: '1' }, 2]);
+  assert.equal((await api.client.patch(Deployment, 'web', note('2'), inDefault)).metadata.generation, 3);
 });
 
 test('a write that changes nothing is not written', async () => {
