@@ -5,6 +5,7 @@
 import type { AnyObject } from '#meta/object-meta.ts';
 import type { WatchEvent } from '#meta/watch-event.ts';
 import type { AnyKind, Client, WatchOptions } from '#client/client.ts';
+import type { Millis } from '#world/world.ts';
 
 /** One call that has been answered. */
 export interface Call {
@@ -38,6 +39,8 @@ export interface Stream {
   waiting: boolean;
   /** Nobody reads it any more. */
   ended: boolean;
+  /** How far its server was at this time; as far as the store when absent. */
+  readonly revisionAt?: ((time: Millis) => number) | undefined;
 }
 
 export interface Observer {
@@ -50,8 +53,8 @@ export interface Observer {
   awaits(stream: Stream): void;
 }
 
-/** `client`, whose calls are made by `by`. */
-export function observed(client: Client, by: string, observer: Observer): Client {
+/** `client`, whose calls are made by `by`. `revisionAt` tells how far its server was, if that is one of several. */
+export function observed(client: Client, by: string, observer: Observer, revisionAt?: Stream['revisionAt']): Client {
   async function call<T>(
     asked: Pick<Call, 'verb' | 'kind' | 'name' | 'body'> & { options: object | undefined },
     send: () => Promise<T>,
@@ -70,7 +73,7 @@ export function observed(client: Client, by: string, observer: Observer): Client
   }
 
   async function* watch(kind: AnyKind, options: WatchOptions): AsyncGenerator<WatchEvent<AnyObject>> {
-    const stream: Stream = { by, kind, options, waiting: true, ended: false };
+    const stream: Stream = { by, kind, options, waiting: true, ended: false, revisionAt };
     observer.opened(stream);
     try {
       for await (const event of client.watch(kind, options) as AsyncIterable<WatchEvent<AnyObject>>) {

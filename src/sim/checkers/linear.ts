@@ -10,11 +10,15 @@ import type { Versions } from './versions.ts';
 export function linearObjects(versions: Versions, breach: (text: string) => void): (call: Call) => void {
   const keyOf = ({ kind, options }: Call, name: string, namespace = options.namespace): string =>
     `/registry/${kind.storagePrefix}/${kind.scope === 'Namespaced' ? `${namespace}/` : ''}${name}`;
+  /** How old an answer may be: no older than the question, or than what was asked for. */
+  const oldest = ({ since, options: { resourceVersion } }: Call): number =>
+    resourceVersion ? Number(resourceVersion) : since;
   const revisionOf = (value: unknown): number =>
     Number((value as Partial<AnyObject> | undefined)?.metadata?.resourceVersion);
 
   /** The version of this revision is, at some moment of the call, the one that stands. */
-  const stood = (key: string, revision: number, { since, until }: Call): boolean => {
+  const stood = (key: string, revision: number, call: Call): boolean => {
+    const [since, until] = [oldest(call), call.until];
     const all = versions.of(key);
     const index = all.findIndex((version) => version.revision === revision && version.object);
     const next = all[index + 1];
@@ -24,8 +28,8 @@ export function linearObjects(versions: Versions, breach: (text: string) => void
     `${call.by}: ${call.verb}${call.options.subresource ? `/${call.options.subresource}` : ''} ${key} between ${call.since} and ${call.until}`;
 
   function read(call: Call): void {
-    const { name = '', since, until, outcome } = call;
-    if (call.options.resourceVersion !== undefined) return;
+    const { name = '', until, outcome } = call;
+    const since = oldest(call);
     const key = keyOf(call, name);
     if (outcome.ok) {
       const revision = revisionOf(outcome.value);
@@ -38,8 +42,9 @@ export function linearObjects(versions: Versions, breach: (text: string) => void
   }
 
   function list(call: Call): void {
-    const { kind, options, since, until, outcome } = call;
-    if (!outcome.ok || options.resourceVersion !== undefined || options.continue !== undefined) return;
+    const { kind, options, until, outcome } = call;
+    const since = oldest(call);
+    if (!outcome.ok || options.continue !== undefined) return;
     const { metadata, items } = outcome.value as {
       metadata: { resourceVersion?: string; continue?: string };
       items: readonly AnyObject[];
