@@ -24,7 +24,7 @@ export interface Exchange {
   readonly response: Promise<HttpClientResponse>;
   /** The connection breaks, for both. */
   reset(error: Error): void;
-  /** The server's side ends it with these trailers, behind everything it has said. */
+  /** The server's side ends it with these trailers, behind everything it has said; one that was never answered is answered with them. */
   finish(trailers: HttpHeaders): void;
   /** Resolves when nothing more is said. */
   readonly over: Promise<void>;
@@ -78,7 +78,9 @@ export function exchangeOver(
   request.signal?.addEventListener('abort', onAbort, { once: true });
   const timer = request.timeoutMs === undefined ? undefined : clock.after(request.timeoutMs, late);
 
+  let isAnswered = false;
   const answer = (status: number, headers: HttpHeaders): void => {
+    isAnswered = true;
     timer?.cancel();
     answered.resolve({
       status,
@@ -95,6 +97,8 @@ export function exchangeOver(
   const say = (work: () => void): void => void toClient.send(() => void (isOver || work()), reset);
   const finish = (last: HttpHeaders): void =>
     say(() => {
+      // Nothing was said before: then it is said where the headers are.
+      if (!isAnswered) answer(200, last);
       trailers = last;
       toClient.body.push(null);
       end();
