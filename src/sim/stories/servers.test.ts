@@ -111,7 +111,7 @@ story(
         }
       }
     };
-    await run(cluster.client.create(ConfigMap, { metadata: { name: 'marks', ...place } }));
+    await cluster.apply('{ apiVersion: v1, kind: ConfigMap, metadata: { name: marks } }');
     const work = async (who: number): Promise<void> => {
       for (let step = 0; step < 8; step++) await mark(who, step);
     };
