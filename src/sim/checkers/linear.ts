@@ -73,7 +73,8 @@ export function linearObjects(versions: Versions, breach: (text: string) => void
 
   function write(call: Call): void {
     const { verb, options, since, outcome, body } = call;
-    if (!outcome.ok || options.dryRun) return;
+    if (options.dryRun) return;
+    if (!outcome.ok) return verb === 'update' ? refused(call, outcome.error) : undefined;
     const object = outcome.value as AnyObject;
     const revision = revisionOf(object);
     if (!(revision > 0)) return;
@@ -101,6 +102,19 @@ export function linearObjects(versions: Versions, breach: (text: string) => void
     }
   }
 
+  /** Nobody is refused for what was his own doing, though its answer was lost on the way from the store. */
+  function refused(call: Call, error: unknown): void {
+    const { body, name = '', since, until, options } = call;
+    if (!isApiError(error, 'Conflict') || !/has been modified/.test(error.message)) return;
+    const key = keyOf(call, name, options.namespace ?? (body as AnyObject).metadata.namespace);
+    const present = versions.of(key).findLast(({ revision }) => revision <= since);
+    const changes = versions.of(key).filter(({ revision }) => revision > since && revision <= until);
+    const [own] = changes;
+    if (present?.revision !== revisionOf(body) || changes.length !== 1 || !own?.object) return;
+    if (essence(own.object) === essence(body as AnyObject))
+      breach(`${tell(call, key)} was refused for a conflict with ${own.revision}, which it wrote itself`);
+  }
+
   function remove(call: Call): void {
     const { name = '', outcome, options, since, until } = call;
     if (!outcome.ok || options.dryRun || options.subresource) return;
@@ -116,4 +130,10 @@ export function linearObjects(versions: Versions, breach: (text: string) => void
     else if (call.verb === 'delete') remove(call);
     else write(call);
   };
+}
+
+/** What its writer has to say. */
+function essence({ metadata, ...rest }: AnyObject): string {
+  const { data, spec, status } = rest as { data?: unknown; spec?: unknown; status?: unknown };
+  return JSON.stringify([metadata.labels, metadata.annotations, data, spec, status]);
 }

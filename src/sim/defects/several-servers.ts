@@ -3,7 +3,7 @@ import { Lease } from '#api/coordination/lease.ts';
 import { TxnRequestSchema } from '#store/etcd/gen/etcd_pb.ts';
 import { decode, encode } from '#store/etcd/messages.ts';
 import { frame, frameHeaderBytes } from '#world/grpc.ts';
-import { NetworkError, type HttpClientRequest } from '#world/world.ts';
+import { NetworkError, type HttpClientRequest, type Network } from '#world/world.ts';
 import type { Operation } from '#store/store.ts';
 import type { AnyKind, WatchOptions } from '#client/client.ts';
 import type { Defect } from '../cluster.ts';
@@ -24,6 +24,20 @@ function unconditional(request: HttpClientRequest): HttpClientRequest {
   const txn = decode(TxnRequestSchema, (request.body as Buffer).subarray(frameHeaderBytes));
   return { ...request, body: frame(encode(TxnRequestSchema, { ...txn, compare: [] })) };
 }
+
+/** A way to etcd on which a write whose answer was lost is sent again, as `change` makes it, without a word to who sent it. */
+const askedAgain = (network: Network, change: (request: HttpClientRequest) => HttpClientRequest): Network => ({
+  ...network,
+  async request(asked) {
+    try {
+      return await network.request(asked);
+    } catch (error) {
+      if (!(error instanceof NetworkError) || !asked.url.endsWith('/Txn')) throw error;
+      const { signal: _tired, ...again } = change(asked);
+      return network.request(again);
+    }
+  },
+});
 
 export const severalServersDefects: readonly KnownDefect[] = [
   {
@@ -54,20 +68,12 @@ export const severalServersDefects: readonly KnownDefect[] = [
   {
     name: 'a write whose answer was lost is sent again without its precondition',
     story: 'servers',
-    defect: {
-      etcd: (network) => ({
-        ...network,
-        async request(asked) {
-          try {
-            return await network.request(asked);
-          } catch (error) {
-            if (!(error instanceof NetworkError) || !asked.url.endsWith('/Txn')) throw error;
-            const { signal: _tired, ...again } = unconditional(asked);
-            return network.request(again);
-          }
-        },
-      }),
-    },
+    defect: { etcd: (network) => askedAgain(network, unconditional) },
+  },
+  {
+    name: 'a write whose answer was lost is sent again as if it were the first',
+    story: 'servers',
+    defect: { etcd: (network) => askedAgain(network, (asked) => asked) },
   },
   {
     name: 'a node port is given by each server as if it were alone',
