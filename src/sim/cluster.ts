@@ -3,19 +3,16 @@
  * virtual: an hour takes seconds, and the same seed gives the same run.
  */
 import { generateKeyPairSync } from 'node:crypto';
-import { allKinds, kindByPlural } from '#api/kinds.ts';
+import { allKinds } from '#api/kinds.ts';
 import { Node } from '#api/core/node.ts';
 import { loopback, serviceAccountUser, userOf, type User } from '#apiserver/user.ts';
-import type { AnyKind, Client } from '#client/client.ts';
+import type { Client } from '#client/client.ts';
 import type { Term } from '#apiserver/registry/fence.ts';
 import { startControllers, type Controllers } from '#controllers/all.ts';
 import type { SimImage } from '#kubelet/sim/behaviour.ts';
 import type { RuntimeFault } from '#kubelet/sim/runtime.ts';
 import { Pod } from '#api/core/pod.ts';
 import type { AnyObject } from '#meta/object-meta.ts';
-import { parseYaml } from '#meta/yaml.ts';
-import { apiVersionOf } from '#schema/kind.ts';
-import { tableOf } from '#schema/table.ts';
 import { startScheduler, type Scheduler } from '#scheduler/run.ts';
 import type { Store } from '#store/store.ts';
 import type { Millis, Network, World } from '#world/world.ts';
@@ -23,6 +20,7 @@ import { keptLeases } from './checkers/leases.ts';
 import { leaderTerms } from './checkers/leaders.ts';
 import { faultyClient, type Faults, type Hooks, type Life } from './faults.ts';
 import { invariantsOf, windowMsOfSeveral, type Invariants } from './invariants.ts';
+import { applyAll, tableFor } from './kubectl.ts';
 import { startSimNode, type SimNode, type SimNodeOptions } from './node.ts';
 import { observed } from './observe.ts';
 import { startPlanes, type Planes } from './planes.ts';
@@ -467,85 +465,4 @@ async function leakedIn(client: Client, nodes: readonly SimNode[]): Promise<read
     }
   }
   return leaks;
-}
-
-async function applyAll(client: Client, yaml: string): Promise<readonly AnyObject[]> {
-  const applied: AnyObject[] = [];
-  for (const document of parseYaml(yaml)) {
-    const object = document as { apiVersion: string; kind: string; metadata: { name: string; namespace?: string } };
-    const kind = allKinds.find(
-      (each) => apiVersionOf(each) === object.apiVersion && each.kind === object.kind && !each.storedAs,
-    );
-    if (!kind) throw new Error(`${object.apiVersion} ${object.kind} is not served`);
-    const { name, namespace = 'default' } = object.metadata;
-    const place = kind.scope === 'Namespaced' ? { namespace } : {};
-    const body = kind.scope === 'Namespaced' ? { ...object, metadata: { ...object.metadata, namespace } } : object;
-    applied.push(
-      (await client.patch(
-        kind,
-        name,
-        { type: 'apply', body },
-        { ...place, force: true, fieldManager: 'kubectl' },
-      )) as AnyObject,
-    );
-  }
-  return applied;
-}
-
-function resourceOf(word: string): AnyKind {
-  const wanted = word.toLowerCase();
-  const kind =
-    allKinds.find(
-      (each) => !each.storedAs && [each.plural, each.kind.toLowerCase(), ...(each.shortNames ?? [])].includes(wanted),
-    ) ?? kindByPlural('', 'v1', wanted);
-  if (!kind) throw new Error(`the server doesn't have a resource type "${word}"`);
-  return kind;
-}
-
-/** The part of `kubectl get` that stories need: a resource, a name, -n, -A, -l, -o wide. */
-async function tableFor(client: Client, command: string, now: () => Millis): Promise<string> {
-  const words = command.split(/\s+/).filter(Boolean);
-  if (words[0] === 'kubectl') words.shift();
-  if (words.shift() !== 'get') throw new Error(`${command}: only get is known here`);
-  const flags: { namespace?: string; all?: boolean; selector?: string; wide?: boolean } = { namespace: 'default' };
-  const names: string[] = [];
-  while (words.length > 0) {
-    const word = words.shift() as string;
-    if (word === '-n') flags.namespace = words.shift() ?? 'default';
-    else if (word === '-A') flags.all = true;
-    else if (word === '-l') flags.selector = words.shift() ?? '';
-    else if (word === '-o') flags.wide = words.shift() === 'wide';
-    else names.push(word);
-  }
-  const kind = resourceOf(names.shift() ?? '');
-  const place = kind.scope === 'Namespaced' && !flags.all ? { namespace: flags.namespace ?? 'default' } : {};
-  const { items } = await client.list(kind, {
-    ...place,
-    ...(flags.selector === undefined ? {} : { labelSelector: flags.selector }),
-  });
-  const objects = (items as readonly AnyObject[]).filter(
-    ({ metadata }) => names.length === 0 || names.includes(metadata.name),
-  );
-  if (objects.length === 0) return 'No resources found';
-  const table = tableOf(kind, objects, { now: now(), includeObject: 'None' });
-  const shown = table.columnDefinitions.flatMap(({ priority }, index) => (priority === 0 || flags.wide ? [index] : []));
-  const rows = [
-    [
-      ...(flags.all && kind.scope === 'Namespaced' ? ['NAMESPACE'] : []),
-      ...shown.map((index) => table.columnDefinitions[index]?.name.toUpperCase() ?? ''),
-    ],
-    ...table.rows.map(({ cells }, row) => [
-      ...(flags.all && kind.scope === 'Namespaced' ? [objects[row]?.metadata.namespace ?? ''] : []),
-      ...shown.map((index) => String(cells[index] ?? '<none>')),
-    ]),
-  ];
-  const widths = (rows[0] as string[]).map((_, column) => Math.max(...rows.map((row) => (row[column] ?? '').length)));
-  return rows
-    .map((row) =>
-      row
-        .map((cell, column) => cell.padEnd((widths[column] ?? 0) + 3))
-        .join('')
-        .trimEnd(),
-    )
-    .join('\n');
 }

@@ -12,6 +12,7 @@ import { isApiError } from '#meta/status.ts';
 import type { WatchEvent } from '#meta/watch-event.ts';
 import { StoreFailed, StoreUnavailable, type Store } from '#store/store.ts';
 import { NetworkError, type Clock, type Millis, type Random, type World } from '#world/world.ts';
+import { clientThrough } from './forward.ts';
 import type { VirtualTime } from './world/time.ts';
 
 export interface SimServer extends AsyncDisposable {
@@ -186,17 +187,7 @@ export async function startSimServer(parts: ServerParts): Promise<SimServer> {
       yield* clientOf(server).watch(kind, { ...options, signal }) as AsyncIterable<WatchEvent<AnyObject>>;
       if (at.end.signal.aborted && !options.signal.aborted) throw broken();
     }
-    return {
-      get: (kind, name, options) => call((to) => to.get(kind, name, options)),
-      list: (kind, options) => call((to) => to.list(kind, options)),
-      watch: (kind, options) => watch(kind, options) as never,
-      create: (kind, object, options) => call((to) => to.create(kind, object, options)),
-      update: (kind, object, options) => call((to) => to.update(kind, object, options)),
-      patch: (kind, name, patch, options) => call((to) => to.patch(kind, name, patch, options)),
-      delete: (kind, name, options) => call((to) => to.delete(kind, name, options)),
-      deleteCollection: (kind, options) => call((to) => to.deleteCollection(kind, options)),
-      post: (kind, name, subresource, body, options) => call((to) => to.post(kind, name, subresource, body, options)),
-    };
+    return clientThrough({ call, watch });
   };
 
   await boot();

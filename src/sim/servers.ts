@@ -1,33 +1,28 @@
 /**
- * Several API servers over one etcd, and the way to them: as through the relay of a real cluster, a client's connection leads to one server, and to another when that one is
- * not well. A connection that breaks takes its calls and watches along; what is asked next is asked elsewhere. It must never send a call twice.
+ * Several API servers over one etcd, as control planes have them: each is a process on a machine of its own, with the product's client of etcd, its own caches and its own
+ * endpoint. How they are reached is the relay's matter, how they reach etcd is etcd's.
  */
 import type { ApiServerOptions } from '#apiserver/server.ts';
 import { startEndpointLeases } from '#apiserver/bootstrap/endpoint-leases.ts';
-import type { AnyKind, Client, WatchOptions } from '#client/client.ts';
-import type { AnyObject } from '#meta/object-meta.ts';
-import type { WatchEvent } from '#meta/watch-event.ts';
 import { openEtcdStore } from '#store/etcd/etcd-store.ts';
 import type { Store } from '#store/store.ts';
-import { NetworkError, type Millis, type Network, type Random, type World } from '#world/world.ts';
+import { NetworkError, type Network, type Random, type World } from '#world/world.ts';
 import { startSimEtcd, type SimEtcd } from './etcd/etcd.ts';
 import type { Faults } from './faults.ts';
 import type { FaultPlan } from './plan.ts';
+import { startRelay, type SimRelay } from './relay.ts';
 import { startSimServer, type Process, type SimServer } from './server.ts';
 import type { History } from './trace.ts';
 import type { SimUniverse } from './world/world.ts';
 
-export interface SimServers extends AsyncDisposable {
+export interface SimServers extends AsyncDisposable, Pick<SimRelay, 'dialled' | 'isolate'> {
   readonly all: readonly SimServer[];
   readonly etcd: SimEtcd;
-  /** No client reaches this server for so long, though it reaches the store. */
-  isolate(name: string, ms: Millis): void;
   /** Who is not well, or has not come to the newest revision. */
   behind(): readonly string[];
   /** Who hears of it when the process of a server has died. */
   onDeath(listener: (name: string) => void): void;
-  /** One client that is asked through any of them. */
-  dialled(who: string, clientOf: (server: SimServer) => Client): Client;
+  /** From now on faults may strike. */
   arm(): void;
 }
 
@@ -47,20 +42,8 @@ export interface SimServersParts {
   };
 }
 
-/** How the relay asks (`#network/api-relay.ts`): a server that does not answer twice is not well. */
-const askEveryMs: Millis = 1_000;
-const failuresMax = 2;
-const isolatedMs: Millis = 10_000;
+/** The first address of the service range. */
 const clusterIp = '10.96.0.1';
-
-/** A server as the relay knows it. */
-interface Reached {
-  readonly server: SimServer;
-  failures: number;
-  isolatedUntil: Millis;
-  /** Aborted when the relay drops the connections to it. */
-  connections: AbortController;
-}
 
 export async function startSimServers(parts: SimServersParts): Promise<SimServers> {
   const { universe, plan, faults, defect } = parts;
@@ -122,139 +105,32 @@ export async function startSimServers(parts: SimServersParts): Promise<SimServer
   const all = await Promise.all(
     Array.from({ length: parts.count }, (_, index) => start(`server-${index + 1}`, index + 1)),
   );
-  const reached = all.map((server): Reached => ({
-    server,
-    failures: 0,
-    isolatedUntil: 0,
-    connections: new AbortController(),
-  }));
-  const isCut = ({ isolatedUntil }: Reached): boolean => clock.monotonic() < isolatedUntil;
-  const isWell = ({ failures, server }: Reached): boolean => failures < failuresMax && server.isUp;
-  const find = (name: string): Reached => {
-    const found = reached.find(({ server }) => server.name === name);
-    if (!found) throw new Error(`there is no server ${name}`);
-    return found;
-  };
-  const isolate = (name: string, ms: Millis): void => void (find(name).isolatedUntil = clock.monotonic() + ms);
-
-  const judge = (each: Reached): void => {
-    if (strikes(each.server.name, 'isolated')) isolate(each.server.name, isolatedMs);
-    const isFine = each.server.isUp && each.server.complaint === undefined && !isCut(each);
-    each.failures = isFine ? 0 : each.failures + 1;
-    if (each.failures < failuresMax || !reached.some(isWell)) return;
-    each.connections.abort(new NetworkError('ECONNRESET', `${each.server.name} is not well`));
-    each.connections = new AbortController();
-  };
-  let timer = clock.after(askEveryMs, ask);
-  function ask(): void {
-    for (const each of reached) judge(each);
-    timer = clock.after(askEveryMs, ask);
-  }
-
-  const dialled = (who: string, clientOf: (server: SimServer) => Client): Client => {
-    const clients = new Map(reached.map((each) => [each, clientOf(each.server)]));
-    let turn = Math.floor(parts.random.fraction() * reached.length);
-    let current: Reached | undefined;
-    const dial = (): Reached => {
-      if (strikes(who, 'move')) current = undefined;
-      if (current && isWell(current)) return current;
-      const order = turned(reached, turn++);
-      current = order.find((each) => isWell(each)) ?? (order[0] as Reached);
-      return current;
-    };
-    const leave = (each: Reached): void => {
-      if (current === each) current = undefined;
-    };
-    /** `work` on a connection to this server: as long as there is one. */
-    const connected = async <T>({ connections }: Reached, work: Promise<T>): Promise<T> => {
-      const { promise, reject } = Promise.withResolvers<never>();
-      const drop = (): void => reject(connections.signal.reason as Error);
-      connections.signal.addEventListener('abort', drop, { once: true });
-      try {
-        return await Promise.race([work, promise]);
-      } finally {
-        connections.signal.removeEventListener('abort', drop);
-      }
-    };
-    /** A packet's way to it or back. */
-    const passed = async (each: Reached): Promise<void> => {
-      while (isCut(each)) await clock.sleep(each.isolatedUntil - clock.monotonic());
-    };
-    async function call<T>(send: (client: Client) => Promise<T>): Promise<T> {
-      const each = dial();
-      const asked = (async () => {
-        await passed(each);
-        const answer = await send(clients.get(each) as Client).then(
-          (value) => ({ ok: true as const, value }),
-          (error: unknown) => ({ ok: false as const, error }),
-        );
-        await passed(each);
-        if (!answer.ok) throw answer.error;
-        return answer.value;
-      })();
-      try {
-        return await connected(each, asked);
-      } catch (error) {
-        if (error instanceof NetworkError) leave(each);
-        throw error;
-      }
-    }
-    async function* watch(kind: AnyKind, options: WatchOptions): AsyncGenerator<WatchEvent<AnyObject>> {
-      const each = dial();
-      const { signal: dropped } = each.connections;
-      const signal = AbortSignal.any([options.signal, dropped]);
-      try {
-        await connected(each, passed(each));
-        const events = (clients.get(each) as Client).watch(kind, { ...options, signal });
-        for await (const event of events as AsyncIterable<WatchEvent<AnyObject>>) {
-          await connected(each, passed(each));
-          yield event;
-        }
-        if (dropped.aborted && !options.signal.aborted) throw dropped.reason;
-      } catch (error) {
-        if (error instanceof NetworkError) leave(each);
-        throw error;
-      }
-    }
-    return {
-      get: (kind, name, options) => call((to) => to.get(kind, name, options)),
-      list: (kind, options) => call((to) => to.list(kind, options)),
-      watch: (kind, options) => watch(kind, options) as never,
-      create: (kind, object, options) => call((to) => to.create(kind, object, options)),
-      update: (kind, object, options) => call((to) => to.update(kind, object, options)),
-      patch: (kind, name, patch, options) => call((to) => to.patch(kind, name, patch, options)),
-      delete: (kind, name, options) => call((to) => to.delete(kind, name, options)),
-      deleteCollection: (kind, options) => call((to) => to.deleteCollection(kind, options)),
-      post: (kind, name, subresource, body, options) => call((to) => to.post(kind, name, subresource, body, options)),
-    };
-  };
+  const relay = startRelay(clock, all, { random: parts.random, strikes });
 
   return {
     all,
     etcd,
-    isolate,
+    dialled: relay.dialled,
+    isolate: relay.isolate,
     behind: () =>
-      reached
-        .filter((each) => !isWell(each) || each.server.revision < etcd.store.revision())
-        .map(({ server }) => server.name),
+      all.filter((each) => !relay.isWell(each) || each.revision < etcd.store.revision()).map(({ name }) => name),
     onDeath: (listener) => void listeners.push(listener),
-    dialled,
     arm() {
       isArmed = true;
       etcd.arm();
     },
     async [Symbol.asyncDispose]() {
-      timer.cancel();
+      relay[Symbol.dispose]();
       for (const server of all) await server[Symbol.asyncDispose]();
       await etcd[Symbol.asyncDispose]();
     },
   };
 }
 
-/** The list, beginning at another place: at a number, or at one that a name's own number says. */
-function turned<T>(list: readonly T[], by: number | string): readonly T[] {
-  const at = (typeof by === 'number' ? by : Number(/\d+$/.exec(by)?.[0] ?? 1) - 1) % list.length;
-  return [...list.slice(at), ...list.slice(0, at)];
+/** The members, beginning with the one beside the server of this name. */
+function turned<T>(members: readonly T[], name: string): readonly T[] {
+  const at = (Number(/\d+$/.exec(name)?.[0] ?? 1) - 1) % members.length;
+  return [...members.slice(at), ...members.slice(0, at)];
 }
 
 /** The same store as an object whose parts can be replaced one by one. */

@@ -103,6 +103,13 @@ story(
             const seen = await at(who + step + again).get(ConfigMap, 'marks', place);
             assert.ok(Number(seen.metadata.resourceVersion) >= Number(written.metadata.resourceVersion));
             assert.ok(seen.data?.['marks']?.split(' ').includes(text));
+            // From its cache, as old as that may be, and no older than the mark.
+            await at(who + again).list(ConfigMap, { ...place, resourceVersion: '0' });
+            const { resourceVersion } = written.metadata;
+            const match = { resourceVersion, resourceVersionMatch: 'NotOlderThan' } as const;
+            const { items } = await at(who + again).list(ConfigMap, { ...place, ...match });
+            const listed = items.find(({ metadata }) => metadata.name === 'marks');
+            assert.ok(listed?.data?.['marks']?.split(' ').includes(text));
           }
           return;
         } catch (error) {
