@@ -203,8 +203,6 @@ const stories: Readonly<
         [2, 20],
         [5, 25],
         [8, 30],
-        [11, 35],
-        [14, 40],
       ] as const) {
         await cluster.apply(web('web:1').replace('replicas: 3', `replicas: ${replicas}`));
         await cluster.advance(atMs);

@@ -57,7 +57,7 @@ story(
 
 story(
   'a rollout gets through servers that are late, cut off, left and dead',
-  { nodes: 2, apiServers: 3, seeds: 4, faults, file },
+  { nodes: 2, apiServers: 3, seeds: 3, faults, file },
   ({ cluster }) => rollouts(cluster),
 );
 
@@ -190,7 +190,7 @@ story(
 
 story(
   'control planes lead one at a time, though the server of each may be cut off, unreachable, or die',
-  { nodes: 1, apiServers: 3, controlPlanes: 3, seeds: 2, file },
+  { nodes: 1, apiServers: 3, controlPlanes: 3, seeds: 1, file },
   async ({ cluster }) => {
     const { planes, servers } = cluster;
     assert.ok(planes && servers);
