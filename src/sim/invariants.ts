@@ -12,7 +12,7 @@ import { countedAvailability } from './checkers/availability.ts';
 import { keptBudgets } from './checkers/disruption.ts';
 import { uniqueIdentities } from './checkers/identity.ts';
 import { lifeCycles } from './checkers/life-cycle.ts';
-import { linearObjects } from './checkers/linear.ts';
+import { linearObjects, overlaps } from './checkers/linear.ts';
 import { versionsOf } from './checkers/versions.ts';
 import { watchGuarantees } from './checkers/watches.ts';
 import type { Observer } from './observe.ts';
@@ -157,6 +157,7 @@ export function invariantsOf(history: History, elapsed: () => Millis, windowMs: 
     breaches,
     observer: {
       revision: () => versions.revision,
+      asks: overlaps(),
       called: linear,
       opened: (stream) => watches.opened(stream),
       saw: (stream, event) => watches.saw(stream, event),

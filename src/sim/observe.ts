@@ -27,8 +27,12 @@ export interface Call {
   /** The newest revision when it was asked, and when it was answered. */
   readonly since: number;
   readonly until: number;
+  /** No other write of the same object was under way meanwhile, as far as anybody can know. */
+  readonly alone: boolean;
   readonly outcome: { readonly ok: true; readonly value: unknown } | { readonly ok: false; readonly error: unknown };
 }
+
+export type Asked = Pick<Call, 'verb' | 'kind' | 'name' | 'body' | 'options'>;
 
 /** A watch that is open. */
 export interface Stream {
@@ -46,6 +50,8 @@ export interface Stream {
 export interface Observer {
   /** The newest revision that is known to be committed. */
   revision(): number;
+  /** A call begins; the answer says at its end whether it was alone with its object, and that it has ended. */
+  asks(call: Asked): (outcome: Call['outcome']) => boolean;
   called(call: Call): void;
   opened(stream: Stream): void;
   saw(stream: Stream, event: WatchEvent<AnyObject>): void;
@@ -60,8 +66,10 @@ export function observed(client: Client, by: string, observer: Observer, revisio
     send: () => Promise<T>,
   ): Promise<T> {
     const since = observer.revision();
+    const question: Asked = { ...asked, options: asked.options ?? {} };
+    const ended = observer.asks(question);
     const done = (outcome: Call['outcome']): void =>
-      observer.called({ ...asked, options: asked.options ?? {}, by, since, until: observer.revision(), outcome });
+      observer.called({ ...question, by, since, until: observer.revision(), alone: ended(outcome), outcome });
     try {
       const value = await send();
       done({ ok: true, value });

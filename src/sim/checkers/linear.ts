@@ -4,8 +4,30 @@
  */
 import type { AnyObject } from '#meta/object-meta.ts';
 import { isApiError } from '#meta/status.ts';
-import type { Call } from '../observe.ts';
+import type { Asked, Call } from '../observe.ts';
 import type { Versions } from './versions.ts';
+
+/** Who writes what at once, as far as that can be known: what became of a write that nobody answered may show later. */
+export function overlaps(): (asked: Asked) => (outcome: Call['outcome']) => boolean {
+  const running = new Map<string, Set<{ alone: boolean }>>();
+  const doubtful = new Set<string>();
+  return ({ verb, kind, name = '', body, options }) => {
+    const namespace = options.namespace ?? (body as Partial<AnyObject> | undefined)?.metadata?.namespace;
+    const key = `${kind.storagePrefix}/${namespace}/${name}`;
+    if (verb === 'get' || verb === 'list') return () => false;
+    const all = running.get(key) ?? new Set();
+    running.set(key, all);
+    const mine = { alone: all.size === 0 };
+    for (const other of all) other.alone = false;
+    all.add(mine);
+    return (outcome) => {
+      all.delete(mine);
+      if (!outcome.ok && (!isApiError(outcome.error) || isApiError(outcome.error, 'ServiceUnavailable')))
+        doubtful.add(key);
+      return mine.alone && !doubtful.has(key);
+    };
+  };
+}
 
 export function linearObjects(versions: Versions, breach: (text: string) => void): (call: Call) => void {
   const keyOf = ({ kind, options }: Call, name: string, namespace = options.namespace): string =>
@@ -104,8 +126,8 @@ export function linearObjects(versions: Versions, breach: (text: string) => void
 
   /** Nobody is refused for what was his own doing, though its answer was lost on the way from the store. */
   function refused(call: Call, error: unknown): void {
-    const { body, name = '', since, until, options } = call;
-    if (!isApiError(error, 'Conflict') || !/has been modified/.test(error.message)) return;
+    const { body, name = '', since, until, options, alone } = call;
+    if (!alone || !isApiError(error, 'Conflict') || !/has been modified/.test(error.message)) return;
     const key = keyOf(call, name, options.namespace ?? (body as AnyObject).metadata.namespace);
     const present = versions.of(key).findLast(({ revision }) => revision <= since);
     const changes = versions.of(key).filter(({ revision }) => revision > since && revision <= until);
