@@ -225,7 +225,7 @@ story(
 
 storyOfPlans('one thing at a time goes wrong between a server and its store, wherever it may', {
   options: { nodes: 1, apiServers: 3 },
-  components: ['server-1', 'server-2', 'etcd', 'etcd-1'],
+  components: ['server-1', 'etcd', 'etcd-1'],
   faults: ['storeLoseReply', 'storeLate', 'storeCut', 'storeStall', 'storeMute', 'crash', 'leaderLost', 'memberStops'],
   samples: 1,
   tell: (cluster) => rollouts(cluster),
