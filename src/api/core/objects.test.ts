@@ -145,6 +145,22 @@ test('the table of nodes', () => {
   assert.equal(row(Node, written(Node, { metadata: { name: 'n' } }))['Status'], 'Unknown');
 });
 
+test('endpoints with odd addresses are taken, but for those of the controller', () => {
+  const warnings = (labels: Record<string, string>): unknown =>
+    Endpoints.hooks.warnings?.(
+      written(Endpoints, {
+        metadata: { name: 'e', labels },
+        subsets: [{ addresses: [{ ip: '2001:DB8::1' }] }],
+      } as never),
+      undefined,
+    );
+  assert.deepEqual(warnings({}), [
+    'subsets[0].addresses[0].ip: IPv6 address "2001:DB8::1" should be in RFC 5952 canonical format ("2001:db8::1")',
+  ]);
+  assert.deepEqual(warnings({ 'endpoints.kubernetes.io/managed-by': 'endpoint-controller' }), []);
+  assert.match(Endpoints.deprecated ?? '', /use discovery.k8s.io\/v1 EndpointSlice/);
+});
+
 test('endpoints have addresses, and the table counts them', () => {
   const of = (...subsets: object[]): never => ({ metadata: { name: 'web' }, subsets }) as never;
   assert.deepEqual(createCauses(Endpoints, of({ ports: [{ port: 80 }] })), [

@@ -1,6 +1,6 @@
 /** Rules of an Ingress: hosts, paths, backends, TLS. Paths and wording are upstream's (pkg/apis/networking/validation). */
 import { invalidValue, required } from '#meta/causes.ts';
-import { canonicalIp } from '#meta/ip.ts';
+import { canonicalIp, ipWarnings } from '#meta/ip.ts';
 import {
   dns1123Label,
   dns1123Subdomain,
@@ -10,7 +10,7 @@ import {
   wildcardDns1123Subdomain,
 } from '#meta/names.ts';
 import type { ObjectMeta } from '#meta/object-meta.ts';
-import { address, indexed, named, type Causes } from '../field-checks.ts';
+import { address, indexed, named, requiredNamed, type Causes } from '../field-checks.ts';
 import type { HttpIngressPath, IngressBackend, IngressRule, IngressSpec, IngressStatus } from './ingress.ts';
 
 interface IngressLike {
@@ -31,9 +31,9 @@ function* backendCauses(at: string, { service, resource }: IngressBackend): Caus
   } else if (resource !== undefined) {
     yield* named(dns1123Subdomain, `${at}.resource.apiGroup`, resource.apiGroup);
     for (const key of ['kind', 'name'] as const)
-      yield* named(pathSegment, `${at}.resource.${key}`, resource[key] || undefined);
+      yield* requiredNamed(pathSegment, `${at}.resource.${key}`, resource[key]);
   } else if (service !== undefined) {
-    yield* named(dns1123Label, `${at}.service.name`, service.name || undefined);
+    yield* requiredNamed(dns1123Label, `${at}.service.name`, service.name);
     const { name, number } = service.port;
     if (name && number) yield invalidValue(at, '', 'cannot set both port name & port number');
     else if (name) yield* named(portName, `${at}.service.port.name`, name);
@@ -103,4 +103,9 @@ export function* ingressStatusCauses({ loadBalancer }: IngressStatus): Causes {
 export function* ingressWarnings({ metadata, spec }: IngressLike): Iterable<string> {
   if (metadata.annotations?.[classAnnotation] !== undefined && spec.ingressClassName === undefined)
     yield `annotation "${classAnnotation}" is deprecated, please use 'spec.ingressClassName' instead`;
+}
+
+export function* ingressStatusWarnings({ loadBalancer }: IngressStatus): Iterable<string> {
+  for (const [{ ip }, at] of indexed('status.loadBalancer.ingress', loadBalancer.ingress))
+    if (ip) for (const message of ipWarnings(ip)) yield `${at}: ${message}`;
 }

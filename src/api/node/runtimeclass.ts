@@ -76,7 +76,7 @@ export const RuntimeClass = resource({
   fields: {
     handler: s
       .string(2)
-      .immutable()
+      .immutable('null')
       .doc("Name of the configuration in the node's container runtime; the same on every node. Cannot be changed."),
     overhead: s.field(3, overhead).optional().doc('What a pod costs beside its containers.'),
     scheduling: s.field(4, scheduling).optional().doc('Where pods of the class can run; on every node when absent.'),

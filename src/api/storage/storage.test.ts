@@ -97,7 +97,7 @@ for (const [what, kind, fields, causes] of cases)
 test('classes, drivers and attachments stay what they are', () => {
   const old = written(StorageClass, { metadata, provisioner: 'a' });
   assert.deepEqual(updateCauses(StorageClass, { metadata, provisioner: 'b', volumeBindingMode: 'Immediate' }, old), [
-    'provisioner: Invalid value: "b": field is immutable',
+    'provisioner: Invalid value: null: field is immutable',
   ]);
   const attributes = written(VolumeAttributesClass, { metadata, driverName: 'a', parameters: { a: 'b' } });
   assert.deepEqual(

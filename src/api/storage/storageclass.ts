@@ -75,12 +75,12 @@ export const StorageClass = resource({
   name: 'storage.v1.StorageClass',
   doc: `A kind of storage. The annotation ${defaultClassAnnotations[0]} makes it the class of claims without one.`,
   fields: {
-    provisioner: s.string(2).immutable().doc('Who makes volumes of this class; cannot be changed.'),
-    parameters: s.map(3, t.string).immutable().optional().doc('Settings for the provisioner; cannot be changed.'),
+    provisioner: s.string(2).immutable('null').doc('Who makes volumes of this class; cannot be changed.'),
+    parameters: s.map(3, t.string).immutable('null').optional().doc('Settings for the provisioner; cannot be changed.'),
     reclaimPolicy: s
       .oneOf(4, 'Delete', 'Retain')
       .keepsZero()
-      .immutable()
+      .immutable('null')
       .default('Delete')
       .doc('What becomes of volumes whose claim is gone: Delete or Retain. Cannot be changed.'),
     mountOptions: s
@@ -91,7 +91,7 @@ export const StorageClass = resource({
     volumeBindingMode: s
       .oneOf(7, 'Immediate', 'WaitForFirstConsumer')
       .keepsZero()
-      .immutable()
+      .immutable('null')
       .default('Immediate')
       .doc('Immediate, or WaitForFirstConsumer to wait until a pod that uses the claim has a node. Cannot be changed.'),
     allowedTopologies: s
