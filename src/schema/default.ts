@@ -39,7 +39,7 @@ function structFiller(struct: StructType): Filler | undefined {
   const fields: CompiledField[] = [];
   for (const [name, field] of Object.entries(struct.fields)) {
     const fill = fillerFor(field.type);
-    const preset = field.default ?? zeroOf(field);
+    const preset = field.omitsDefault === true ? undefined : (field.default ?? zeroOf(field));
     if (fill === undefined && preset === undefined) continue;
     const missing = preset !== undefined && fill !== undefined ? fill(preset) : preset;
     fields.push({

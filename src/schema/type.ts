@@ -120,6 +120,8 @@ export interface FieldData {
   /** What is said when it is missing, instead of `Required value`: nothing here, because a rule does, or `Unsupported value: ""`. */
   readonly missing?: 'ruled' | 'unsupported';
   readonly default?: unknown;
+  /** The default is not stored. */
+  readonly omitsDefault?: true;
   readonly doc: string;
   /** `alone`: of an update nothing else is said about it. */
   readonly immutable?: { readonly told: Told; readonly alone?: true };
@@ -175,7 +177,8 @@ export class Field<Stored, Draft = Stored, P extends Presence = 'required'> {
   }
   /**
    * What is said of its absence, and of a value that is not known, is said by a rule of the kind, in upstream's own way. A required one is Go's zero value then:
-   * rules find '', 0 or an empty struct, as upstream's do (and nothing where Go has a pointer or bytes).
+   * rules find '', 0 or an empty struct, as upstream's do (and nothing where Go has a pointer or bytes). An optional struct is looked into by the rule
+   * alone (`validateStruct`).
    */
   ruled(): Field<Stored, Draft, P> {
     const { presence, keepsZero, type } = this.data;
@@ -193,6 +196,10 @@ export class Field<Stored, Draft = Stored, P extends Presence = 'required'> {
   /** Filled in when absent; the stored type has no undefined here. */
   default(value: Draft): Field<Stored, Draft, 'defaulted'> {
     return this.#with<'defaulted'>({ presence: 'defaulted', default: value });
+  }
+  /** An empty text, which schemas tell of and nothing is stored of, as Go's omitempty has it. */
+  emptyDefault(): Field<Stored, Draft, 'optional'> {
+    return this.#with<'optional'>({ presence: 'optional', default: '', omitsDefault: true });
   }
   /** The kind's own default hook fills it in: always there in the stored type, may be missing in a draft. */
   filled(): Field<Stored, Draft, 'defaulted'> {

@@ -74,8 +74,9 @@ function structCheck(struct: StructType, skipped: readonly string[]): Check | un
 }
 
 function fieldCheck(field: FieldData): Check | undefined {
-  const inner =
-    field.missing === 'ruled' && field.type.is === 'string' ? undefined : typeCheck(field.type, field.keepsZero);
+  const { is } = field.type;
+  const isRuled = field.missing === 'ruled' && (is === 'string' || (is === 'struct' && field.presence === 'optional'));
+  const inner = isRuled ? undefined : typeCheck(field.type, field.keepsZero);
   const range = rangeCheck(field);
   const mustBe = (field.presence === 'required' && field.missing !== 'ruled') || field.missing === 'unsupported';
   const isVerbatim = field.verbatim !== undefined;

@@ -52,6 +52,21 @@ export const known: readonly Known[] = [
     reason: 'An empty list is no list: a cause cannot tell which of the two was sent.',
   },
   {
+    kind: 'PersistentVolume',
+    line: /\|spec\.capacity\|Unsupported value: (?:null|\{\}): supported/,
+    reason: 'An empty map is no map: a cause cannot tell which of the two was sent.',
+  },
+  {
+    kind: 'PersistentVolume',
+    line: /OBJECT \.status\.lastPhaseTransitionTime ours "2/,
+    reason: 'Two servers write at two moments.',
+  },
+  {
+    kind: 'CSINode',
+    line: /"TopologyKeys":(?:null|\[\]),"Allocatable":null\}: field is immutable/,
+    reason: 'An empty list is no list: a cause cannot tell which of the two was sent.',
+  },
+  {
     kind: 'NetworkPolicy',
     line: /OBJECT \.metadata\.generation ours 1 theirs 2/,
     reason: 'An empty list in place of none changes nothing; the reference counts it.',

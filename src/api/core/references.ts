@@ -6,7 +6,7 @@ import { inline, s, struct, type Of } from '#schema/type.ts';
 export const localObjectReference = struct(
   'core.v1.LocalObjectReference',
   {
-    name: s.string(1).default('').doc('Name of the object.'),
+    name: s.string(1).emptyDefault().doc('Name of the object.'),
   },
   { atomic: true, doc: 'An object of the same namespace.' },
 );

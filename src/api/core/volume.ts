@@ -31,14 +31,26 @@ import {
   vsphereVirtualDiskVolumeSource,
 } from './volume-legacy.ts';
 
+export const hostPathTypes = [
+  '',
+  'DirectoryOrCreate',
+  'Directory',
+  'FileOrCreate',
+  'File',
+  'Socket',
+  'CharDevice',
+  'BlockDevice',
+] as const;
+
 export const hostPathVolumeSource = struct(
   'core.v1.HostPathVolumeSource',
   {
     path: s.string(1).doc('Path on the node.'),
     type: s
-      .oneOf(2, '', 'DirectoryOrCreate', 'Directory', 'FileOrCreate', 'File', 'Socket', 'CharDevice', 'BlockDevice')
+      .oneOf(2, ...hostPathTypes)
       .keepsZero()
       .default('')
+      .ruled()
       .doc(
         'What must be there, or is made: Directory, DirectoryOrCreate, File, FileOrCreate, Socket, CharDevice, BlockDevice; empty checks nothing.',
       ),

@@ -16,7 +16,9 @@ const cases: readonly [string, object, readonly string[]][] = [
   [
     'a toleration twice',
     { handler: 'runsc', scheduling: { tolerations: [toleration, toleration] } },
-    ['scheduling.tolerations[1]: Duplicate value: {"key":"a","operator":"Exists"}'],
+    [
+      'scheduling.tolerations[1]: Duplicate value: {"Key":"a","Operator":"Exists","Value":"","Effect":"","TolerationSeconds":null}',
+    ],
   ],
 ];
 for (const [what, fields, causes] of cases)

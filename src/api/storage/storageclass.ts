@@ -1,6 +1,8 @@
 /**
  * StorageClass: a kind of storage, and who makes volumes of it.
  */
+import { notSupported } from '#meta/causes.ts';
+import type { Cause } from '#meta/status.ts';
 import { resource, type ObjectOf } from '#schema/kind.ts';
 import { s, t } from '#schema/type.ts';
 import type { ObjectMeta } from '#meta/object-meta.ts';
@@ -27,6 +29,12 @@ function* topologyWarnings(terms: readonly TopologySelectorTerm[] | undefined): 
     }
   }
 }
+
+const reclaimPolicies = ['Delete', 'Retain'];
+
+/** An empty text has always been taken. */
+const reclaimCauses = (path: string, policy: string): readonly Cause[] =>
+  policy === '' || reclaimPolicies.includes(policy) ? [] : [notSupported(path, policy, reclaimPolicies)];
 
 export const StorageClass = resource({
   group: 'storage.k8s.io',
@@ -82,6 +90,8 @@ export const StorageClass = resource({
       .keepsZero()
       .immutable('null')
       .default('Delete')
+      .ruled()
+      .rule((policy, path) => reclaimCauses(path, policy))
       .doc('What becomes of volumes whose claim is gone: Delete or Retain. Cannot be changed.'),
     mountOptions: s
       .list(5, t.string)
