@@ -80,8 +80,7 @@ function fieldCheck(field: FieldData): Check | undefined {
   const range = rangeCheck(field);
   const mustBe = (field.presence === 'required' && field.missing !== 'ruled') || field.missing === 'unsupported';
   const isVerbatim = field.verbatim !== undefined;
-  const emptyIsMissing =
-    !isVerbatim && ((field.type.is === 'string' && field.keepsZero !== true) || field.type.is === 'list');
+  const emptyIsMissing = !isVerbatim && (field.type.is === 'string' || field.type.is === 'list');
   const { rules } = field;
   if (inner === undefined && range === undefined && !mustBe && rules.length === 0) return undefined;
   return (value, path, causes) => {

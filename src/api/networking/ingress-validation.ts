@@ -1,5 +1,5 @@
 /** Rules of an Ingress: hosts, paths, backends, TLS. Paths and wording are upstream's (pkg/apis/networking/validation). */
-import { invalidValue, required } from '#meta/causes.ts';
+import { invalidValue, notSupported, required } from '#meta/causes.ts';
 import { canonicalIp, ipWarnings } from '#meta/ip.ts';
 import {
   dns1123Label,
@@ -43,9 +43,15 @@ function* backendCauses(at: string, { service, resource }: IngressBackend): Caus
   } else yield invalidValue(at, '', 'resource or service backend is required');
 }
 
+const pathTypes = ['Exact', 'ImplementationSpecific', 'Prefix'];
+
 function* pathCauses(at: string, { path = '', pathType, backend }: HttpIngressPath): Causes {
   // Without a type nothing else is looked at.
-  if (!pathType) return;
+  if ((pathType as string | undefined) === undefined) {
+    yield required(`${at}.pathType`, 'pathType must be specified');
+    return;
+  }
+  if (!pathTypes.includes(pathType)) yield notSupported(`${at}.pathType`, pathType, pathTypes);
   const known = pathType === 'Exact' || pathType === 'Prefix';
   if (known || (pathType === 'ImplementationSpecific' && path !== '')) {
     if (!path.startsWith('/')) yield invalidValue(`${at}.path`, path, 'must be an absolute path');

@@ -49,7 +49,7 @@ export const httpIngressPath = struct(
     pathType: s
       .oneOf(3, 'Exact', 'Prefix', 'ImplementationSpecific')
       .keepsZero()
-      .requiredAs('pathType must be specified')
+      .ruled()
       .doc('Exact; Prefix, compared part by part between slashes; or ImplementationSpecific, up to the controller.'),
     backend: s.field(2, ingressBackend).default({}).doc('Where matching requests go.'),
   },
