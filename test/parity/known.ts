@@ -73,7 +73,7 @@ export const known: readonly Known[] = [
   },
   {
     kind: 'Service',
-    line: /OBJECT \.spec\.(?:clusterIPs?|ports)(?:\.\d+)?(?:\.nodePort)? ours "?[\d.]+"? theirs|\|spec\.clusterIPs.*"10\.\d+\.\d+\.\d+"/,
+    line: /OBJECT \.spec\.(?:clusterIPs?|ports)(?:\.\d+)?(?:\.nodePort)? ours "?[\d.]+"? theirs|\|spec\.clusterIPs.*"10\.(?:9[6-9]|1[01]\d)\.\d+\.\d+"/,
     reason: 'Each server allocates addresses and ports of its own.',
   },
   ...['LocalSubjectAccessReview', 'SelfSubjectAccessReview', 'SubjectAccessReview'].flatMap((kind) => [
@@ -184,6 +184,11 @@ export const known: readonly Known[] = [
     kind: 'MutatingWebhookConfiguration',
     line: /clientConfig\.service\.name(?:space)?\|Required value$/,
     reason: 'The reference tells the name as missing when the namespace is, and the reverse.',
+  },
+  {
+    kind: 'Service',
+    line: /failed to allocate IP 10\.0\.0\.1: the provided /,
+    reason: 'A dry run says what the write would say; the reference asks a range that it has picked at random.',
   },
   {
     kind: 'Service',
