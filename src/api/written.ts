@@ -54,10 +54,7 @@ export function updateCauses<K extends AnyKind>(kind: K, draft: unknown, old: Ob
   const object = (kind.hooks.prepareUpdate?.(sent, old) ?? sent) as ObjectOf<K>;
   const frozen = frozenFields(kind);
   const changes = validateUpdate(kind, object, old);
-  const inItself = [
-    ...withoutRefused(validate(kind, object), changes),
-    ...(kind.hooks.validateCreate?.(object) ?? []),
-  ];
+  const inItself = [...withoutRefused(validate(kind, object), changes), ...(kind.hooks.validateCreate?.(object) ?? [])];
   return texts([
     ...inItself.filter(({ field }) => !frozen.includes(field.split('.', 1)[0] ?? '')),
     ...changes,
