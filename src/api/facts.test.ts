@@ -25,6 +25,7 @@ const exceptions: Readonly<Record<string, string>> = {
   'core.v1.Toleration.operator': 'Lt and Gt belong to TaintTolerationComparisonOperators, which is off in v1.37',
   'batch.v1.JobSpec.scheduling': 'belongs to WorkloadWithJob, which is off; its types are those of an alpha group',
   'storage.v1.StorageClass.reclaimPolicy': 'a class may only name Delete or Retain',
+  'storage.k8s.io/v1/csinodes': 'the server serves the status, of which the facts, made from a client, do not know',
   'core.v1.TypedObjectReference.namespace': 'dropped by the strategy of claims, which also drops it from templates',
   'resource.v1.DeviceDerivedAttribute': 'younger than the facts',
   'resource.v1.ExactDeviceRequest.derivedAttributes': 'younger than the facts',
@@ -56,7 +57,6 @@ const offGates = new Set([
   'InPlacePodVerticalScalingSchedulerPreemption',
   'ShardedListAndWatch',
   'VolumeBindMountOptions',
-  'VolumeLimitScaling',
 ]);
 
 interface FactField {

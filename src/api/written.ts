@@ -6,7 +6,7 @@ import type { AnyObject } from '#meta/object-meta.ts';
 import type { Cause } from '#meta/status.ts';
 import { applyDefaults } from '#schema/default.ts';
 import { apiVersionOf, type DraftObject, type ObjectOf } from '#schema/kind.ts';
-import { frozenFields, validate, validateMeta, validateUpdate } from '#schema/validate.ts';
+import { frozenFields, validate, validateMeta, validateUpdate, withoutRefused } from '#schema/validate.ts';
 import type { AnyKind } from './kinds.ts';
 
 const created = '2026-11-21T05:00:00Z';
@@ -53,10 +53,11 @@ export function updateCauses<K extends AnyKind>(kind: K, draft: unknown, old: Ob
   };
   const object = (kind.hooks.prepareUpdate?.(sent, old) ?? sent) as ObjectOf<K>;
   const frozen = frozenFields(kind);
-  const inItself = [...validate(kind, object), ...(kind.hooks.validateCreate?.(object) ?? [])];
+  const changes = validateUpdate(kind, object, old);
+  const inItself = [...withoutRefused(validate(kind, object), changes), ...(kind.hooks.validateCreate?.(object) ?? [])];
   return texts([
     ...inItself.filter(({ field }) => !frozen.includes(field.split('.', 1)[0] ?? '')),
-    ...validateUpdate(kind, object, old),
+    ...changes,
     ...(kind.hooks.validateUpdate?.(object, old) ?? []),
   ]);
 }

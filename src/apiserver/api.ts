@@ -24,12 +24,7 @@ import type { Authorizer } from './authz/authorize.ts';
 import type { Rbac } from './authz/rbac.ts';
 import { evict } from './registry/eviction.ts';
 import { bind } from './registry/pod-subresources.ts';
-import {
-  componentEntries,
-  componentEntry,
-  componentWarning,
-  type ComponentCheck,
-} from './registry/component-statuses.ts';
+import { componentEntries, componentEntry, type ComponentCheck } from './registry/component-statuses.ts';
 import type { Fence } from './registry/fence.ts';
 import { create } from './registry/create.ts';
 import { remove, removeAll, removeUnreadable, type Deleted } from './registry/delete.ts';
@@ -195,7 +190,7 @@ export class Api {
     if (subresource !== undefined && subresource !== 'status') return this.#subresource(resource, call, asker);
     if (subresource === 'status' && !kind.subresources.status) throw notServed();
     if (!kind.verbs.includes(call.verb)) throw methodNotSupported(nameOf(kind), call.verb);
-    if (kind === ComponentStatus) return this.#componentStatuses(resource, call, context);
+    if (kind === ComponentStatus) return this.#componentStatuses(resource, call);
     const target = { namespace, name: name ?? '', ...(subresource === undefined ? {} : { subresource }) };
     const duplicates = context.duplicates ? { duplicates: context.duplicates } : {};
     switch (call.verb) {
@@ -255,8 +250,7 @@ export class Api {
     };
   }
 
-  #componentStatuses(resource: Resource, { verb, name = '' }: ApiCall, { warnings }: CallContext): Answer {
-    warnings.push(componentWarning);
+  #componentStatuses(resource: Resource, { verb, name = '' }: ApiCall): Answer {
     if (verb === 'get')
       return { is: 'entry', resource, entry: componentEntry(resource, this.#components, name), code: 200 };
     const entries = componentEntries(resource, this.#components);

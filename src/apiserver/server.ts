@@ -27,7 +27,7 @@ import { RoleBinding } from '#api/rbac/rolebinding.ts';
 import { PriorityClass } from '#api/scheduling/priorityclass.ts';
 import { StorageClass } from '#api/storage/storageclass.ts';
 import { apiVersionOf } from '#schema/kind.ts';
-import type { Store } from '#store/store.ts';
+import type { MetricFamily, Store } from '#store/store.ts';
 import type { HttpServer, SocketAddress, TlsIdentity, World } from '#world/world.ts';
 import { admissionOf } from './admission/admission.ts';
 import { deviceAccess } from './admission/device-access.ts';
@@ -95,6 +95,8 @@ export interface ApiServer extends AsyncDisposable {
   client(user: User, fieldManager: string, term?: Term): Client;
   /** Serves HTTPS; may be called for several addresses (a TCP port, a unix socket). */
   serve(listen: SocketAddress, tls: TlsIdentity & { clientCa: string }): Promise<HttpServer>;
+  /** Shows these numbers among its own, at `/metrics`. */
+  measure(family: MetricFamily): void;
   /** Tells the cluster where the API is. */
   publish(address: ApiAddress): Promise<void>;
 }
@@ -196,6 +198,7 @@ export async function startApiServer(world: World, options: ApiServerOptions): P
     api,
     client: (user, fieldManager, term) =>
       clientOf(directTransport(api, user, fieldManager, term && fenceOf(api.cache(Lease), term))),
+    measure: (family) => metrics.add(family),
     publish: (address) => untilAgreed(() => publishApi(api, address)),
     async serve(listen, tls) {
       const kubelets = {

@@ -6,7 +6,7 @@
  */
 import { formatIp, parseIp } from '#base/cidr.ts';
 import type { Service, ServicePort } from '#api/core/service.ts';
-import type { Endpoint, EndpointSlice } from '#api/discovery/endpointslice.ts';
+import { isUsablePort, type Endpoint, type EndpointSlice } from '#api/discovery/endpointslice.ts';
 import { codes, types, type Answer, type Code, type Record } from './message.ts';
 
 export interface DnsFacts {
@@ -167,7 +167,7 @@ function portRecords(service: Service, base: string, question: PortQuestion): Fo
   if (isHeadless(service)) {
     for (const { host, address, ports } of backends) {
       for (const one of ports) {
-        if (one.port === undefined || !matches(one.name, one.protocol)) continue;
+        if (!isUsablePort(one.port) || !matches(one.name, one.protocol)) continue;
         found.push({ target: `${host}.${base}`, port: one.port, addresses: [address] });
       }
     }

@@ -96,6 +96,10 @@ export async function openContentStore(world: World, directory: string): Promise
           const { stream, offset } = await transfer.open(file.sizeBytes);
           // A server that ignores Range starts again at 0: what we have already is skipped.
           let skip = file.sizeBytes - offset;
+          if (skip < 0)
+            throw new ContentMismatch(
+              `blob ${digest} goes on at byte ${offset}, and only the first ${file.sizeBytes} are here`,
+            );
           for await (const chunk of stream) {
             const fresh = chunk.subarray(Math.min(skip, chunk.length));
             skip -= chunk.length - fresh.length;

@@ -122,25 +122,60 @@ export function ipWarnings(text: string): readonly string[] {
     : none;
 }
 
-/** What is wrong with a range such as 10.0.0.0/24. */
-export function cidrRange(text: string, options: { canonicalOnly?: boolean } = {}): readonly string[] {
+interface Range {
+  readonly address: Parsed;
+  readonly length: number;
+  readonly leadingZeros: boolean;
+}
+
+function parseRange(text: string): Range | undefined {
   const slash = text.indexOf('/');
-  const parsed = slash === -1 ? undefined : parse(text.slice(0, slash));
+  const address = slash === -1 ? undefined : parse(text.slice(0, slash));
   const lengthText = text.slice(slash + 1);
   const length = /^[0-9]{1,3}$/.test(lengthText) ? Number(lengthText) : Number.NaN;
-  if (parsed === undefined || !(length <= (parsed.family === 4 ? 32 : 128))) {
-    return ['must be a valid CIDR value, (e.g. 10.9.8.0/24 or 2001:db8::/64)'];
-  }
-  if (parsed.leadingZeros || (lengthText.length > 1 && lengthText.startsWith('0'))) {
-    return ['must not have leading 0s in IP or prefix length'];
-  }
-  if (parsed.mapped) return ['must not have an IPv4-mapped IPv6 address'];
-  const width = parsed.family === 4 ? 8 : 16;
-  for (const [index, group] of parsed.groups.entries()) {
+  if (address === undefined || !(length <= (address.family === 4 ? 32 : 128))) return undefined;
+  const leadingZeros = address.leadingZeros || (lengthText.length > 1 && lengthText.startsWith('0'));
+  return { address, length, leadingZeros };
+}
+
+/** The address without the bits beyond the length. */
+function masked({ address, length }: Range): Parsed {
+  const width = address.family === 4 ? 8 : 16;
+  const groups = address.groups.map((group, index) => {
     const kept = Math.max(0, Math.min(width, length - index * width));
-    if ((group & ((1 << (width - kept)) - 1)) !== 0) return ['must not have bits set beyond the prefix length'];
-  }
-  const spelled = `${canonical(parsed)}/${length}`;
-  if (options.canonicalOnly && spelled !== text) return [`must be in canonical form ("${spelled}")`];
+    return group & ~((1 << (width - kept)) - 1);
+  });
+  return { ...address, groups };
+}
+
+/** What is wrong with a range such as 10.0.0.0/24. */
+export function cidrRange(text: string, options: { canonicalOnly?: boolean } = {}): readonly string[] {
+  const range = parseRange(text);
+  if (range === undefined) return ['must be a valid CIDR value, (e.g. 10.9.8.0/24 or 2001:db8::/64)'];
+  if (range.leadingZeros) return ['must not have leading 0s in IP or prefix length'];
+  if (range.address.mapped) return ['must not have an IPv4-mapped IPv6 address'];
+  const spelled = canonical(range.address);
+  if (canonical(masked(range)) !== spelled) return ['must not have bits set beyond the prefix length'];
+  if (options.canonicalOnly && `${spelled}/${range.length}` !== text)
+    return [`must be in canonical form ("${spelled}/${range.length}")`];
   return none;
+}
+
+/** What is odd about a range that older fields take nevertheless. */
+export function cidrWarnings(text: string): readonly string[] {
+  const range = parseRange(text);
+  if (range === undefined) return none;
+  const { address, leadingZeros } = range;
+  // A mapped range is shown as the IPv4 range that it is.
+  const [length, width] = address.mapped ? [range.length - 96, 32] : [range.length, address.family === 4 ? 32 : 128];
+  const [spelled, network] = [canonical(address), `${canonical(masked(range))}/${length}`];
+  const warnings: string[] = [];
+  if (`${spelled}/${length}` !== network)
+    warnings.push(
+      `CIDR value "${text}" is ambiguous in this context (should be "${network}" or "${spelled}/${width}"?)`,
+    );
+  if (leadingZeros || address.mapped) warnings.push(`non-standard CIDR value "${text}" is invalid: use "${network}"`);
+  if (warnings.length === 0 && address.family === 6 && network !== text)
+    warnings.push(`IPv6 CIDR value "${text}" should be in RFC 5952 canonical format ("${network}")`);
+  return warnings;
 }

@@ -5,7 +5,7 @@
  * Behaviour: https://kubernetes.io/docs/reference/networking/virtual-ips/, KEP-1669 (terminating endpoints), KEP-2433 (hints).
  */
 import { parseCidr, parseIp } from '#base/cidr.ts';
-import type { Endpoint, EndpointSlice } from '#api/discovery/endpointslice.ts';
+import { isUsablePort, type Endpoint, type EndpointSlice } from '#api/discovery/endpointslice.ts';
 import type { Service, ServicePort } from '#api/core/service.ts';
 import { chooseEndpoints } from './endpoints.ts';
 
@@ -154,7 +154,7 @@ function endpointsOf(slices: readonly EndpointSlice[], port: ServicePort): reado
   for (const slice of slices) {
     if (slice.addressType !== 'IPv4') continue;
     for (const { name, protocol, port: number } of slice.ports) {
-      if (name !== (port.name ?? '') || protocol !== port.protocol || number === undefined) continue;
+      if (name !== (port.name ?? '') || protocol !== port.protocol || !isUsablePort(number)) continue;
       for (const endpoint of slice.endpoints) {
         const [ip] = endpoint.addresses;
         if (!isIpv4(ip)) continue;

@@ -43,6 +43,8 @@ export interface Election extends AsyncDisposable {
   readonly leading: boolean;
   /** The holder as last seen. */
   readonly leader: string | undefined;
+  /** How often a leader had to read its Lease before it could renew it (upstream's slow path). */
+  readonly slowRenewals: number;
   /** Resolves once it is known who leads, and our own work has begun if we do. */
   readonly decided: Promise<void>;
   /** Undefined or what is wrong: a leader that should have stopped and has not. Upstream's healthz adaptor. */
@@ -82,6 +84,7 @@ class LeaseElection implements Election {
   /** The Lease as last seen, and when it came to be so on our clock. */
   #seen: { readonly lease: Lease; readonly at: Millis } | undefined;
   #term: AbortController | undefined;
+  #slowRenewals = 0;
   /** When the last renewal that succeeded was sent. */
   #renewedAt: Millis = 0;
 
@@ -106,6 +109,9 @@ class LeaseElection implements Election {
   }
   get leader(): string | undefined {
     return this.#seen?.lease.spec.holderIdentity || undefined;
+  }
+  get slowRenewals(): number {
+    return this.#slowRenewals;
   }
   get decided(): Promise<void> {
     return this.#decided.promise;
@@ -232,6 +238,7 @@ class LeaseElection implements Election {
       const now = await this.#read();
       const isOurs = now?.spec.holderIdentity === holderIdentity && now?.spec.leaseTransitions === leaseTransitions;
       if (!now || !isOurs) return 'lost';
+      this.#slowRenewals++;
       await this.#write(now, this.#spec(acquireTime, leaseTransitions));
       return 'renewed';
     } catch (error) {

@@ -5,7 +5,8 @@ import { decode, type DecodeOptions } from './decode.ts';
 import { applyDefaults } from './default.ts';
 import { arbitraryOf } from './random-object.ts';
 import { s, struct, t, type StructType } from './type.ts';
-import { validateStruct } from './validate.ts';
+import { validateStruct, withoutRefused } from './validate.ts';
+import type { Cause } from '#meta/status.ts';
 
 const item = struct('test.v1.Item', {
   name: s.string(1),
@@ -185,6 +186,47 @@ test('defaults fill what is missing, empty or excluded by the minimum', () => {
       },
     },
   );
+});
+
+test("what must be there and is not is Go's zero, but for pointers; an empty default is told and not stored", () => {
+  const zeros = struct('test.v1.Zeros', {
+    text: s.string(1),
+    number: s.int32(2),
+    flag: s.boolean(3),
+    port: s.intOrString(4),
+    pointer: s.string(5).keepsZero(),
+    time: s.time(6),
+    reference: s.string(7).emptyDefault(),
+  });
+  assert.deepEqual(applyDefaults(zeros, {}), { text: '', number: 0, flag: false, port: 0 });
+  assert.equal(zeros.fields['reference']?.default, '');
+});
+
+test('of a missing pointer only that is said, of a missing struct what it must hold', () => {
+  const held = struct('test.v1.Held', { name: s.string(1) });
+  const holder = struct('test.v1.Holder', {
+    pointer: s.field(1, held).keepsZero(),
+    plain: s.field(2, held),
+    ruled: s.field(3, held).optional().ruled(),
+  });
+  assert.deepEqual(
+    validateStruct(holder, { ruled: {} }).map(({ field }) => field),
+    ['pointer', 'plain.name'],
+  );
+});
+
+test('of a refused change only what is missing or unknown is told besides', () => {
+  const cause = (reason: Cause['reason'], field: string): Cause => ({ reason, field, message: '' });
+  const refused: Cause = { ...cause('FieldValueInvalid', 'a.b'), message: 'Invalid value: null: field is immutable' };
+  const found = [
+    cause('FieldValueInvalid', 'a.b'),
+    cause('FieldValueTooLong', 'a.b[0]'),
+    cause('FieldValueRequired', 'a.b.c'),
+    cause('FieldValueNotSupported', 'a.b'),
+    cause('FieldValueInvalid', 'a.bc'),
+  ];
+  assert.deepEqual(withoutRefused(found, [refused]), found.slice(2));
+  assert.deepEqual(withoutRefused(found, []), found);
 });
 
 test('all causes are found at once, with their paths', () => {

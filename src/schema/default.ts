@@ -39,8 +39,9 @@ function structFiller(struct: StructType): Filler | undefined {
   const fields: CompiledField[] = [];
   for (const [name, field] of Object.entries(struct.fields)) {
     const fill = fillerFor(field.type);
-    if (fill === undefined && field.default === undefined) continue;
-    const missing = field.default !== undefined && fill !== undefined ? fill(field.default) : field.default;
+    const preset = field.omitsDefault === true ? undefined : (field.default ?? zeroOf(field));
+    if (fill === undefined && preset === undefined) continue;
+    const missing = preset !== undefined && fill !== undefined ? fill(preset) : preset;
     fields.push({
       name,
       fill,
@@ -68,6 +69,26 @@ function structFiller(struct: StructType): Filler | undefined {
     }
     return out ?? value;
   };
+}
+
+/**
+ * What must be there, and is not, is Go's zero value: that is what upstream looks at, and what it stores where it does not look. Pointers and what custom
+ * resources declare can be missing.
+ */
+function zeroOf({ presence, verbatim, keepsZero, type }: FieldData): unknown {
+  if (presence !== 'required' || verbatim !== undefined || keepsZero === true) return undefined;
+  switch (type.is) {
+    case 'string':
+      return type.format === undefined ? '' : undefined;
+    case 'integer':
+    case 'number':
+    case 'intOrString':
+      return 0;
+    case 'boolean':
+      return false;
+    default:
+      return undefined;
+  }
 }
 
 const never = Symbol('no value means absent');

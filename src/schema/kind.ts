@@ -41,6 +41,8 @@ export interface Kind<Stored = AnyObject, Draft = unknown> {
   readonly hooks: Hooks<Stored, Draft>;
   /** Served under this key prefix instead of `/registry/<group or plural>/`: upstream's exceptions, e.g. `services/specs`. */
   readonly storagePrefix: string;
+  /** Said with every answer of an old kind, whatever is asked. */
+  readonly deprecated?: string;
   /** Another declaration whose stored objects this one shows (events.k8s.io/v1 shows core/v1 events; HPA v1 shows v2). */
   readonly storedAs?: KindConversion;
   readonly '~stored'?: Stored;
@@ -103,6 +105,8 @@ export interface Hooks<Stored = AnyObject, Draft = unknown> {
   readonly validateSubresource?: (object: Stored, old: Stored, subresource: string) => readonly Cause[];
   /** Warning headers of a create or update. */
   readonly warnings?: (object: Stored, old: Stored | undefined) => readonly string[];
+  /** Those of a write of the status; `warnings` is not asked then. */
+  readonly statusWarnings?: (object: Stored) => readonly string[];
   /** How metadata.name is checked; default: a DNS-1123 subdomain. */
   readonly name?: 'dns1123Subdomain' | 'dns1123Label' | 'dns1035Label' | 'longName' | 'pathSegment';
   /** Default propagation policy of delete (upstream: Background, Orphan for Job's old clients …). */
@@ -154,6 +158,7 @@ export interface ResourceDeclaration<F extends Body> {
   selectable?: Readonly<Record<string, (object: Flat<Top<F>>) => string>>;
   hooks?: Hooks<Flat<Top<F>>, Flat<TopDraft<F>>>;
   storagePrefix?: string;
+  deprecated?: string;
   storedAs?: KindConversion;
 }
 

@@ -120,6 +120,8 @@ export interface FieldData {
   /** What is said when it is missing, instead of `Required value`: nothing here, because a rule does, or `Unsupported value: ""`. */
   readonly missing?: 'ruled' | 'unsupported';
   readonly default?: unknown;
+  /** The default is not stored. */
+  readonly omitsDefault?: true;
   readonly doc: string;
   /** `alone`: of an update nothing else is said about it. */
   readonly immutable?: { readonly told: Told; readonly alone?: true };
@@ -194,6 +196,10 @@ export class Field<Stored, Draft = Stored, P extends Presence = 'required'> {
   /** Filled in when absent; the stored type has no undefined here. */
   default(value: Draft): Field<Stored, Draft, 'defaulted'> {
     return this.#with<'defaulted'>({ presence: 'defaulted', default: value });
+  }
+  /** An empty text, which schemas tell of and nothing is stored of, as Go's omitempty has it. */
+  emptyDefault(): Field<Stored, Draft, 'optional'> {
+    return this.#with<'optional'>({ presence: 'optional', default: '', omitsDefault: true });
   }
   /** The kind's own default hook fills it in: always there in the stored type, may be missing in a draft. */
   filled(): Field<Stored, Draft, 'defaulted'> {
@@ -349,6 +355,9 @@ export const t = {
   ): Type<S | O, D | O, EitherType> => Object.freeze({ is: 'either', name, struct, other, ...options }) as never,
   /** A string of known values; `open` when clients may send others (upstream adds values over time). */
   oneOf: <const V extends readonly string[]>(...values: V) => type<V[number], StringType>({ is: 'string', values }),
+  /** The same, told in this order. */
+  inOrder: <const V extends readonly string[]>(...values: V) =>
+    type<V[number], StringType>({ is: 'string', values, ordered: true }),
   list: <S, D>(items: Type<S, D>, options: ListOptions = {}): Type<readonly S[], readonly D[], ListType> =>
     Object.freeze({ is: 'list', items, list: options.list ?? 'atomic', ...options }) as Type<
       readonly S[],

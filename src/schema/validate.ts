@@ -108,7 +108,8 @@ function missing(field: FieldData, inner: Check | undefined, path: string, cause
     causes.push(notSupported(path, '', supportedOf(field.type)));
     return;
   }
-  if (field.type.is === 'struct') inner?.({}, path, causes);
+  // A pointer that is none has nothing in it.
+  if (field.type.is === 'struct' && field.keepsZero !== true) inner?.({}, path, causes);
   if (causes.length === before) causes.push(required(path, field.requiredDetail));
 }
 
@@ -269,6 +270,20 @@ export const frozenFields = (kind: AnyKind): readonly string[] =>
   Object.entries((kind.schema as StructType).fields)
     .filter(([, { immutable }]) => immutable?.alone)
     .map(([name]) => name);
+
+const untold = `Invalid value: null: ${immutableDetail}`;
+
+/** How a value is written is not told where it may not be changed and was: only what is missing or not known at all. */
+export function withoutRefused(causes: readonly Cause[], changes: readonly Cause[]): readonly Cause[] {
+  const refused = changes.filter(({ message }) => message === untold).map(({ field = '' }) => field);
+  if (refused.length === 0) return causes;
+  const isBelow = (field: string): boolean =>
+    refused.some((path) => field.startsWith(path) && ['', '.', '['].includes(field.charAt(path.length)));
+  return causes.filter(
+    ({ field = '', reason }) =>
+      reason === 'FieldValueRequired' || reason === 'FieldValueNotSupported' || !isBelow(field),
+  );
+}
 
 function comparison(type: AnyTypeData): Compare | undefined {
   if (type.is === 'struct') return comparisonOf(type);

@@ -3,30 +3,31 @@
  * virtual: an hour takes seconds, and the same seed gives the same run.
  */
 import { generateKeyPairSync } from 'node:crypto';
-import { allKinds, kindByPlural } from '#api/kinds.ts';
+import { allKinds } from '#api/kinds.ts';
 import { Node } from '#api/core/node.ts';
 import { loopback, serviceAccountUser, userOf, type User } from '#apiserver/user.ts';
-import type { AnyKind, Client } from '#client/client.ts';
+import type { Client } from '#client/client.ts';
 import type { Term } from '#apiserver/registry/fence.ts';
 import { startControllers, type Controllers } from '#controllers/all.ts';
 import type { SimImage } from '#kubelet/sim/behaviour.ts';
 import type { RuntimeFault } from '#kubelet/sim/runtime.ts';
 import { Pod } from '#api/core/pod.ts';
 import type { AnyObject } from '#meta/object-meta.ts';
-import { parseYaml } from '#meta/yaml.ts';
-import { apiVersionOf } from '#schema/kind.ts';
-import { tableOf } from '#schema/table.ts';
 import { startScheduler, type Scheduler } from '#scheduler/run.ts';
 import type { Store } from '#store/store.ts';
-import type { Millis, World } from '#world/world.ts';
+import type { Millis, Network, World } from '#world/world.ts';
+import { keptLeases } from './checkers/leases.ts';
 import { leaderTerms } from './checkers/leaders.ts';
 import { faultyClient, type Faults, type Hooks, type Life } from './faults.ts';
-import { invariantsOf, type Invariants } from './invariants.ts';
+import { invariantsOf, windowMsOfSeveral, type Invariants } from './invariants.ts';
+import { applyAll, tableFor } from './kubectl.ts';
 import { startSimNode, type SimNode, type SimNodeOptions } from './node.ts';
 import { observed } from './observe.ts';
 import { startPlanes, type Planes } from './planes.ts';
 import { planByChance, planOfNames, type FaultPlan } from './plan.ts';
+import { ownStore } from './own-store.ts';
 import { patient, startSimServer, type SimServer } from './server.ts';
+import { startSimServers, type SimServers } from './servers.ts';
 import { historyOf, type History } from './trace.ts';
 import type { SimDisk } from './world/disk.ts';
 import { seededRandom } from './world/random.ts';
@@ -51,6 +52,8 @@ export interface SimClusterOptions {
   readonly plan?: readonly string[];
   /** So many processes with controllers and a scheduler each, of which one leads. One that needs no election when absent. */
   readonly controlPlanes?: number;
+  /** So many API servers over one etcd, instead of one with a store of its own. The control plane of the same number runs in the process of each. */
+  readonly apiServers?: number;
   /** Wrappers that put a defect into a part, to prove that it would be found. */
   readonly defect?: Defect;
 }
@@ -61,7 +64,9 @@ export interface Defect {
   readonly disk?: (disk: SimDisk) => SimDisk;
   /** Faults of every container runtime that always strike. */
   readonly runtime?: readonly RuntimeFault[];
-  readonly store?: (store: Store) => Store;
+  readonly store?: (store: Store, server?: string) => Store;
+  /** The way of one of several servers to etcd. */
+  readonly etcd?: (network: Network, server: string) => Network;
   /** The server, as this component finds it. */
   readonly server?: (client: Client, name: string, world: World) => Client;
   /** The component, as the network finds it. */
@@ -77,11 +82,16 @@ export interface SimCluster extends AsyncDisposable {
   readonly universe: SimUniverse;
   /** May do everything, and suffers no faults. */
   readonly client: Client;
+  /** The same through this server of several, without patience. */
+  through(server: string): Client;
   /** All controllers; with several control planes, those of the leader. */
   readonly controllers: Controllers;
   readonly planes: Planes | undefined;
   readonly nodes: readonly SimNode[];
-  readonly server: Pick<SimServer, 'isUp' | 'deaths' | 'crash'>;
+  /** The only API server, or the first of several. */
+  readonly server: SimServer;
+  /** Several of them, and their etcd. */
+  readonly servers: SimServers | undefined;
   readonly invariants: Invariants;
   readonly history: History;
   /** The faults that have struck, by name. */
@@ -107,6 +117,8 @@ export interface SimCluster extends AsyncDisposable {
 }
 
 const quietMsDefault: Millis = 20_000;
+/** A server that waits for a store which does not answer, and its client for both, are quiet for longer. */
+const quietMsOfSeveral: Millis = 40_000;
 const limitMsDefault: Millis = 15 * 60_000;
 
 export async function startSimCluster(options: SimClusterOptions = {}): Promise<SimCluster> {
@@ -116,36 +128,41 @@ export async function startSimCluster(options: SimClusterOptions = {}): Promise<
   const { time } = universe;
   const world = universe.machine('server');
   const history = stack.use(historyOf(() => time.elapsed));
-  const invariants = invariantsOf(history, () => time.elapsed);
+  const isSeveral = options.apiServers !== undefined;
+  const invariants = invariantsOf(history, () => time.elapsed, isSeveral ? windowMsOfSeveral : undefined);
   const plan = options.plan ? planOfNames(options.plan) : planByChance(seededRandom(`${seed}/faults`));
-  const server = stack.use(
-    await time.drive(
-      startSimServer({
-        world,
-        time,
-        random: seededRandom(`${seed}/server`),
-        options: {
-          kinds: allKinds,
-          ranges: { clusterIps: '10.96.0.0/16', nodePorts: [30_000, 32_767] },
-          tokenKey: tokenKey(),
-          version,
-        },
-        history,
-        breach: invariants.breach,
-        plan,
-        faults: options.faults ?? {},
-        defect: options.defect ?? {},
-      }),
-    ),
-  );
+  const random = seededRandom(`${seed}/server`);
+  const faults = options.faults ?? {};
+  const defect = options.defect ?? {};
+  const serverOptions = {
+    kinds: allKinds,
+    ranges: { clusterIps: '10.96.0.0/16', nodePorts: [30_000, 32_767] as const },
+    tokenKey: tokenKey(),
+    version,
+  };
+  const { breach } = invariants;
+  const common = { time, random, options: serverOptions, history, breach, plan, faults, defect };
+  const servers =
+    options.apiServers === undefined
+      ? undefined
+      : stack.use(await time.drive(startSimServers({ ...common, universe, seed, count: options.apiServers })));
+  const own = ownStore({ ...common, world });
+  const server =
+    servers?.all[0] ??
+    stack.use(
+      await time.drive(
+        startSimServer({ ...common, name: 'server', world, open: own.open, onDeath: () => own.losePower() }),
+      ),
+    );
 
   const parts: Parts = {
     universe,
     server,
+    servers,
     invariants,
-    faults: options.faults ?? {},
+    faults,
     plan,
-    defect: options.defect ?? {},
+    defect,
     leaders: leaderTerms(history, invariants.breach),
     hooks: {},
   };
@@ -165,6 +182,9 @@ export async function startSimCluster(options: SimClusterOptions = {}): Promise<
           controllers: controllersOptions,
           overstays: options.defect?.overstays ?? false,
         });
+  keptLeases(history, invariants.breach);
+  // A control plane and the server of its number are one process.
+  servers?.onDeath((name) => planes?.kill(planeOf(name)));
   const running: { scheduler?: Scheduler } = {};
   const schedulerOf = async (): Promise<void> => {
     const life = newLife('scheduler');
@@ -176,7 +196,10 @@ export async function startSimCluster(options: SimClusterOptions = {}): Promise<
   parts.hooks = {
     ...(options.dies ? { dies: options.dies } : {}),
     died: (life) => {
-      if (planes?.names.includes(life.name)) planes.hooks.died(life);
+      if (planes?.names.includes(life.name)) {
+        planes.hooks.died(life);
+        servers?.all.find(({ name }) => planeOf(name) === life.name)?.crash();
+      }
       if (!life.alive) return;
       life.alive = false;
       if (life.name === 'scheduler') void schedulerOf();
@@ -184,7 +207,6 @@ export async function startSimCluster(options: SimClusterOptions = {}): Promise<
     },
     ...(planes ? { paused: planes.hooks.paused, cutOff: planes.hooks.cutOff } : {}),
     past: () => past(history, time.elapsed),
-    host: (work) => time.host(work),
   };
   const controllers = planes
     ? asControllers(planes)
@@ -210,19 +232,22 @@ export async function startSimCluster(options: SimClusterOptions = {}): Promise<
     );
   }
   const owned = stack.move();
-  const client = observed(
-    patient(server, serverFor(parts, loopback, 'test', { fieldManager: 'test' }), time.clock),
-    'test',
-    invariants.observer,
-  );
+  const isUp = (): boolean => (servers ? servers.all.some((each) => each.isUp) : server.isUp);
+  const client = patient(isUp, serverFor(parts, loopback, 'test', { fieldManager: 'test' }), time.clock);
   const cluster: SimCluster = {
     seed,
     universe,
     client,
+    through(name) {
+      const found = servers?.all.find((each) => each.name === name);
+      if (!found) throw new Error(`there is no server ${name}`);
+      return clientAt(parts, found, loopback, { name: 'test', fieldManager: 'test' });
+    },
     controllers,
     planes,
     nodes,
     server,
+    servers,
     invariants,
     history,
     struck: plan.struck,
@@ -235,18 +260,24 @@ export async function startSimCluster(options: SimClusterOptions = {}): Promise<
     run: (promise) => time.drive(promise),
     advance: (ms) => time.advance(ms),
     apply: (yaml) => time.drive(applyAll(client, yaml)),
-    async settle({ quietMs = quietMsDefault, limitMs = limitMsDefault } = {}) {
+    async settle({ quietMs = isSeveral ? quietMsOfSeveral : quietMsDefault, limitMs = limitMsDefault } = {}) {
       const end = time.elapsed + limitMs;
       const began = time.elapsed;
       for (;;) {
         await time.advance(500);
         invariants.check();
         const quiet = time.elapsed - Math.max(history.movedAt, began) >= quietMs;
-        const idle = server.isUp && controllers.idle && (planes !== undefined || (running.scheduler?.idle ?? false));
-        if (quiet && idle) return;
+        const behind = servers?.behind() ?? (server.isUp ? [] : ['the server']);
+        const idle =
+          behind.length === 0 && controllers.idle && (planes !== undefined || (running.scheduler?.idle ?? false));
+        if (quiet && idle) {
+          for (const each of servers?.all ?? []) invariants.agrees(each.name, each.standing());
+          invariants.check();
+          return;
+        }
         if (time.elapsed > end)
           throw new Error(
-            `the cluster has not settled in ${limitMs} ms; the last change was ${history.lastMove}${idle ? '' : `; at work: ${[...(server.isUp ? [] : ['the server']), ...controllers.busy, ...(planes || running.scheduler?.idle ? [] : ['scheduler'])].join(', ')}`}`,
+            `the cluster has not settled in ${limitMs} ms; the last change was ${history.lastMove}${idle ? '' : `; at work: ${[...behind, ...controllers.busy, ...(planes || running.scheduler?.idle ? [] : ['scheduler'])].join(', ')}`}`,
           );
       }
     },
@@ -276,13 +307,15 @@ export async function startSimCluster(options: SimClusterOptions = {}): Promise<
     invariants.check();
     throw error;
   }
-  server.arm();
+  own.arm();
+  servers?.arm();
   return cluster;
 }
 
 interface Parts {
   readonly universe: SimUniverse;
   readonly server: SimServer;
+  readonly servers: SimServers | undefined;
   readonly invariants: Invariants;
   readonly faults: Faults;
   readonly plan: FaultPlan;
@@ -311,16 +344,34 @@ const staleMs: Millis = 2_000;
 const past = (history: History, now: Millis): number | undefined =>
   history.changes.findLast(({ at }) => at <= now - staleMs)?.revision;
 
-/** The server as `name` finds it. */
+const planeOf = (server: string): string => server.replace('server', 'plane');
+
+/** The API as `name` finds it: at the server of its own process, or through the relay at any of several. */
 function serverFor(
-  { server, defect, universe, leaders }: Parts,
+  parts: Parts,
   user: User,
   name: string,
   { fieldManager, term }: { fieldManager: string; term?: Term },
 ): Client {
+  const { server, servers } = parts;
+  const at = (each: SimServer): Client =>
+    clientAt(parts, each, user, { name, fieldManager, ...(term ? { term } : {}) });
+  if (!servers) return at(server);
+  const own = servers.all.find((each) => planeOf(each.name) === name);
+  return own ? at(own) : servers.dialled(name, at);
+}
+
+/** One server as `name` finds it, told to the checkers. */
+function clientAt(
+  { servers, defect, universe, leaders, invariants }: Parts,
+  server: SimServer,
+  user: User,
+  { name, fieldManager, term }: { name: string; fieldManager: string; term?: Term },
+): Client {
   const plain = server.client(user, fieldManager, defect.unfenced ? undefined : term);
-  const client = term ? leaders.watched(plain, term) : plain;
-  return defect.server?.(client, name, universe.machine(name)) ?? client;
+  const watched = term ? leaders.watched(plain, term) : plain;
+  const client = defect.server?.(watched, name, universe.machine(name)) ?? watched;
+  return observed(client, name, invariants.observer, servers && ((time) => server.revisionAt(time)));
 }
 
 const newLife = (name: string): Life => ({ name, alive: true, cut: false, writes: 0 });
@@ -343,11 +394,9 @@ function connect(
     paused: (each) => parts.hooks.paused?.(each),
     cutOff: (each) => parts.hooks.cutOff?.(each),
     past: () => parts.hooks.past?.(),
-    host: (work) => parts.universe.time.host(work),
   };
   const world = machine ?? parts.universe.machine(life.name);
-  const found = serverFor(parts, user, life.name, { fieldManager, ...(term ? { term } : {}) });
-  const server = observed(found, life.name, parts.invariants.observer);
+  const server = serverFor(parts, user, life.name, { fieldManager, ...(term ? { term } : {}) });
   const client = faultyClient(world, server, { life, faults: parts.faults, hooks, plan: parts.plan });
   return parts.defect.component?.(client, life.name, world) ?? client;
 }
@@ -416,85 +465,4 @@ async function leakedIn(client: Client, nodes: readonly SimNode[]): Promise<read
     }
   }
   return leaks;
-}
-
-async function applyAll(client: Client, yaml: string): Promise<readonly AnyObject[]> {
-  const applied: AnyObject[] = [];
-  for (const document of parseYaml(yaml)) {
-    const object = document as { apiVersion: string; kind: string; metadata: { name: string; namespace?: string } };
-    const kind = allKinds.find(
-      (each) => apiVersionOf(each) === object.apiVersion && each.kind === object.kind && !each.storedAs,
-    );
-    if (!kind) throw new Error(`${object.apiVersion} ${object.kind} is not served`);
-    const { name, namespace = 'default' } = object.metadata;
-    const place = kind.scope === 'Namespaced' ? { namespace } : {};
-    const body = kind.scope === 'Namespaced' ? { ...object, metadata: { ...object.metadata, namespace } } : object;
-    applied.push(
-      (await client.patch(
-        kind,
-        name,
-        { type: 'apply', body },
-        { ...place, force: true, fieldManager: 'kubectl' },
-      )) as AnyObject,
-    );
-  }
-  return applied;
-}
-
-function resourceOf(word: string): AnyKind {
-  const wanted = word.toLowerCase();
-  const kind =
-    allKinds.find(
-      (each) => !each.storedAs && [each.plural, each.kind.toLowerCase(), ...(each.shortNames ?? [])].includes(wanted),
-    ) ?? kindByPlural('', 'v1', wanted);
-  if (!kind) throw new Error(`the server doesn't have a resource type "${word}"`);
-  return kind;
-}
-
-/** The part of `kubectl get` that stories need: a resource, a name, -n, -A, -l, -o wide. */
-async function tableFor(client: Client, command: string, now: () => Millis): Promise<string> {
-  const words = command.split(/\s+/).filter(Boolean);
-  if (words[0] === 'kubectl') words.shift();
-  if (words.shift() !== 'get') throw new Error(`${command}: only get is known here`);
-  const flags: { namespace?: string; all?: boolean; selector?: string; wide?: boolean } = { namespace: 'default' };
-  const names: string[] = [];
-  while (words.length > 0) {
-    const word = words.shift() as string;
-    if (word === '-n') flags.namespace = words.shift() ?? 'default';
-    else if (word === '-A') flags.all = true;
-    else if (word === '-l') flags.selector = words.shift() ?? '';
-    else if (word === '-o') flags.wide = words.shift() === 'wide';
-    else names.push(word);
-  }
-  const kind = resourceOf(names.shift() ?? '');
-  const place = kind.scope === 'Namespaced' && !flags.all ? { namespace: flags.namespace ?? 'default' } : {};
-  const { items } = await client.list(kind, {
-    ...place,
-    ...(flags.selector === undefined ? {} : { labelSelector: flags.selector }),
-  });
-  const objects = (items as readonly AnyObject[]).filter(
-    ({ metadata }) => names.length === 0 || names.includes(metadata.name),
-  );
-  if (objects.length === 0) return 'No resources found';
-  const table = tableOf(kind, objects, { now: now(), includeObject: 'None' });
-  const shown = table.columnDefinitions.flatMap(({ priority }, index) => (priority === 0 || flags.wide ? [index] : []));
-  const rows = [
-    [
-      ...(flags.all && kind.scope === 'Namespaced' ? ['NAMESPACE'] : []),
-      ...shown.map((index) => table.columnDefinitions[index]?.name.toUpperCase() ?? ''),
-    ],
-    ...table.rows.map(({ cells }, row) => [
-      ...(flags.all && kind.scope === 'Namespaced' ? [objects[row]?.metadata.namespace ?? ''] : []),
-      ...shown.map((index) => String(cells[index] ?? '<none>')),
-    ]),
-  ];
-  const widths = (rows[0] as string[]).map((_, column) => Math.max(...rows.map((row) => (row[column] ?? '').length)));
-  return rows
-    .map((row) =>
-      row
-        .map((cell, column) => cell.padEnd((widths[column] ?? 0) + 3))
-        .join('')
-        .trimEnd(),
-    )
-    .join('\n');
 }

@@ -5,10 +5,13 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { ConfigMap } from '#api/core/configmap.ts';
 import { Node } from '#api/core/node.ts';
+import { Namespace } from '#api/core/namespace.ts';
 import { Pod } from '#api/core/pod.ts';
+import { Service } from '#api/core/service.ts';
 import { Deployment } from '#api/apps/deployment.ts';
 import { ReplicaSet } from '#api/apps/replicaset.ts';
 import { StatefulSet } from '#api/apps/statefulset.ts';
+import type { Client } from '#client/client.ts';
 import { controllerReference } from '#runtime/runner.ts';
 import { nodeClock } from '#world/node/clock.ts';
 import { nodeProcesses } from '#world/node/processes.ts';
@@ -187,6 +190,29 @@ const stories: Readonly<
       cluster.invariants.check();
     },
   },
+  servers: {
+    options: { nodes: 0, apiServers: 3, faults: { storeLoseReply: 0.05, storeDelayMsMax: 4 } },
+    tell: throughServers,
+  },
+  'servers and leaders': {
+    options: { nodes: 1, apiServers: 3, controlPlanes: 3, faults: { storeDelayMsMax: 4 } },
+    async tell(cluster) {
+      const { planes, servers } = cluster;
+      assert.ok(planes && servers);
+      for (const [replicas, atMs] of [
+        [2, 20],
+        [5, 25],
+        [8, 30],
+      ] as const) {
+        await cluster.apply(web('web:1').replace('replicas: 3', `replicas: ${replicas}`));
+        await cluster.advance(atMs);
+        // What it has sent arrives when somebody else leads.
+        servers.etcd.cut((planes.leaderOf('kube-controller-manager') ?? '').replace('plane', 'server'), 18_000);
+        await cluster.advance(60_000);
+        await cluster.settle();
+      }
+    },
+  },
   gates: {
     options: { nodes: 1, faults: { delayMsMax: 2_000 } },
     async tell(cluster) {
@@ -198,6 +224,56 @@ const stories: Readonly<
     },
   },
 };
+
+/** Maps, node ports and namespaces through three servers at once, one of which is late. */
+async function throughServers(cluster: SimCluster): Promise<void> {
+  const { client, run, servers, through } = cluster;
+  assert.ok(servers);
+  const clients = servers.all.map(({ name }) => through(name));
+  const at = (index: number): Client => clients[index % clients.length] as Client;
+  const map = await run(client.create(ConfigMap, { metadata: { name: 'm', ...place } }));
+  let resourceVersion: string = map.metadata.resourceVersion;
+  for (let step = 0; step < 6; step++) {
+    const name = `server-${((step + 1) % 3) + 1}`;
+    servers.etcd.stall(name, 1_500);
+    const changes = Array.from({ length: 4 }, async (_, part) => {
+      const now = await at(part).get(ConfigMap, 'm', place);
+      await at(step + part).update(ConfigMap, { ...now, data: { at: `${step}.${part}` } }, place);
+    });
+    await run(Promise.allSettled(changes));
+    await run(at(step + 1).list(ConfigMap, place));
+    const stop = new AbortController();
+    const watch = async (): Promise<void> => {
+      for await (const event of at(step + 1).watch(ConfigMap, { ...place, resourceVersion, signal: stop.signal })) {
+        if (event.type !== 'MODIFIED') continue;
+        ({ resourceVersion } = event.object.metadata);
+        return;
+      }
+    };
+    const watching = watch();
+    await cluster.advance(3_000);
+    cluster.invariants.check();
+    stop.abort();
+    await run(watching);
+    const spec = { type: 'NodePort', ports: [{ port: 80, nodePort: 30_000 + step }] };
+    await run(
+      Promise.allSettled(
+        [0, 1].map((who) =>
+          at(who).create(Service, { metadata: { name: `s${step}-${who}`, ...place }, spec } as never),
+        ),
+      ),
+    );
+    const namespace = `n${step}`;
+    await run(client.create(Namespace, { metadata: { name: namespace } }));
+    await cluster.advance(500);
+    const filling = Array.from({ length: 6 }, (_, who) =>
+      at(who).create(ConfigMap, { metadata: { name: `m${who}`, namespace } }),
+    );
+    await run(Promise.allSettled([at(step).delete(Namespace, namespace), ...filling]));
+    cluster.invariants.check();
+  }
+  await cluster.settle();
+}
 
 const budget = `
 apiVersion: policy/v1

@@ -6,6 +6,7 @@ import { componentDefects } from './defects/components.ts';
 import { defectsWithStories } from './defects/own-stories.ts';
 import type { KnownDefect } from './defects/parts.ts';
 import { serverDefects } from './defects/server.ts';
+import { severalServersDefects } from './defects/several-servers.ts';
 import { storeDefects } from './defects/store.ts';
 import { watchDefects } from './defects/watches.ts';
 
@@ -18,4 +19,5 @@ export const knownDefects: readonly KnownDefect[] = [
   ...serverDefects,
   ...componentDefects,
   ...defectsWithStories,
+  ...severalServersDefects,
 ];

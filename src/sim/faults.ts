@@ -42,12 +42,29 @@ export interface Faults {
   readonly hang?: number;
   /** The longest way there or back. */
   readonly delayMsMax?: Millis;
-  /** Of the API server, at each step of each of its transactions: it dies, with the power of its machine, and comes back with what its disk kept. */
+  /** Of the API server, at each step of each of its transactions: it dies, with the power of its machine, and comes back with what its disk kept (one of several: without). */
   readonly crash?: number;
   /** Of its disk: a sync takes long, a sync fails (the server stops), a write finds no room, and none does for a while. */
   readonly diskSlow?: number;
   readonly diskError?: number;
   readonly diskFull?: number;
+  /** Of several API servers: the next call goes to another one; no client reaches one for a while, though it reaches the store. */
+  readonly move?: number;
+  readonly isolated?: number;
+  /** Of a server's way to the store (etcd): a request or its answer is lost, or the request comes so late that its author has given it up. */
+  readonly storeLoseRequest?: number;
+  readonly storeLoseReply?: number;
+  readonly storeLate?: number;
+  /** Nothing passes for a while; what the server watches stalls, breaks off, or falls silent. */
+  readonly storeCut?: number;
+  readonly storeStall?: number;
+  readonly storeBreak?: number;
+  readonly storeMute?: number;
+  /** Of etcd: no leader from a write on, which is lost, done or done later, for a while; a member stops. */
+  readonly leaderLost?: number;
+  readonly memberStops?: number;
+  /** The longest way to etcd or back. */
+  readonly storeDelayMsMax?: Millis;
   /** Of the container runtime of a node (`#kubelet/sim/runtime.ts`). */
   readonly sandboxLost?: number;
   readonly createLost?: number;
@@ -78,8 +95,6 @@ export interface Hooks {
   readonly cutOff?: (life: Life) => void;
   /** A revision of a moment ago, for stale lists. */
   readonly past?: () => number | undefined;
-  /** Calls whose answer the host works out on its own time. */
-  readonly host?: <T>(work: () => Promise<T>) => Promise<T>;
 }
 
 const never = <T>(): Promise<T> => new Promise(() => {});
@@ -252,12 +267,9 @@ export function faultyClient(
       call(what('delete', kind, name, options), true, () => client.delete(kind, name, options)),
     deleteCollection: (kind, options) =>
       call(what('deletecollection', kind, undefined, options), true, () => client.deleteCollection(kind, options)),
-    post: <T>(kind: AnyKind, name: string, subresource: string, body: unknown, options?: { namespace?: string }) => {
-      const send = (): Promise<T> => client.post<T>(kind, name, subresource, body, options);
-      // Tokens are signed on the host's threads.
-      const sending =
-        subresource === 'token' && hooks.host ? () => (hooks.host as NonNullable<Hooks['host']>)(send) : send;
-      return call(what('post', kind, name, { ...options, subresource }), true, sending);
-    },
+    post: (kind, name, subresource, body, options) =>
+      call(what('post', kind, name, { ...options, subresource }), true, () =>
+        client.post(kind, name, subresource, body, options),
+      ),
   };
 }

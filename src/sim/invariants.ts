@@ -12,7 +12,7 @@ import { countedAvailability } from './checkers/availability.ts';
 import { keptBudgets } from './checkers/disruption.ts';
 import { uniqueIdentities } from './checkers/identity.ts';
 import { lifeCycles } from './checkers/life-cycle.ts';
-import { linearObjects } from './checkers/linear.ts';
+import { linearObjects, overlaps } from './checkers/linear.ts';
 import { versionsOf } from './checkers/versions.ts';
 import { watchGuarantees } from './checkers/watches.ts';
 import type { Observer } from './observe.ts';
@@ -24,24 +24,28 @@ export interface Invariants {
   readonly observer: Observer;
   /** Something that must never happen did. */
   breach(text: string): void;
+  /** A server that has come to rest shows what the store has; what differs is a breach. */
+  agrees(server: string, standing: ReadonlyMap<string, number>): void;
   /** Throws when anything was breached. */
   check(): void;
 }
 
-/** Decisions rest on what was true this long ago at most. */
-const windowMs: Millis = 5_000;
+/** Decisions rest on what was true this long ago at most: of several servers one may be cut off, which takes a while to be noticed. */
+const windowMsDefault: Millis = 5_000;
+export const windowMsOfSeveral: Millis = 15_000;
 
 interface Moment {
   readonly at: Millis;
   readonly value: number;
 }
 
-export function invariantsOf(history: History, elapsed: () => Millis): Invariants {
+export function invariantsOf(history: History, elapsed: () => Millis, windowMs: Millis = windowMsDefault): Invariants {
   const breaches: string[] = [];
   const objects = new Map<string, AnyObject>();
   const surges = new Map<string, Moment[]>();
   const floors = new Map<string, Moment[]>();
   const availability = new Map<string, Moment[]>();
+  const counts = new Map<string, Moment[]>();
   let lastRevision = 0;
   const breach = (text: string): void => void breaches.push(text);
   const versions = versionsOf(history);
@@ -91,11 +95,15 @@ export function invariantsOf(history: History, elapsed: () => Millis): Invariant
     if (grew && total > most) breach(`${at} ${key}: ${total} replicas, though ${most} are the most that surge allows`);
     const left = sum(available) + available(now);
     remember(availability, owner.uid, at, left);
+    remember(counts, now.metadata.uid, at, now.status?.availableReplicas ?? 0);
+    /** What the controller may have counted, which was true a moment ago. */
+    const counted = (rs: ReplicaSet): number =>
+      Math.min(rs.spec.replicas, Math.max(0, ...values(counts, rs.metadata.uid)));
     if (old && now.spec.replicas < old.spec.replicas) {
       const least = Math.min(...values(floors, owner.uid));
       const had = Math.max(...values(availability, owner.uid), sum(available) + available(old));
       // What was missing before is not this step's fault.
-      if (left < least && sum(available) + available(old) > left && had > left) {
+      if (sum(counted) + counted(now) < least && sum(available) + available(old) > left && had > left) {
         breach(
           `${at} ${key}: scaled down to ${now.spec.replicas}, which leaves ${left} available of at least ${least}`,
         );
@@ -149,12 +157,20 @@ export function invariantsOf(history: History, elapsed: () => Millis): Invariant
     breaches,
     observer: {
       revision: () => versions.revision,
+      asks: overlaps(),
       called: linear,
       opened: (stream) => watches.opened(stream),
       saw: (stream, event) => watches.saw(stream, event),
       awaits: (stream) => watches.awaits(stream),
     },
     breach,
+    agrees(server, standing) {
+      const truth = history.revisions();
+      for (const [key, revision] of standing)
+        if (truth.get(key) !== revision)
+          breach(`${elapsed()} ${server} shows ${key} of ${revision}, and it is of ${truth.get(key) ?? 'no revision'}`);
+      for (const key of objects.keys()) if (!standing.has(key)) breach(`${elapsed()} ${server} does not show ${key}`);
+    },
     check() {
       watches.check();
       if (breaches.length > 0) throw new Error(`the cluster broke its promises:\n${breaches.slice(0, 20).join('\n')}`);

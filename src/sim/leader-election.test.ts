@@ -163,7 +163,16 @@ test('a renewal whose answer was lost is no loss of the lease', () =>
     const spans = [...one.spans, ...two.spans].toSorted((a, b) => a.from - b.from);
     assert.ok(spans.length < 20, `${spans.length}`);
     for (const [index, { to }] of spans.entries()) assert.ok(to <= (spans[index + 1]?.from ?? Infinity));
+    assert.ok(one.election.slowRenewals + two.election.slowRenewals > 10);
     await end(cluster, one, two);
+  }));
+
+test('a renewal that goes well is none of the slow ones', () =>
+  withCluster(async (cluster) => {
+    const one = candidate(cluster, 'one');
+    await cluster.advance(60_000);
+    assert.equal(one.election.slowRenewals, 0);
+    await end(cluster, one);
   }));
 
 test('a process that stood still begins no write when it wakes up', () =>

@@ -5,6 +5,7 @@
 import type { AnyObject } from '#meta/object-meta.ts';
 import type { WatchEvent } from '#meta/watch-event.ts';
 import type { AnyKind, Client, WatchOptions } from '#client/client.ts';
+import type { Millis } from '#world/world.ts';
 
 /** One call that has been answered. */
 export interface Call {
@@ -26,8 +27,12 @@ export interface Call {
   /** The newest revision when it was asked, and when it was answered. */
   readonly since: number;
   readonly until: number;
+  /** No other write of the same object was under way meanwhile, as far as anybody can know. */
+  readonly alone: boolean;
   readonly outcome: { readonly ok: true; readonly value: unknown } | { readonly ok: false; readonly error: unknown };
 }
+
+export type Asked = Pick<Call, 'verb' | 'kind' | 'name' | 'body' | 'options'>;
 
 /** A watch that is open. */
 export interface Stream {
@@ -38,11 +43,15 @@ export interface Stream {
   waiting: boolean;
   /** Nobody reads it any more. */
   ended: boolean;
+  /** How far its server was at this time; as far as the store when absent. */
+  readonly revisionAt?: ((time: Millis) => number) | undefined;
 }
 
 export interface Observer {
   /** The newest revision that is known to be committed. */
   revision(): number;
+  /** A call begins; the answer says at its end whether it was alone with its object, and that it has ended. */
+  asks(call: Asked): (outcome: Call['outcome']) => boolean;
   called(call: Call): void;
   opened(stream: Stream): void;
   saw(stream: Stream, event: WatchEvent<AnyObject>): void;
@@ -50,15 +59,17 @@ export interface Observer {
   awaits(stream: Stream): void;
 }
 
-/** `client`, whose calls are made by `by`. */
-export function observed(client: Client, by: string, observer: Observer): Client {
+/** `client`, whose calls are made by `by`. `revisionAt` tells how far its server was, if that is one of several. */
+export function observed(client: Client, by: string, observer: Observer, revisionAt?: Stream['revisionAt']): Client {
   async function call<T>(
     asked: Pick<Call, 'verb' | 'kind' | 'name' | 'body'> & { options: object | undefined },
     send: () => Promise<T>,
   ): Promise<T> {
     const since = observer.revision();
+    const question: Asked = { ...asked, options: asked.options ?? {} };
+    const ended = observer.asks(question);
     const done = (outcome: Call['outcome']): void =>
-      observer.called({ ...asked, options: asked.options ?? {}, by, since, until: observer.revision(), outcome });
+      observer.called({ ...question, by, since, until: observer.revision(), alone: ended(outcome), outcome });
     try {
       const value = await send();
       done({ ok: true, value });
@@ -70,7 +81,7 @@ export function observed(client: Client, by: string, observer: Observer): Client
   }
 
   async function* watch(kind: AnyKind, options: WatchOptions): AsyncGenerator<WatchEvent<AnyObject>> {
-    const stream: Stream = { by, kind, options, waiting: true, ended: false };
+    const stream: Stream = { by, kind, options, waiting: true, ended: false, revisionAt };
     observer.opened(stream);
     try {
       for await (const event of client.watch(kind, options) as AsyncIterable<WatchEvent<AnyObject>>) {

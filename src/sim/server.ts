@@ -1,56 +1,68 @@
 /**
- * The API server of a simulated cluster, which may crash at any moment and come back with what its disk kept. Its clients are clients of whatever server lives when they ask:
- * when it dies, every connection, every watch and every request in flight breaks, and whether a write was done is for its author to find out. What nobody synced is lost, torn
- * or written in the wrong order. It must never answer for a dead server.
+ * One API server of a simulated cluster: a process that may end at any moment and is started again. Its clients are clients of whatever process lives when they ask: when it
+ * dies, every connection, every watch and every request in flight breaks, and whether a write was done is for its author to find out. It must never answer for a dead process.
  */
 import type { Term } from '#apiserver/registry/fence.ts';
+import { isStored } from '#apiserver/api.ts';
 import { startApiServer, type ApiServer, type ApiServerOptions } from '#apiserver/server.ts';
 import type { User } from '#apiserver/user.ts';
 import type { AnyKind, Client, WatchOptions } from '#client/client.ts';
 import type { AnyObject } from '#meta/object-meta.ts';
 import { isApiError } from '#meta/status.ts';
 import type { WatchEvent } from '#meta/watch-event.ts';
-import { StoreFailed, type Store } from '#store/store.ts';
-import { NetworkError, type Clock, type Millis, type Random } from '#world/world.ts';
-import type { Faults } from './faults.ts';
-import { openLogStore } from './log-store.ts';
-import type { FaultPlan } from './plan.ts';
-import type { History } from './trace.ts';
-import { torn, type SimDisk } from './world/disk.ts';
+import { StoreFailed, StoreUnavailable, type Store } from '#store/store.ts';
+import { NetworkError, type Clock, type Millis, type Random, type World } from '#world/world.ts';
+import { clientThrough } from './forward.ts';
 import type { VirtualTime } from './world/time.ts';
-import type { SimWorld } from './world/world.ts';
 
 export interface SimServer extends AsyncDisposable {
-  /** A client of the server of the moment, acting as `user`. */
+  readonly name: string;
+  /** A client of the process of the moment, acting as `user`. */
   client(user: User, fieldManager: string, term?: Term): Client;
   readonly isUp: boolean;
+  /** Undefined or what its /readyz would complain of. */
+  readonly complaint: string | undefined;
   /** How often it has died. */
   readonly deaths: number;
-  /** Ends the process and the power of its machine, now; it starts again after a while. */
+  /** The newest revision that it has come to. */
+  readonly revision: number;
+  /** What it must have shown since this time: 0 for one that still reads. */
+  revisionAt(time: Millis): number;
+  /** What its caches hold: the revision of each object by its key. */
+  standing(): ReadonlyMap<string, number>;
+  /** Ends the process, now; it starts again after a while. */
   crash(): void;
-  /** From now on faults may strike; until then everything starts in peace. */
-  arm(): void;
+}
+
+/** A process, as its store sees it. */
+export interface Process {
+  /** Aborted when it dies. */
+  readonly signal: AbortSignal;
+  die(): void;
+  /** It has come to this revision. */
+  reached(revision: number): void;
+  /** It reads history, for a watch that begins: until then nobody can say what it ought to show. */
+  reads<T>(work: Promise<T>): Promise<T>;
 }
 
 export interface ServerParts {
-  readonly world: SimWorld;
+  readonly name: string;
+  readonly world: World;
   readonly time: VirtualTime;
-  /** Chance of its own: what the disk kept, and how long a start takes. */
+  /** How long a start takes. */
   readonly random: Random;
   readonly options: Omit<ApiServerOptions, 'store'>;
-  readonly history: History;
   readonly breach: (text: string) => void;
-  readonly plan: FaultPlan;
-  readonly faults: Faults;
-  readonly defect: { readonly store?: (store: Store) => Store; readonly disk?: (disk: SimDisk) => SimDisk };
+  /** Opens its store at each start. */
+  readonly open: (process: Process) => Promise<Store>;
+  /** What runs in the process beside the server. */
+  readonly beside?: (server: ApiServer) => Promise<AsyncDisposable>;
+  readonly onDeath?: () => void;
 }
 
-const path = '/log';
 /** A supervisor starts it again soon, and loading takes a while. */
 const downMsMin: Millis = 200;
 const downMsMax: Millis = 2_500;
-const slowMs: Millis = 2_000;
-const fullMs: Millis = 5_000;
 
 /** One process, from its start to its death. */
 interface Life {
@@ -58,20 +70,23 @@ interface Life {
   /** Requests that break when it dies. */
   readonly pending: Set<(error: Error) => void>;
   server: ApiServer | undefined;
+  beside: AsyncDisposable | undefined;
+  store: Store | undefined;
+  /** When it came to which revision. */
+  readonly reached: { readonly at: Millis; readonly revision: number }[];
+  /** How many watches are being begun, and when the last was. */
+  reading: number;
+  readAt: Millis;
 }
 
 const broken = (): NetworkError => new NetworkError('ECONNRESET', 'the API server died');
 
-/** Starts it on an empty disk. */
+/** Resolves when it serves. */
 export async function startSimServer(parts: ServerParts): Promise<SimServer> {
-  const { world, time, random, history, plan, faults } = parts;
+  const { name, world, time, random } = parts;
   let life: Life = newLife();
-  let isArmed = false;
   let isClosed = false;
   let deaths = 0;
-  let fullUntil: Millis = 0;
-
-  const strikes = (fault: keyof Faults): boolean => isArmed && plan.strikes('server', fault, faults[fault]);
 
   const die = (dying: Life): void => {
     if (dying.end.signal.aborted || isClosed) return;
@@ -79,77 +94,68 @@ export async function startSimServer(parts: ServerParts): Promise<SimServer> {
     dying.end.abort(broken());
     for (const reject of dying.pending) reject(broken());
     dying.pending.clear();
-    world.disk.losePower(torn(random));
-    // It can do nothing any more: its store refuses, and its disk does not answer.
+    parts.onDeath?.();
+    // It can do nothing any more: its store refuses.
     void bury(dying);
     world.clock.after(downMsMin + random.fraction() * (downMsMax - downMsMin), () => {
       if (!isClosed)
-        void boot().catch((error: unknown) => parts.breach(`the server cannot start again: ${String(error)}`));
+        void boot().catch((error: unknown) => parts.breach(`${name} cannot start again: ${String(error)}`));
     });
   };
 
-  const bury = async ({ server }: Life): Promise<void> => {
+  const bury = async ({ server, beside, store }: Life): Promise<void> => {
     try {
+      await store?.[Symbol.asyncDispose]();
+      await beside?.[Symbol.asyncDispose]();
       await server?.[Symbol.asyncDispose]();
     } catch (error) {
       if (!(error instanceof StoreFailed)) parts.breach(`the end of a dead server failed: ${String(error)}`);
     }
   };
 
-  /** The disk as one process finds it: it may be slow, full or broken, and answers nobody who is dead. */
-  const diskOf = (mine: Life): SimDisk => {
-    const disk = parts.defect.disk?.(world.disk) ?? world.disk;
-    const living = async (): Promise<void> => {
-      if (mine.end.signal.aborted) await new Promise(() => {});
-    };
-    return {
-      ...disk,
-      async append(file, content) {
-        await living();
-        if (strikes('diskFull')) fullUntil = world.clock.monotonic() + fullMs;
-        if (world.clock.monotonic() >= fullUntil) return disk.append(file, content);
-        await disk.append(file, content.slice(0, Math.floor(content.length / 2)));
-        throw Object.assign(new Error('ENOSPC: no space left on device, write'), { code: 'ENOSPC' });
-      },
-      async sync(file) {
-        if (strikes('diskSlow')) await world.clock.sleep(slowMs);
-        await living();
-        if (strikes('diskError')) throw Object.assign(new Error('EIO: i/o error, fsync'), { code: 'EIO' });
-        return disk.sync(file);
-      },
-      async truncate(file, length) {
-        await living();
-        return disk.truncate(file, length);
-      },
-    };
-  };
-
   const boot = async (): Promise<void> => {
     const mine = newLife();
     life = mine;
     try {
-      const log = await openLogStore(diskOf(mine), path, () => {
-        if (mine.end.signal.aborted) return true;
-        if (!strikes('crash')) return false;
-        die(mine);
-        return true;
+      const store = await parts.open({
+        signal: mine.end.signal,
+        die: () => die(mine),
+        reached: (revision) => void mine.reached.push({ at: time.elapsed, revision }),
+        async reads(work) {
+          mine.reading++;
+          try {
+            return await work;
+          } finally {
+            mine.reading--;
+            mine.readAt = time.elapsed;
+          }
+        },
       });
-      void log.failed.then(() => die(mine));
-      mine.end.signal.addEventListener('abort', () => log.crash(), { once: true });
-      for (const lost of await history.follow(log)) parts.breach(lost);
-      const store = parts.defect.store?.(log) ?? log;
-      const server = await time.host(() => startApiServer(world, { ...parts.options, store }));
-      if (mine.end.signal.aborted) await server[Symbol.asyncDispose]();
-      else mine.server = server;
+      mine.store = store;
+      void store.failed.then(() => die(mine));
+      if (mine.end.signal.aborted) return await bury(mine);
+      const server = await startApiServer(world, { ...parts.options, store });
+      // Signatures are made on threads of the host's.
+      const { tokens, ...policy } = server.api.policy;
+      server.api.arm({
+        ...policy,
+        tokens: { ...tokens, issue: (account, request) => time.host(() => tokens.issue(account, request)) },
+      });
+      const beside = await parts.beside?.(server);
+      if (mine.end.signal.aborted) return await bury({ ...mine, server, beside });
+      mine.beside = beside;
+      mine.server = server;
     } catch (error) {
       // It died while it started: the next one is on its way.
-      if (!mine.end.signal.aborted) throw error;
+      if (mine.end.signal.aborted) return;
+      if (!isAway(error)) throw error;
+      die(mine);
     }
   };
 
   const reach = (): { readonly at: Life; readonly server: ApiServer } => {
     const at = life;
-    if (!at.server || at.end.signal.aborted) throw new NetworkError('ECONNREFUSED', 'the API server is down');
+    if (!at.server || at.end.signal.aborted) throw new NetworkError('ECONNREFUSED', `${name} is down`);
     return { at, server: at.server };
   };
 
@@ -181,43 +187,66 @@ export async function startSimServer(parts: ServerParts): Promise<SimServer> {
       yield* clientOf(server).watch(kind, { ...options, signal }) as AsyncIterable<WatchEvent<AnyObject>>;
       if (at.end.signal.aborted && !options.signal.aborted) throw broken();
     }
-    return {
-      get: (kind, name, options) => call((to) => to.get(kind, name, options)),
-      list: (kind, options) => call((to) => to.list(kind, options)),
-      watch: (kind, options) => watch(kind, options) as never,
-      create: (kind, object, options) => call((to) => to.create(kind, object, options)),
-      update: (kind, object, options) => call((to) => to.update(kind, object, options)),
-      patch: (kind, name, patch, options) => call((to) => to.patch(kind, name, patch, options)),
-      delete: (kind, name, options) => call((to) => to.delete(kind, name, options)),
-      deleteCollection: (kind, options) => call((to) => to.deleteCollection(kind, options)),
-      post: (kind, name, subresource, body, options) => call((to) => to.post(kind, name, subresource, body, options)),
-    };
+    return clientThrough({ call, watch });
   };
 
   await boot();
   return {
+    name,
     client,
     get isUp() {
       return life.server !== undefined && !life.end.signal.aborted;
     },
+    get complaint() {
+      return Object.values(life.store?.checks ?? {})
+        .map((check) => check())
+        .find((wrong) => wrong !== undefined);
+    },
     get deaths() {
       return deaths;
     },
+    get revision() {
+      return life.reached.at(-1)?.revision ?? 0;
+    },
+    revisionAt: (by) =>
+      life.reading > 0 || life.readAt > by ? 0 : (life.reached.findLast(({ at }) => at <= by)?.revision ?? 0),
+    standing() {
+      const api = life.server?.api;
+      const kinds = api?.kinds.filter((kind) => isStored(kind) && !kind.storedAs) ?? [];
+      return new Map(
+        kinds.flatMap((kind) => [...(api?.cache(kind).values() ?? [])].map((each) => [each.key, each.revision])),
+      );
+    },
     crash: () => die(life),
-    arm: () => void (isArmed = true),
     async [Symbol.asyncDispose]() {
       isClosed = true;
-      if (!life.end.signal.aborted) await life.server?.[Symbol.asyncDispose]();
+      if (life.end.signal.aborted) return;
+      await life.beside?.[Symbol.asyncDispose]();
+      await life.server?.[Symbol.asyncDispose]();
+      await life.store?.[Symbol.asyncDispose]();
     },
   };
 }
 
-const newLife = (): Life => ({ end: new AbortController(), pending: new Set(), server: undefined });
+/** A server that finds no store ends, and is started again. */
+const isAway = (error: unknown): boolean =>
+  error instanceof StoreUnavailable || error instanceof StoreFailed || isApiError(error, 'ServiceUnavailable');
+
+const newLife = (): Life => ({
+  end: new AbortController(),
+  pending: new Set(),
+  server: undefined,
+  beside: undefined,
+  store: undefined,
+  reached: [],
+  reading: 0,
+  readAt: 0,
+});
 
 /** A client of somebody who waits until the server is back and asks again: reads, patches and deletions, which may well be carried out twice. */
-export function patient(server: SimServer, client: Client, clock: Clock): Client {
+export function patient(isUp: () => boolean, client: Client, clock: Clock): Client {
   const up = async (): Promise<void> => {
-    while (!server.isUp) await clock.sleep(100);
+    while (!isUp()) await clock.sleep(100);
   };
   async function retried<T>(send: () => Promise<T>): Promise<T> {
     for (;;) {

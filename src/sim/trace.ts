@@ -18,11 +18,15 @@ export interface Written {
 export interface History extends Disposable {
   /** `<ms> put|delete <key> @<revision>`. */
   readonly lines: readonly string[];
+  /** The newest. */
+  readonly revision: number;
   readonly changes: readonly { readonly at: Millis; readonly revision: number }[];
   /** One word for the whole history: the same for the same seed. */
   hash(): string;
   /** What stands now, by key. */
   standing(): ReadonlyMap<string, AnyObject>;
+  /** The same by the revision of each. */
+  revisions(): ReadonlyMap<string, number>;
   /** When something other than leases, events and heartbeats was written last. */
   readonly movedAt: Millis;
   /** What that was. */
@@ -57,8 +61,8 @@ export function historyOf(elapsed: () => Millis): History {
         movedAt = written.at;
         lastMove = lines.at(-1) as string;
       }
-      // What is no object of the API is written together with one.
-      if (written.key.startsWith('/registry/ranges/')) continue;
+      // What is no object of the API concerns nobody but servers.
+      if (isOfServers(written.key)) continue;
       for (const listener of listeners) listener(written);
     }
   };
@@ -80,9 +84,16 @@ export function historyOf(elapsed: () => Millis): History {
 
   return {
     lines,
+    get revision() {
+      return revisionSeen;
+    },
     changes,
     hash: () => createHash('sha256').update(lines.join('\n')).digest('hex').slice(0, 16),
-    standing: () => new Map([...standing].map(([key, entry]) => [key, parse(entry) as AnyObject])),
+    revisions: () => new Map([...standing].map(([key, { modRevision }]) => [key, modRevision])),
+    standing: () =>
+      new Map(
+        [...standing].filter(([key]) => !isOfServers(key)).map(([key, entry]) => [key, parse(entry) as AnyObject]),
+      ),
     get movedAt() {
       return movedAt;
     },
@@ -100,6 +111,10 @@ export function historyOf(elapsed: () => Millis): History {
   };
 }
 
+/** Node ports that are taken, and who of several servers lives. */
+const isOfServers = (key: string): boolean =>
+  key.startsWith('/registry/ranges/') || key.startsWith('/registry/masterleases/');
+
 const read = ({ type, entry, previous }: StoreEvent, revision: number, elapsed: Millis): Written => ({
   at: Math.floor(elapsed),
   key: entry.key,
@@ -110,7 +125,7 @@ const read = ({ type, entry, previous }: StoreEvent, revision: number, elapsed: 
 
 /** Leases, events, and nodes that say again what they said before. */
 export function isHeartbeat({ key, before, after }: Written): boolean {
-  if (key.startsWith('/registry/leases/') || key.startsWith('/registry/events/')) return true;
+  if (['leases', 'masterleases', 'events'].some((each) => key.startsWith(`/registry/${each}/`))) return true;
   if (!key.startsWith('/registry/minions/') || !before || !after) return false;
   return stable(before) === stable(after);
 }

@@ -31,8 +31,12 @@ export function normal({ status, warnings, body }: Answer): Normal {
   return { status, warnings, object: plain(body, []) };
 }
 
+/** What has changed is shown in a picture below the first line of a cause, which each server draws in its own way. */
+const withoutPicture = (text: string): string =>
+  /is immutable after creation|may not change fields/.test(text) ? (text.split('\n', 1)[0] ?? '') : text;
+
 const masked = (text: string): string =>
-  text
+  withoutPicture(text)
     .replaceAll(/kube-api-access-[a-z0-9]{5}/g, 'kube-api-access-xxxxx')
     .replaceAll(/[0-9a-f]{8}-[0-9a-f]{4}-4[0-9a-f]{3}-[0-9a-f]{4}-[0-9a-f]{12}/g, '<uuid>');
 

@@ -62,33 +62,43 @@ export const known: readonly Known[] = [
     reason: 'An update is warned of what is odd in the new template; the reference looks at the old one.',
   },
   {
-    kind: 'HorizontalPodAutoscaler',
-    line: /OBJECT \.status\.currentMetrics ours absent theirs null/,
-    reason: 'An absent list is left out; the reference writes null.',
-  },
-  {
-    kind: '*',
-    line: /OBJECT \S*\.(?:podFailurePolicy\.rules|successPolicy\.rules|projected\.sources) ours (?:absent|\[\]) theirs null/,
-    reason: 'An empty list is an empty list, and an absent one is left out; the reference writes null.',
-  },
-  {
     kind: '*',
     line: /theirs (?:422 Invalid )?FieldValueForbidden\|\S*(?:phemeralContainers\[\d+\]\.(?:ports|resizePolicy|restartPolicyRules|resources)|\.volumeClaimTemplate\.metadata\.(?:ownerReferences|finalizers)|spec\.resources\.claims)\|Forbidden: (?:claims may not|cannot) be set/,
     reason: 'An empty list is an absent one, also where none may be.',
   },
   {
-    kind: 'Role',
-    line: /OBJECT \.rules ours \[\] theirs null/,
-    reason: 'An empty list is an empty list.',
+    kind: '*',
+    line: /OBJECT \S+ ours (?:absent|\[\]) theirs null/,
+    reason: 'An empty list is one, and what is not there is left out, where Go writes null.',
   },
   {
-    kind: 'ClusterRole',
-    line: /OBJECT \.rules ours \[\] theirs null/,
-    reason: 'An empty list is an empty list.',
+    kind: '*',
+    line: /Invalid value: (?:null|\[\]): (?:either `defaultBackend` or `rules` must be specified)/,
+    reason: 'An empty list is no list: a cause cannot tell which of the two was sent.',
+  },
+  {
+    kind: 'PersistentVolume',
+    line: /\|spec\.capacity\|Unsupported value: (?:null|\{\}): supported/,
+    reason: 'An empty map is no map: a cause cannot tell which of the two was sent.',
+  },
+  {
+    kind: 'PersistentVolume',
+    line: /OBJECT \.status\.lastPhaseTransitionTime ours "2/,
+    reason: 'Two servers write at two moments.',
+  },
+  {
+    kind: 'CSINode',
+    line: /"TopologyKeys":(?:null|\[\]),"Allocatable":null\}: field is immutable/,
+    reason: 'An empty list is no list: a cause cannot tell which of the two was sent.',
+  },
+  {
+    kind: 'NetworkPolicy',
+    line: /OBJECT \.metadata\.generation ours 1 theirs 2/,
+    reason: 'An empty list in place of none changes nothing; the reference counts it.',
   },
   {
     kind: 'Service',
-    line: /OBJECT \.spec\.(?:clusterIPs?|ports)(?:\.\d+)?(?:\.nodePort)? ours "?[\d.]+"? theirs/,
+    line: /OBJECT \.spec\.(?:clusterIPs?|ports)(?:\.\d+)?(?:\.nodePort)? ours "?[\d.]+"? theirs|\|spec\.clusterIPs.*"10\.(?:9[6-9]|1[01]\d)\.\d+\.\d+"/,
     reason: 'Each server allocates addresses and ports of its own.',
   },
   ...['LocalSubjectAccessReview', 'SelfSubjectAccessReview', 'SubjectAccessReview'].flatMap((kind) => [
@@ -199,6 +209,21 @@ export const known: readonly Known[] = [
     kind: 'MutatingWebhookConfiguration',
     line: /clientConfig\.service\.name(?:space)?\|Required value$/,
     reason: 'The reference tells the name as missing when the namespace is, and the reverse.',
+  },
+  {
+    kind: 'Service',
+    line: /failed to allocate IP 10\.0\.0\.1: the provided /,
+    reason: 'A dry run says what the write would say; the reference asks a range that it has picked at random.',
+  },
+  {
+    kind: 'Service',
+    line: /nodePort\|Invalid value: -?\d+: provided port is not in the valid range.*\n +theirs 20/,
+    reason: 'A dry run says what the write would say; the reference looks at the range of ports only when it writes.',
+  },
+  {
+    kind: 'Service',
+    line: /CAUSE only theirs FieldValueDuplicate\|spec\.ports\[\d+\]\.nodePort|theirs 500 undefined duplicate nodePort/,
+    reason: 'Ports are given to a Service that is right in all else; the reference gives them before it looks.',
   },
   {
     kind: 'CertificateSigningRequest',

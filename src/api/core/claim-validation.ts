@@ -6,7 +6,7 @@ import { forbiddenField, invalidValue, notSupported, required } from '#meta/caus
 import { dns1123Label, dns1123Subdomain } from '#meta/names.ts';
 import { parseQuantity } from '#meta/quantity.ts';
 import { checkLabelSelector } from '#meta/selector.ts';
-import { named, type Causes } from '../field-checks.ts';
+import { named, present, type Causes } from '../field-checks.ts';
 import type { PersistentVolumeClaimSpec, TypedObjectReference } from './volume.ts';
 
 const accessModes = ['ReadOnlyMany', 'ReadWriteMany', 'ReadWriteOnce', 'ReadWriteOncePod'];
@@ -19,6 +19,13 @@ export function* accessModeCauses(path: string, modes: readonly string[] | undef
     yield forbiddenField(path, 'may not use ReadWriteOncePod with other access modes');
 }
 
+/** Not negative; the amount is told in whole units, rounded away from zero. */
+export function* basicQuantity(path: string, text: string): Causes {
+  const nano = parseQuantity(text)?.nano ?? 0n;
+  if (nano < 0n)
+    yield invalidValue(path, -((-nano + 999_999_999n) / 1_000_000_000n), 'must be a valid resource quantity');
+}
+
 export function* positiveQuantity(path: string, text: string): Causes {
   const quantity = parseQuantity(text);
   if (quantity !== undefined && quantity.nano <= 0n)
@@ -26,6 +33,7 @@ export function* positiveQuantity(path: string, text: string): Causes {
 }
 
 function* dataSource(path: string, source: TypedObjectReference): Causes {
+  for (const key of ['name', 'kind'] as const) yield* present(`${path}.${key}`, source[key]);
   const group = source.apiGroup ?? '';
   if (group === '' && source.kind !== 'PersistentVolumeClaim')
     yield invalidValue(

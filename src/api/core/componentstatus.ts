@@ -23,6 +23,7 @@ export const ComponentStatus = resource({
   group: '',
   version: 'v1',
   kind: 'ComponentStatus',
+  deprecated: 'v1 ComponentStatus is deprecated in v1.19+',
   plural: 'componentstatuses',
   shortNames: ['cs'],
   scope: 'Cluster',

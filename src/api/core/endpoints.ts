@@ -5,7 +5,7 @@ import { resource, type ObjectOf } from '#schema/kind.ts';
 import { s, struct, type Of } from '#schema/type.ts';
 import { objectReference } from './references.ts';
 import { ageColumn, nameColumn } from '../columns.ts';
-import { endpointsCauses } from './endpoints-validation.ts';
+import { endpointsCauses, endpointsWarnings } from './endpoints-validation.ts';
 
 const shownMax = 3;
 
@@ -24,7 +24,7 @@ function formatEndpoints(subsets: readonly EndpointSubset[] | undefined): string
 export const endpointAddress = struct(
   'core.v1.EndpointAddress',
   {
-    ip: s.string(1).doc('The address.'),
+    ip: s.string(1).ruled().doc('The address.'),
     hostname: s.string(3).optional().doc('Host name of this endpoint.'),
     nodeName: s.string(4).keepsZero().optional().doc('The node it runs on.'),
     targetRef: s.field(2, objectReference).optional().doc('The pod.'),
@@ -64,6 +64,7 @@ export const Endpoints = resource({
   shortNames: ['ep'],
   scope: 'Namespaced',
   storagePrefix: 'services/endpoints',
+  deprecated: 'v1 Endpoints is deprecated in v1.33+; use discovery.k8s.io/v1 EndpointSlice',
   columns: [
     nameColumn,
     {
@@ -76,7 +77,7 @@ export const Endpoints = resource({
   ],
   hooks: {
     validateCreate: (endpoints) => [...endpointsCauses(endpoints)],
-    warnings: () => ['v1 Endpoints is deprecated in v1.33+; use discovery.k8s.io/v1 EndpointSlice'],
+    warnings: (endpoints) => [...endpointsWarnings(endpoints)],
   },
   name: 'core.v1.Endpoints',
   doc: 'The addresses behind a Service. EndpointSlices replace it.',

@@ -98,7 +98,7 @@ export function* containerResource(path: string, reference: ResourceFieldSelecto
 }
 
 function* keySelector(path: string, selector: ConfigMapKeySelector): Causes {
-  yield* named(dns1123Subdomain, `${path}.name`, selector.name);
+  yield* named(dns1123Subdomain, `${path}.name`, selector.name ?? '');
   if (selector.key) yield* named(configMapKey, `${path}.key`, selector.key);
 }
 

@@ -90,9 +90,9 @@ function* order(at: string, name: string, item: LimitRangeItem): Causes {
 
 function* itemCauses(at: string, item: LimitRangeItem): Causes {
   const { type = '' } = item;
-  // A missing type is also none: both are said, as upstream does.
-  yield* named(labelKey, `${at}.type`, type === '' ? undefined : type);
-  if (type !== '' && !type.includes('/') && !standardTypes.has(type))
+  const wrong = [...named(labelKey, `${at}.type`, type)];
+  yield* wrong;
+  if (wrong.length === 0 && !type.includes('/') && !standardTypes.has(type))
     yield invalidValue(`${at}.type`, type, 'must be a standard limit type or fully qualified');
   const names = new Set<string>();
   for (const key of all) {

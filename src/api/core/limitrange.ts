@@ -9,7 +9,7 @@ import { limitRangeCauses } from './limitrange-validation.ts';
 export const limitRangeItem = struct(
   'core.v1.LimitRangeItem',
   {
-    type: s.string(1).doc('What is limited: Pod, Container or PersistentVolumeClaim.'),
+    type: s.string(1).ruled().doc('What is limited: Pod, Container or PersistentVolumeClaim.'),
     max: s.map(2, t.quantity).optional().doc('The most of each resource that one of them may use.'),
     min: s.map(3, t.quantity).optional().doc('The least of each resource that one of them must ask for.'),
     default: s.map(4, t.quantity).optional().doc('Limits given to a container that states none.'),
@@ -60,6 +60,9 @@ export const LimitRange = resource({
   hooks: {
     validateCreate: ({ spec }) => [...limitRangeCauses(spec)],
     fill: (draft) => fillLimitRange(draft),
+    // Without a name it gets one that nobody has: its UID is such a text.
+    prepareCreate: (range) =>
+      range.metadata.name ? range : { ...range, metadata: { ...range.metadata, name: range.metadata.uid } },
   },
   name: 'core.v1.LimitRange',
   doc: 'What each pod, container or claim of a namespace may use at least and at most, and what it gets by default.',

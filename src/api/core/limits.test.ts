@@ -1,6 +1,7 @@
 /** LimitRanges, ResourceQuotas, ReplicationControllers, PodTemplates and ComponentStatuses. */
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
+import { labelKey } from '#meta/names.ts';
 import { createCauses, row, updateCauses, written } from '../written.ts';
 import { ComponentStatus } from './componentstatus.ts';
 import { LimitRange } from './limitrange.ts';
@@ -21,6 +22,11 @@ test('a limit range fills limits from maxima and requests from limits', () => {
   assert.deepEqual(written(LimitRange, limits(pod)).spec.limits, [pod]);
 });
 
+test('a limit range without a name gets one', () => {
+  const { metadata } = written(LimitRange, { metadata: {}, spec: { limits: [] } } as never);
+  assert.equal(metadata.name, metadata.uid);
+});
+
 const at = 'spec.limits[0]';
 const ranges: readonly [string, readonly object[], readonly string[]][] = [
   [
@@ -39,6 +45,7 @@ const ranges: readonly [string, readonly object[], readonly string[]][] = [
       'spec.limits[2].type: Invalid value: "Disk": must be a standard limit type or fully qualified',
     ],
   ],
+  ['no type', [{}], labelKey('').map((message) => `${at}.type: Invalid value: "": ${message}`)],
   [
     'defaults of a pod',
     [{ type: 'Pod', default: { cpu: '1' }, defaultRequest: { cpu: '1' } }],

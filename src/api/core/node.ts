@@ -5,7 +5,7 @@ import { resource, type ObjectOf } from '#schema/kind.ts';
 import { s, struct, t, type Of } from '#schema/type.ts';
 import { taint } from './tolerations.ts';
 import { nodeColumns } from './node-columns.ts';
-import { nodeCauses, nodeUpdateCauses } from './node-validation.ts';
+import { nodeCauses, nodeStatusCauses, nodeUpdateCauses, nodeWarnings } from './node-validation.ts';
 
 export const configMapNodeConfigSource = struct(
   'core.v1.ConfigMapNodeConfigSource',
@@ -45,7 +45,7 @@ export const nodeSpec = struct(
   {
     podCIDR: s.string(1).optional().doc("Addresses for the node's pods."),
     podCIDRs: s
-      .list(7, t.string, { list: 'set', patch: { strategy: 'merge' } })
+      .list(7, t.string, { list: 'set', duplicates: 'allowed', patch: { strategy: 'merge' } })
       .optional()
       .doc('The same for each family; the first is podCIDR. Cannot be changed once set.'),
     providerID: s.string(3).optional().doc('How the cloud provider calls the node. Cannot be changed once set.'),
@@ -177,7 +177,7 @@ export interface NodeRuntimeHandlerFeatures extends Of<typeof nodeRuntimeHandler
 export const nodeRuntimeHandler = struct(
   'core.v1.NodeRuntimeHandler',
   {
-    name: s.string(1).optional().doc('Name; empty for the default one.'),
+    name: s.string(1).default('').doc('Name; empty for the default one.'),
     features: s.field(2, nodeRuntimeHandlerFeatures).optional().doc('What it can do.'),
   },
   { doc: 'One handler of the container runtime.' },
@@ -239,6 +239,8 @@ function withRanges<
   return podCIDRs[0] ? { ...spec, podCIDR: podCIDRs[0] } : spec;
 }
 
+const withoutConfig = ({ config: _, ...status }: NodeStatus): NodeStatus => status;
+
 export const Node = resource({
   group: '',
   version: 'v1',
@@ -257,7 +259,12 @@ export const Node = resource({
     generation: false,
     validateCreate: (node) => [...nodeCauses(node)],
     validateUpdate: (node, old) => [...nodeUpdateCauses(node, old)],
-    validateStatus: (node, old) => [...nodeCauses(node), ...nodeUpdateCauses(node, old)],
+    validateStatus: (node) => [...nodeStatusCauses(node)],
+    warnings: (node) => [...nodeWarnings(node)],
+    // The state of settings that nobody can give any more.
+    prepareCreate: (node) => ({ ...node, status: withoutConfig(node.status) }),
+    prepareStatus: (node, old) =>
+      old.status.config === undefined ? { ...node, status: withoutConfig(node.status) } : node,
     fill: (node) => {
       const filled = { ...node, spec: withRanges(node.spec ?? {}) };
       return node.status?.capacity === undefined || node.status.allocatable !== undefined

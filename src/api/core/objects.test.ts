@@ -96,10 +96,10 @@ test('a node has sound taints, ranges that stay, and capacity to allocate', () =
   const node = (spec: object, status: object = {}): never => ({ metadata: { name: 'n' }, spec, status }) as never;
   const taint = { key: 'a', effect: 'NoSchedule' };
   assert.deepEqual(createCauses(Node, node({ taints: [taint, taint] })), [
-    'metadata.taints[1]: Duplicate value: {"key":"a","effect":"NoSchedule"}: taints must be unique by key and effect pair',
+    'metadata.taints[1]: Duplicate value: {"Key":"a","Value":"","Effect":"NoSchedule","TimeAdded":null}: taints must be unique by key and effect pair',
   ]);
   assert.deepEqual(createCauses(Node, node({ taints: [{ key: 'a', effect: 'Never' }] })), [
-    'spec.taints[0].effect: Unsupported value: "Never": supported values: "NoExecute", "NoSchedule", "PreferNoSchedule"',
+    'metadata.taints[0].effect: Unsupported value: "Never": supported values: "NoSchedule", "PreferNoSchedule", "NoExecute"',
   ]);
   assert.deepEqual(createCauses(Node, node({ podCIDRs: ['10.0.0.0'] })), [
     'spec.podCIDRs[0]: Invalid value: "10.0.0.0": must be a valid CIDR value, (e.g. 10.9.8.0/24 or 2001:db8::/64)',
@@ -108,10 +108,43 @@ test('a node has sound taints, ranges that stay, and capacity to allocate', () =
     updateCauses(Node, node({ podCIDRs: ['10.1.0.0/24'] }), written(Node, node({ podCIDRs: ['10.0.0.0/24'] }))),
     ['spec.podCIDRs: Forbidden: node updates may not change podCIDR except from "" to valid'],
   );
+  const provided = written(Node, node({ providerID: 'a' }));
+  const moved = (spec: object): string[] => updateCauses(Node, node(spec), provided);
+  assert.deepEqual(moved({ providerID: 'b' }), [
+    'spec.providerID: Invalid value: null: field cannot be modified once set',
+  ]);
+  assert.deepEqual(moved({}), ['spec.providerID: Invalid value: null: field cannot be cleared once set']);
+  assert.deepEqual(createCauses(Node, node({}, { nodeInfo: { swap: { capacity: 0 } } })), [
+    'metadata.nodeSwapStatus.capacity: Invalid value: 0: must be greater than zero',
+  ]);
   assert.deepEqual(written(Node, node({}, { capacity: { cpu: '2' } })).status.allocatable, { cpu: '2' });
   assert.deepEqual(createCauses(Node, node({}, { capacity: { cpu: '-2' } })), [
     'status.capacity.cpu: Invalid value: "-2": must be greater than or equal to 0',
     'status.allocatable.cpu: Invalid value: "-2": must be greater than or equal to 0',
+  ]);
+});
+
+test('a node declares features in order, has each address once, and no old settings', () => {
+  const old = written(Node, { metadata: { name: 'n' }, status: { config: { error: 'e' } } } as never);
+  assert.equal(old.status.config, undefined);
+  const causes = (status: object): unknown =>
+    Node.hooks
+      .validateStatus?.({ ...old, status: { ...old.status, ...status } } as never, old)
+      .map(({ field, message }) => `${field}: ${message}`);
+  assert.deepEqual(causes({ declaredFeatures: ['B', 'A/b', 'A/b'] }), [
+    'status.declaredFeatures[1]: Invalid value: "A/b": list must be sorted alphabetically',
+    'status.declaredFeatures[2]: Duplicate value: "A/b"',
+  ]);
+  assert.match(
+    String(causes({ declaredFeatures: ['a'] })),
+    /invalid feature name "a": must start with an UpperCamelCase/,
+  );
+  const address = { type: 'Hostname', address: 'n' };
+  assert.deepEqual(causes({ addresses: [address, address] }), [
+    'status.addresses[1]: Duplicate value: {"Type":"Hostname","Address":"n"}',
+  ]);
+  assert.deepEqual(Node.hooks.warnings?.({ ...old, spec: { externalID: 'x' } }, undefined), [
+    'spec.externalID: this field is deprecated, and is unused by Kubernetes',
   ]);
 });
 
@@ -143,6 +176,22 @@ test('the table of nodes', () => {
     'Container-Runtime': 'k8ts://0.1',
   });
   assert.equal(row(Node, written(Node, { metadata: { name: 'n' } }))['Status'], 'Unknown');
+});
+
+test('endpoints with odd addresses are taken, but for those of the controller', () => {
+  const warnings = (labels: Record<string, string>): unknown =>
+    Endpoints.hooks.warnings?.(
+      written(Endpoints, {
+        metadata: { name: 'e', labels },
+        subsets: [{ addresses: [{ ip: '2001:DB8::1' }] }],
+      } as never),
+      undefined,
+    );
+  assert.deepEqual(warnings({}), [
+    'subsets[0].addresses[0].ip: IPv6 address "2001:DB8::1" should be in RFC 5952 canonical format ("2001:db8::1")',
+  ]);
+  assert.deepEqual(warnings({ 'endpoints.kubernetes.io/managed-by': 'endpoint-controller' }), []);
+  assert.match(Endpoints.deprecated ?? '', /use discovery.k8s.io\/v1 EndpointSlice/);
 });
 
 test('endpoints have addresses, and the table counts them', () => {

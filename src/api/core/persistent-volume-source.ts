@@ -136,7 +136,7 @@ export const scaleIOPersistentVolumeSource = struct(
   'core.v1.ScaleIOPersistentVolumeSource',
   {
     ...scaleIOFields,
-    secretRef: s.field(3, secretReference).doc('Secret with the credentials.'),
+    secretRef: s.field(3, secretReference).keepsZero().ruled().doc('Secret with the credentials.'),
   },
   { doc: 'A ScaleIO volume. Removed from nodes.' },
 );
@@ -152,31 +152,44 @@ export const storageOSPersistentVolumeSource = struct(
 );
 export interface StorageOSPersistentVolumeSource extends Of<typeof storageOSPersistentVolumeSource> {}
 
+/** Only the first source that is set is looked into: `persistentvolume-validation.ts` does that. */
 export const persistentVolumeSource = struct(
   'core.v1.PersistentVolumeSource',
   {
-    gcePersistentDisk: s.field(1, gcePersistentDiskVolumeSource).optional().doc('A disk of Google Compute Engine.'),
-    awsElasticBlockStore: s.field(2, awsElasticBlockStoreVolumeSource).optional().doc('A disk of AWS.'),
-    hostPath: s.field(3, hostPathVolumeSource).optional().doc('A directory of the node; for tests on one node only.'),
-    glusterfs: s.field(4, glusterfsPersistentVolumeSource).optional().doc('A GlusterFS volume; removed.'),
-    nfs: s.field(5, nfsVolumeSource).optional().doc('An NFS export.'),
-    rbd: s.field(6, rbdPersistentVolumeSource).optional().doc('A Ceph RBD image; removed.'),
-    iscsi: s.field(7, iscsiPersistentVolumeSource).optional().doc('An iSCSI disk.'),
-    cinder: s.field(8, cinderPersistentVolumeSource).optional().doc('A disk of OpenStack.'),
-    cephfs: s.field(9, cephFSPersistentVolumeSource).optional().doc('A Ceph file system; removed.'),
-    fc: s.field(10, fcVolumeSource).optional().doc('A Fibre Channel disk.'),
-    flocker: s.field(11, flockerVolumeSource).optional().doc('A Flocker dataset; removed.'),
-    flexVolume: s.field(12, flexPersistentVolumeSource).optional().doc('A volume of an exec plug-in.'),
-    azureFile: s.field(13, azureFilePersistentVolumeSource).optional().doc('An Azure file share.'),
-    vsphereVolume: s.field(14, vsphereVirtualDiskVolumeSource).optional().doc('A vSphere disk.'),
-    quobyte: s.field(15, quobyteVolumeSource).optional().doc('A Quobyte volume; removed.'),
-    azureDisk: s.field(16, azureDiskVolumeSource).optional().doc('An Azure data disk.'),
-    photonPersistentDisk: s.field(17, photonPersistentDiskVolumeSource).optional().doc('A Photon disk; removed.'),
-    portworxVolume: s.field(18, portworxVolumeSource).optional().doc('A Portworx volume.'),
-    scaleIO: s.field(19, scaleIOPersistentVolumeSource).optional().doc('A ScaleIO volume; removed.'),
-    local: s.field(20, localVolumeSource).optional().doc('A disk of one node.'),
-    storageos: s.field(21, storageOSPersistentVolumeSource).optional().doc('A StorageOS volume; removed.'),
-    csi: s.field(22, csiPersistentVolumeSource).optional().doc('A volume of a CSI driver.'),
+    gcePersistentDisk: s
+      .field(1, gcePersistentDiskVolumeSource)
+      .optional()
+      .ruled()
+      .doc('A disk of Google Compute Engine.'),
+    awsElasticBlockStore: s.field(2, awsElasticBlockStoreVolumeSource).optional().ruled().doc('A disk of AWS.'),
+    hostPath: s
+      .field(3, hostPathVolumeSource)
+      .optional()
+      .ruled()
+      .doc('A directory of the node; for tests on one node only.'),
+    glusterfs: s.field(4, glusterfsPersistentVolumeSource).optional().ruled().doc('A GlusterFS volume; removed.'),
+    nfs: s.field(5, nfsVolumeSource).optional().ruled().doc('An NFS export.'),
+    rbd: s.field(6, rbdPersistentVolumeSource).optional().ruled().doc('A Ceph RBD image; removed.'),
+    iscsi: s.field(7, iscsiPersistentVolumeSource).optional().ruled().doc('An iSCSI disk.'),
+    cinder: s.field(8, cinderPersistentVolumeSource).optional().ruled().doc('A disk of OpenStack.'),
+    cephfs: s.field(9, cephFSPersistentVolumeSource).optional().ruled().doc('A Ceph file system; removed.'),
+    fc: s.field(10, fcVolumeSource).optional().ruled().doc('A Fibre Channel disk.'),
+    flocker: s.field(11, flockerVolumeSource).optional().ruled().doc('A Flocker dataset; removed.'),
+    flexVolume: s.field(12, flexPersistentVolumeSource).optional().ruled().doc('A volume of an exec plug-in.'),
+    azureFile: s.field(13, azureFilePersistentVolumeSource).optional().ruled().doc('An Azure file share.'),
+    vsphereVolume: s.field(14, vsphereVirtualDiskVolumeSource).optional().ruled().doc('A vSphere disk.'),
+    quobyte: s.field(15, quobyteVolumeSource).optional().ruled().doc('A Quobyte volume; removed.'),
+    azureDisk: s.field(16, azureDiskVolumeSource).optional().ruled().doc('An Azure data disk.'),
+    photonPersistentDisk: s
+      .field(17, photonPersistentDiskVolumeSource)
+      .optional()
+      .ruled()
+      .doc('A Photon disk; removed.'),
+    portworxVolume: s.field(18, portworxVolumeSource).optional().ruled().doc('A Portworx volume.'),
+    scaleIO: s.field(19, scaleIOPersistentVolumeSource).optional().ruled().doc('A ScaleIO volume; removed.'),
+    local: s.field(20, localVolumeSource).optional().ruled().doc('A disk of one node.'),
+    storageos: s.field(21, storageOSPersistentVolumeSource).optional().ruled().doc('A StorageOS volume; removed.'),
+    csi: s.field(22, csiPersistentVolumeSource).optional().ruled().doc('A volume of a CSI driver.'),
   },
   { doc: 'Where the data is; exactly one member.' },
 );

@@ -7,15 +7,14 @@ import { forbiddenField, immutableDetail, invalidValue, notSupported, required }
 import { dns1123Label, dns1123Subdomain } from '#meta/names.ts';
 import type { ObjectMeta } from '#meta/object-meta.ts';
 import { difference } from '../difference.ts';
-import { indexed, named, noBacksteps, nonNegativeQuantity, type Causes } from '../field-checks.ts';
+import { csiDriverName, indexed, named, noBacksteps, type Causes } from '../field-checks.ts';
 import { betaStorageClass } from './claim-text.ts';
-import { accessModeCauses, positiveQuantity } from './claim-validation.ts';
+import { accessModeCauses, basicQuantity, positiveQuantity } from './claim-validation.ts';
 import type { PersistentVolumeSource, SecretReference } from './persistent-volume-source.ts';
 import type { PersistentVolumeSpec, VolumeNodeAffinity } from './persistentvolume.ts';
 import { nodeSelectorCauses } from './placement-validation.ts';
 import { oldLabels } from './pod-warnings.ts';
 import { pluginCauses } from './volume-plugin-validation.ts';
-import { csiDriver } from './volume-validation.ts';
 
 const moreThanOne = 'may not specify more than 1 volume type';
 
@@ -53,59 +52,96 @@ function* secret(path: string, ref: SecretReference | undefined): Causes {
   else yield* named(dns1123Label, `${path}.namespace`, ref.namespace);
 }
 
-function* sourceCauses(name: string, spec: PersistentVolumeSpec, key: (typeof sources)[number]): Causes {
-  yield* pluginCauses({ at: 'spec', persistent: name }, key, spec);
-  if (key === 'local' && spec.local?.path) yield* noBacksteps('spec.local.path', spec.local.path);
+/** Whose spec it is: a PersistentVolume's, by name, or one that a pod holds and a VolumeAttachment repeats. */
+export type VolumeOwner = { readonly name: string } | 'inline';
+
+interface Place {
+  readonly at: string;
+  readonly owner: VolumeOwner;
+}
+
+function* sourceCauses({ at, owner }: Place, spec: PersistentVolumeSpec, key: (typeof sources)[number]): Causes {
+  yield* pluginCauses({ at, persistent: owner === 'inline' ? '' : owner.name }, key, spec);
+  if (key === 'local' && spec.local?.path) yield* noBacksteps(`${at}.local.path`, spec.local.path);
   if (key !== 'csi' || spec.csi === undefined) return;
-  yield* csiDriver('spec.csi.driver', spec.csi.driver);
+  yield* csiDriverName(`${at}.csi.driver`, spec.csi.driver || undefined);
   for (const ref of [
     'controllerPublishSecretRef',
     'controllerExpandSecretRef',
     'nodePublishSecretRef',
     'nodeExpandSecretRef',
   ] as const)
-    yield* secret(`spec.csi.${ref}`, spec.csi[ref]);
+    yield* secret(`${at}.csi.${ref}`, spec.csi[ref]);
 }
 
-function* affinityCauses(affinity: VolumeNodeAffinity | undefined): Causes {
+/** One source, of which the first counts. A flexVolume is never one too many, as it has always been. */
+function* onlySource(place: Place, spec: PersistentVolumeSpec): Causes {
+  const set = sources.filter((key) => spec[key] !== undefined);
+  if (set.length === 0) yield required(place.at, 'must specify a volume type');
+  for (const [index, key] of set.entries()) {
+    // Upstream spells this one path differently.
+    if (index > 0 && key !== 'flexVolume')
+      yield forbiddenField(`${place.at}.${key === 'cephfs' ? 'cephFS' : key}`, moreThanOne);
+    else yield* sourceCauses(place, spec, key);
+  }
+  if (set[0] === 'local' && spec.nodeAffinity === undefined)
+    yield required(`${place.at}.nodeAffinity`, 'Local volume requires node affinity');
+}
+
+function* affinityCauses(path: string, affinity: VolumeNodeAffinity | undefined): Causes {
   if (affinity === undefined) return;
-  if (affinity.required === undefined)
-    yield required('spec.nodeAffinity.required', 'must specify required node constraints');
-  else yield* nodeSelectorCauses('spec.nodeAffinity.required', affinity.required);
+  if (affinity.required === undefined) yield required(`${path}.required`, 'must specify required node constraints');
+  else yield* nodeSelectorCauses(`${path}.required`, affinity.required);
+}
+
+function* capacityCauses(path: string, given: PersistentVolumeSpec['capacity']): Causes {
+  const amounts = Object.entries(given ?? {}).sort(([a], [b]) => (a < b ? -1 : 1));
+  if (amounts.length === 0) yield required(path);
+  if (given?.['storage'] === undefined || amounts.length > 1)
+    yield notSupported(path, amounts.length === 0 ? undefined : Object.fromEntries(amounts), ['storage']);
+  for (const [name, text] of amounts) {
+    yield* basicQuantity(`${path}[${name}]`, text);
+    yield* positiveQuantity(`${path}[${name}]`, text);
+  }
+}
+
+/** What only a PersistentVolume can have. */
+function* inlineCauses(at: string, spec: PersistentVolumeSpec): Causes {
+  const here = 'in the context of inline volumes';
+  const never = `may not be specified ${here}`;
+  if (spec.claimRef !== undefined) yield forbiddenField(`${at}.claimRef`, never);
+  if (Object.keys(spec.capacity ?? {}).length > 0) yield forbiddenField(`${at}.capacity`, never);
+  if (spec.csi === undefined) yield required(`${at}.csi`, `has to be specified ${here}`);
+  if (spec.persistentVolumeReclaimPolicy && spec.persistentVolumeReclaimPolicy !== 'Retain')
+    yield forbiddenField(`${at}.persistentVolumeReclaimPolicy`, `may only be Retain ${here}`);
+  if (spec.nodeAffinity !== undefined) yield forbiddenField(`${at}.nodeAffinity`, never);
+  if (spec.storageClassName) yield forbiddenField(`${at}.storageClassName`, never);
+  if (spec.volumeMode !== undefined && spec.volumeMode !== 'Filesystem')
+    yield forbiddenField(`${at}.volumeMode`, `may not specify volumeMode other than Filesystem ${here}`);
 }
 
 const isRoot = (path: string): boolean =>
   path.split('/').every((part) => part === '' || part === '.') && path.startsWith('/');
 
-export function* volumeCauses(name: string, spec: PersistentVolumeSpec): Causes {
-  const { capacity = {} } = spec;
-  if (!spec.accessModes?.length) yield required('spec.accessModes');
-  yield* accessModeCauses('spec.accessModes', spec.accessModes);
-  const amounts = Object.entries(capacity);
-  if (amounts.length === 0) yield required('spec.capacity');
-  if (capacity['storage'] === undefined || amounts.length > 1)
-    yield notSupported('spec.capacity', amounts.length === 0 ? undefined : capacity, ['storage']);
-  for (const [name, text] of amounts) {
-    yield* nonNegativeQuantity(`spec.capacity[${name}]`, text);
-    yield* positiveQuantity(`spec.capacity[${name}]`, text);
-  }
-  yield* affinityCauses(spec.nodeAffinity);
-  const [first, ...others] = sources.filter((key) => spec[key] !== undefined);
-  if (first === undefined) yield required('spec', 'must specify a volume type');
-  else yield* sourceCauses(name, spec, first);
-  // Upstream spells this one path differently.
-  for (const key of others) yield forbiddenField(key === 'cephfs' ? 'spec.cephFS' : `spec.${key}`, moreThanOne);
-  if (first === 'local' && spec.nodeAffinity?.required === undefined)
-    yield required('spec.nodeAffinity', 'Local volume requires node affinity');
-  if (spec.hostPath?.path && isRoot(spec.hostPath.path) && spec.persistentVolumeReclaimPolicy === 'Recycle')
-    yield forbiddenField('spec.persistentVolumeReclaimPolicy', "may not be 'recycle' for a hostPath mount of '/'");
-  yield* named(dns1123Subdomain, 'spec.storageClassName', spec.storageClassName || undefined);
+function* ownCauses(at: string, spec: PersistentVolumeSpec): Causes {
+  yield* capacityCauses(`${at}.capacity`, spec.capacity);
+  yield* affinityCauses(`${at}.nodeAffinity`, spec.nodeAffinity);
+  yield* named(dns1123Subdomain, `${at}.storageClassName`, spec.storageClassName || undefined);
   const attributes = spec.volumeAttributesClassName;
-  if (attributes !== undefined) {
-    if (attributes === '') yield required('spec.volumeAttributesClassName', 'an empty string is disallowed');
-    else yield* named(dns1123Subdomain, 'spec.volumeAttributesClassName', attributes);
-    if (spec.csi === undefined) yield required('spec.csi', 'has to be specified when using volumeAttributesClassName');
-  }
+  if (attributes === undefined) return;
+  const path = `${at}.volumeAttributesClassName`;
+  if (attributes === '') yield required(path, 'an empty string is disallowed');
+  else yield* named(dns1123Subdomain, path, attributes);
+  if (spec.csi === undefined) yield required(`${at}.csi`, 'has to be specified when using volumeAttributesClassName');
+}
+
+export function* volumeCauses(at: string, spec: PersistentVolumeSpec, owner: VolumeOwner): Causes {
+  yield* owner === 'inline' ? inlineCauses(at, spec) : ownCauses(at, spec);
+  if (!spec.accessModes?.length) yield required(`${at}.accessModes`);
+  yield* accessModeCauses(`${at}.accessModes`, spec.accessModes);
+  yield* onlySource({ at, owner }, spec);
+  if (spec.hostPath?.path && isRoot(spec.hostPath.path) && spec.persistentVolumeReclaimPolicy === 'Recycle')
+    yield forbiddenField(`${at}.persistentVolumeReclaimPolicy`, "may not be 'recycle' for a hostPath mount of '/'");
 }
 
 function sourceOf(spec: PersistentVolumeSpec, droppedSecret: boolean): PersistentVolumeSource {

@@ -131,7 +131,7 @@ export const PersistentVolume = resource({
     },
   ],
   hooks: {
-    validateCreate: ({ metadata, spec }) => [...volumeCauses(metadata.name, spec)],
+    validateCreate: ({ metadata, spec }) => [...volumeCauses('spec', spec, metadata)],
     validateUpdate: ({ spec }, { spec: old }) => [...volumeUpdateCauses(spec, old)],
     warnings: ({ metadata, spec }) => [...volumeWarnings(metadata, spec)],
     // The moment of creation is the moment of the first phase.

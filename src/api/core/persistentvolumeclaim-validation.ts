@@ -8,10 +8,10 @@ import { labelKey } from '#meta/names.ts';
 import type { ObjectMeta } from '#meta/object-meta.ts';
 import { compareQuantities, parseQuantity, type Quantity } from '#meta/quantity.ts';
 import { difference } from '../difference.ts';
-import { nonNegativeQuantity, type Causes } from '../field-checks.ts';
+import type { Causes } from '../field-checks.ts';
 import { betaStorageClass } from './claim-text.ts';
+import { basicQuantity } from './claim-validation.ts';
 import type { PersistentVolumeClaimStatus } from './persistentvolumeclaim.ts';
-import { resourceAmount } from './resource-validation.ts';
 import type { PersistentVolumeClaimSpec } from './volume.ts';
 
 interface ClaimLike {
@@ -61,10 +61,14 @@ export function* claimUpdateCauses(claim: ClaimLike, old: ClaimLike): Causes {
     yield invalidValue(`metadata.annotations[${betaStorageClass}]`, annotation ?? '', immutableDetail);
   // What may change is taken from the new claim; the rest must be the same.
   const size = spec.resources.requests?.['storage'];
-  const mayGrow = claim.status.phase === 'Bound' && spec.resources.requests !== undefined;
-  let allowed: Partial<PersistentVolumeClaimSpec> = without(old.spec, 'volumeAttributesClassName');
-  if (spec.volumeAttributesClassName !== undefined)
-    allowed = { ...allowed, volumeAttributesClassName: spec.volumeAttributesClassName };
+  const isBound = claim.status.phase === 'Bound';
+  const mayGrow = isBound && spec.resources.requests !== undefined;
+  let allowed: Partial<PersistentVolumeClaimSpec> = old.spec;
+  if (isBound) {
+    allowed = without(old.spec, 'volumeAttributesClassName');
+    if (spec.volumeAttributesClassName !== undefined)
+      allowed = { ...allowed, volumeAttributesClassName: spec.volumeAttributesClassName };
+  }
   if (!old.spec.volumeName && spec.volumeName) allowed = { ...allowed, volumeName: spec.volumeName };
   if ((moves || isFirstClass(claim, old)) && spec.storageClassName !== undefined)
     allowed = { ...allowed, storageClassName: spec.storageClassName };
@@ -85,15 +89,12 @@ export function* claimUpdateCauses(claim: ClaimLike, old: ClaimLike): Causes {
   )
     yield forbiddenField('spec.resources.requests.storage', 'field can not be less than status.capacity');
   if (spec.volumeMode !== old.spec.volumeMode) yield invalidValue('volumeMode', spec.volumeMode, immutableDetail);
-  if (old.spec.volumeAttributesClassName !== undefined) {
-    if (spec.volumeAttributesClassName === undefined)
-      yield forbiddenField('spec.volumeAttributesClassName', 'update from non-nil value to nil is forbidden');
-    else if (spec.volumeAttributesClassName === '' && old.spec.volumeAttributesClassName !== '')
-      yield forbiddenField(
-        'spec.volumeAttributesClassName',
-        'update from non-nil value to an empty string is forbidden',
-      );
-  }
+  const attributes = spec.volumeAttributesClassName;
+  if (!attributes && attributes !== old.spec.volumeAttributesClassName && old.status.currentVolumeAttributesClassName)
+    yield forbiddenField(
+      'spec.volumeAttributesClassName',
+      `update to ${attributes === undefined ? 'nil' : 'empty string'} is forbidden when status.currentVolumeAttributesClassName is not nil`,
+    );
 }
 
 const resizeStates = [
@@ -116,9 +117,8 @@ function* claimResource(path: string, name: string): Causes {
 export function* claimStatusCauses(spec: PersistentVolumeClaimSpec, status: PersistentVolumeClaimStatus): Causes {
   if (!spec.accessModes?.length) yield required('Spec.accessModes');
   for (const [name, text] of Object.entries(status.capacity ?? {}))
-    yield* nonNegativeQuantity(`status.capacity[${name}]`, text);
-  // Upstream writes the path so, in the singular.
-  const statePath = 'status.allocatedResourceStatus';
+    yield* basicQuantity(`status.capacity[${name}]`, text);
+  const statePath = 'status.allocatedResourceStatuses';
   for (const [name, state] of Object.entries(status.allocatedResourceStatuses ?? {})) {
     yield* claimResource(statePath, name);
     if (!resizeStates.includes(state)) yield notSupported(statePath, name, resizeStates);
@@ -126,6 +126,6 @@ export function* claimStatusCauses(spec: PersistentVolumeClaimSpec, status: Pers
   for (const [name, text] of Object.entries(status.allocatedResources ?? {})) {
     const wrong = [...claimResource('status.allocatedResources', name)];
     yield* wrong;
-    if (wrong.length === 0) yield* resourceAmount(`status.allocatedResources[${name}]`, name, text);
+    if (wrong.length === 0) yield* basicQuantity(`status.allocatedResources[${name}]`, text);
   }
 }

@@ -3,7 +3,7 @@
  * ask the same; here are its status, strategy and columns. The rules stand in `claim-validation.ts` and `persistentvolumeclaim-validation.ts`.
  */
 import { resource, type ObjectOf } from '#schema/kind.ts';
-import { s, struct, t, type DraftOf, type Of } from '#schema/type.ts';
+import { s, struct, t, type Of } from '#schema/type.ts';
 import { ageColumn, nameColumn } from '../columns.ts';
 import { accessModesText, betaStorageClass } from './claim-text.ts';
 import { claimSpecCauses, claimSpecWarnings } from './claim-validation.ts';
@@ -93,16 +93,14 @@ export const persistentVolumeClaimStatus = struct(
 );
 export interface PersistentVolumeClaimStatus extends Of<typeof persistentVolumeClaimStatus> {}
 
-type SpecDraft = DraftOf<typeof persistentVolumeClaimSpec>;
-
-/** A namespace in dataSourceRef needs an alpha feature: without it the field is not there. */
-function withoutNamespace(spec: SpecDraft): SpecDraft {
-  if (spec.dataSourceRef?.namespace === undefined) return spec;
-  const { namespace: _, ...dataSourceRef } = spec.dataSourceRef;
-  return { ...spec, dataSourceRef };
-}
-
 type ClaimSpec = Of<typeof persistentVolumeClaimSpec>;
+
+/** A source in another namespace needs an alpha feature: without it there is none. */
+function withoutOtherNamespace(spec: ClaimSpec, old?: ClaimSpec): ClaimSpec {
+  if (!spec.dataSourceRef?.namespace || old?.dataSourceRef !== undefined) return spec;
+  const { dataSourceRef: _, ...rest } = spec;
+  return rest;
+}
 
 /** The old field takes claims and snapshots only, and has always ignored the rest. */
 function withoutForeignSource(spec: ClaimSpec): ClaimSpec {
@@ -192,17 +190,17 @@ export const PersistentVolumeClaim = resource({
           ]),
       ...claimSpecWarnings('spec', spec),
     ],
-    fill: (draft) => {
-      if (draft.spec === undefined) return draft;
-      const spec = withoutNamespace(draft.spec);
-      return spec === draft.spec ? draft : { ...draft, spec };
-    },
-    prepareCreate: (claim) => ({ ...claim, spec: withBothSources(claim.spec), status: { phase: 'Pending' as const } }),
+    prepareCreate: (claim) => ({
+      ...claim,
+      spec: withBothSources(withoutOtherNamespace(claim.spec)),
+      status: { phase: 'Pending' as const },
+    }),
     // A claim from before the two fields were one keeps them as they are.
-    prepareUpdate: (claim, old) =>
-      (old.spec.dataSource === undefined) === (old.spec.dataSourceRef === undefined)
-        ? { ...claim, spec: withBothSources(claim.spec) }
-        : claim,
+    prepareUpdate: (claim, old) => {
+      const spec = withoutOtherNamespace(claim.spec, old.spec);
+      const wereOne = (old.spec.dataSource === undefined) === (old.spec.dataSourceRef === undefined);
+      return { ...claim, spec: wereOne ? withBothSources(spec) : spec };
+    },
     generation: false,
   },
   name: 'core.v1.PersistentVolumeClaim',

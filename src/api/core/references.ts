@@ -6,7 +6,7 @@ import { inline, s, struct, type Of } from '#schema/type.ts';
 export const localObjectReference = struct(
   'core.v1.LocalObjectReference',
   {
-    name: s.string(1).default('').doc('Name of the object.'),
+    name: s.string(1).emptyDefault().doc('Name of the object.'),
   },
   { atomic: true, doc: 'An object of the same namespace.' },
 );
@@ -31,8 +31,8 @@ export const typedLocalObjectReference = struct(
   'core.v1.TypedLocalObjectReference',
   {
     apiGroup: s.string(1).keepsZero().optional().doc('Group of the kind; the core group when absent.'),
-    kind: s.string(2).doc('Kind of the object.'),
-    name: s.string(3).doc('Name of the object.'),
+    kind: s.string(2).ruled().doc('Kind of the object.'),
+    name: s.string(3).ruled().doc('Name of the object.'),
   },
   { atomic: true, doc: 'An object of any kind in the same namespace.' },
 );

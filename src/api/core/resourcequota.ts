@@ -11,8 +11,8 @@ import { quotaCauses, quotaStatusCauses, quotaUpdateCauses } from './resourcequo
 export const scopedResourceSelectorRequirement = struct(
   'core.v1.ScopedResourceSelectorRequirement',
   {
-    scopeName: s.string(1).doc('The scope that is compared, such as PriorityClass.'),
-    operator: s.string(2).doc('In, NotIn, Exists or DoesNotExist.'),
+    scopeName: s.string(1).ruled().doc('The scope that is compared, such as PriorityClass.'),
+    operator: s.string(2).ruled().doc('In, NotIn, Exists or DoesNotExist.'),
     values: s.list(3, t.string).optional().doc('What it is compared with; empty for Exists and DoesNotExist.'),
   },
   { doc: 'One requirement on what a quota counts.' },

@@ -4,8 +4,9 @@
  */
 import type { ObjectMeta } from '#meta/object-meta.ts';
 import { deepEqual } from '#base/deep-equal.ts';
+import { ipFamily } from '#meta/ip.ts';
 import type { DraftOf } from '#schema/type.ts';
-import type { ServiceSpec, ServiceStatus, serviceSpec } from './service.ts';
+import type { ServicePort, ServiceSpec, ServiceStatus, serviceSpec } from './service.ts';
 
 type SpecDraft = DraftOf<typeof serviceSpec>;
 interface ServiceLike {
@@ -22,6 +23,7 @@ const affinityTimeoutDefault = 10_800;
 export const isHeadless = (spec: ServiceSpec): boolean =>
   spec.clusterIPs?.length === 1 && spec.clusterIPs[0] === 'None';
 const needsClusterIP = (spec: ServiceSpec): boolean => spec.type !== 'ExternalName';
+const mayHaveNodePort = ({ type }: ServiceSpec): boolean => type === 'NodePort' || type === 'LoadBalancer';
 const needsNodePort = (spec: ServiceSpec): boolean =>
   spec.type === 'NodePort' || (spec.type === 'LoadBalancer' && spec.allocateLoadBalancerNodePorts !== false);
 export const isExternal = (spec: Pick<SpecDraft, 'type' | 'externalIPs'>): boolean =>
@@ -54,16 +56,27 @@ export function fillService<S extends { readonly spec?: SpecDraft }>(service: S)
 
 /** clusterIPs follows clusterIP where a client speaks of only one of them. */
 function withClusterIPs(spec: ServiceSpec, old?: ServiceSpec): ServiceSpec {
-  if (old === undefined) {
-    return spec.clusterIP && !spec.clusterIPs?.length ? { ...spec, clusterIPs: [spec.clusterIP] } : spec;
-  }
-  const sameList = deepEqual(spec.clusterIPs ?? [], old.clusterIPs ?? []);
-  if (old.clusterIP && !spec.clusterIP) {
-    // Cleared, and the other field still holds the old value: clear both. An emptied list alone is put right by `keepAllocated`.
-    return sameList ? without(spec, 'clusterIPs') : spec;
-  }
-  if (spec.clusterIP === old.clusterIP || !sameList || !spec.clusterIP) return spec;
-  return { ...spec, clusterIPs: [spec.clusterIP, ...(spec.clusterIPs ?? []).slice(1)] };
+  const { clusterIP = '', clusterIPs = [] } = spec;
+  if (old === undefined) return clusterIP && clusterIPs.length === 0 ? { ...spec, clusterIPs: [clusterIP] } : spec;
+  const { clusterIP: before = '', clusterIPs: beforeList = [] } = old;
+  if (clusterIP === before)
+    return clusterIPs.length === 0 && beforeList.length > 0 ? { ...spec, clusterIPs: beforeList } : spec;
+  // What else the client wrote is for validation to judge.
+  if (!deepEqual(clusterIPs, beforeList)) return spec;
+  return clusterIP === '' ? without(spec, 'clusterIPs') : { ...spec, clusterIPs: [clusterIP] };
+}
+
+/** Families that were left out are those of the addresses. */
+function withFamilies(spec: ServiceSpec): ServiceSpec {
+  const { clusterIPs = [], ipFamilies = [] } = spec;
+  if (spec.type === 'ExternalName' || isHeadless(spec) || ipFamilies.length >= clusterIPs.length) return spec;
+  const families = clusterIPs.map((ip, index) => {
+    const family = ipFamily(ip);
+    return ipFamilies[index] ?? (family && (`IPv${family}` as const));
+  });
+  const known = families.filter((family) => family !== undefined);
+  // Addresses that do not go together are refused as such.
+  return new Set(known).size === clusterIPs.length ? { ...spec, ipFamilies: known } : spec;
 }
 
 function without<K extends keyof ServiceSpec>(spec: ServiceSpec, ...keys: K[]): ServiceSpec {
@@ -72,21 +85,19 @@ function without<K extends keyof ServiceSpec>(spec: ServiceSpec, ...keys: K[]): 
   return copy;
 }
 
-/** Allocated values that the client left out are the old ones. */
+/** Allocated values that the client left out are the old ones; a node port is that of the port of the same name. */
 function keepAllocated(spec: ServiceSpec, old: ServiceSpec): ServiceSpec {
   const out: Writable<ServiceSpec> = { ...spec };
-  if (needsClusterIP(old) && needsClusterIP(spec) && !spec.clusterIP && !spec.clusterIPs?.length && old.clusterIP) {
-    out.clusterIP = old.clusterIP;
-    if (old.clusterIPs !== undefined) out.clusterIPs = old.clusterIPs;
+  if (needsClusterIP(old) && needsClusterIP(spec)) {
+    if (!spec.clusterIP && old.clusterIP) out.clusterIP = old.clusterIP;
+    if (!spec.clusterIPs?.length && old.clusterIPs?.length) out.clusterIPs = old.clusterIPs;
   }
   if (needsNodePort(old) && needsNodePort(spec) && spec.ports !== undefined) {
-    const used = new Set(spec.ports.map((port) => port.nodePort).filter(Boolean));
+    const before = new Map((old.ports ?? []).map(({ name = '', nodePort = 0 }) => [name, nodePort]));
+    const kept = new Set(spec.ports.map(({ nodePort }) => nodePort));
     out.ports = spec.ports.map((port) => {
-      if (port.nodePort) return port;
-      const before = old.ports?.find((one) => one.port === port.port && one.protocol === port.protocol);
-      if (!before?.nodePort || used.has(before.nodePort)) return port;
-      used.add(before.nodePort);
-      return { ...port, nodePort: before.nodePort };
+      const nodePort = before.get(port.name ?? '');
+      return port.nodePort || !nodePort || kept.has(nodePort) ? port : { ...port, nodePort };
     });
   }
   if (needsHealthCheck(old) && needsHealthCheck(spec) && !spec.healthCheckNodePort && old.healthCheckNodePort) {
@@ -107,14 +118,10 @@ function dropForType(spec: ServiceSpec, old: ServiceSpec): ServiceSpec {
     if (kept('ipFamilies')) delete out.ipFamilies;
     if (kept('ipFamilyPolicy')) delete out.ipFamilyPolicy;
   }
-  if (needsNodePort(old) && !needsNodePort(spec)) {
-    out.ports = (spec.ports ?? []).map((port) => {
-      const before = old.ports?.some((one) => one.nodePort === port.nodePort);
-      if (!port.nodePort || !before) return port;
-      const { nodePort: _, ...rest } = port;
-      return rest;
-    });
-  }
+  const before = new Set((old.ports ?? []).map(({ nodePort }) => nodePort));
+  const isNew = ({ nodePort }: ServicePort): boolean => Boolean(nodePort) && !before.has(nodePort);
+  if (mayHaveNodePort(old) && !mayHaveNodePort(spec) && spec.ports !== undefined && !spec.ports.some(isNew))
+    out.ports = spec.ports.map(({ nodePort: _, ...port }) => port);
   if (needsHealthCheck(old) && !needsHealthCheck(spec) && kept('healthCheckNodePort')) delete out.healthCheckNodePort;
   if (old.type === 'LoadBalancer' && spec.type !== 'LoadBalancer') {
     if (kept('allocateLoadBalancerNodePorts')) delete out.allocateLoadBalancerNodePorts;
@@ -129,6 +136,9 @@ export function createService<S extends ServiceLike>(service: S): S {
 }
 
 export function updateService<S extends ServiceLike>(service: S, old: S): S {
-  const spec = dropForType(keepAllocated(withClusterIPs(service.spec, old.spec), old.spec), old.spec);
-  return { ...service, spec };
+  const allocated = withFamilies(withClusterIPs(keepAllocated(service.spec, old.spec), old.spec));
+  const spec = dropForType(allocated, old.spec);
+  // A load balancer that is none any more serves nobody.
+  const status = spec.type === 'LoadBalancer' ? service.status : { ...service.status, loadBalancer: {} };
+  return { ...service, spec, status };
 }

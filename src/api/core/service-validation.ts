@@ -2,16 +2,8 @@
  * Rules of a Service beyond its declaration. Whether an address or a node port is free, and in range, is decided where they are
  * allocated. Paths and wording are upstream's (ValidateService, ValidateServiceUpdate).
  */
-import {
-  duplicate,
-  forbiddenField,
-  goJson,
-  immutableDetail,
-  invalidValue,
-  notSupported,
-  required,
-} from '#meta/causes.ts';
-import { cidrRange, ipFamily } from '#meta/ip.ts';
+import { duplicate, forbiddenField, immutableDetail, invalidValue, notSupported, required } from '#meta/causes.ts';
+import { canonicalIp, cidrRange, ipFamily, ipWarnings } from '#meta/ip.ts';
 import { dns1123Label, dns1123Subdomain, labelKey } from '#meta/names.ts';
 import type { ObjectMeta } from '#meta/object-meta.ts';
 import { checkLabels } from '#meta/selector.ts';
@@ -27,6 +19,7 @@ import {
 } from '../field-checks.ts';
 import type { LoadBalancerStatus, ServicePort, ServiceSpec } from './service.ts';
 import { isExternal, isHeadless, needsHealthCheck } from './service-strategy.ts';
+import { topologyHints, topologyMode } from './service-warnings.ts';
 
 interface ServiceLike {
   readonly metadata: ObjectMeta;
@@ -34,13 +27,12 @@ interface ServiceLike {
 }
 
 const affinityTimeoutMax = 86_400;
+const onlyLoadBalancer = "may only be used when `type` is 'LoadBalancer'";
 
 function* portCauses(path: string, ports: readonly ServicePort[]): Causes {
   const names = new Set<string>();
-  const numbers = new Set<string>();
-  const nodePorts = new Set<string>();
   for (const [one, at] of indexed(path, ports)) {
-    const { name, protocol, nodePort } = one;
+    const { name } = one;
     if (ports.length > 1) yield* present(`${at}.name`, name);
     if (name) {
       yield* named(dns1123Label, `${at}.name`, name);
@@ -50,23 +42,27 @@ function* portCauses(path: string, ports: readonly ServicePort[]): Causes {
     yield* port(`${at}.port`, one.port);
     yield* portNumberOrName(`${at}.targetPort`, one.targetPort);
     yield* named(labelKey, `${at}.appProtocol`, one.appProtocol);
-    if (nodePort) {
-      if (nodePorts.has(`${protocol}/${nodePort}`)) yield duplicate(`${at}.nodePort`, nodePort);
-      nodePorts.add(`${protocol}/${nodePort}`);
-    }
-    const key = `${protocol}/${one.port}`;
-    if (numbers.has(key)) {
-      // Upstream prints the internal struct: the key and the zero values around it.
-      const printed = goJson({
-        Name: '',
-        Protocol: protocol,
-        AppProtocol: null,
-        Port: one.port,
-        TargetPort: 0,
-        NodePort: 0,
-      });
-      yield { reason: 'FieldValueDuplicate', field: at, message: `Duplicate value: ${printed}` };
-    }
+  }
+}
+
+/** No number twice with one protocol. */
+function* doubleCauses(path: string, { type, ports = [] }: ServiceSpec): Causes {
+  const numbers = new Set<string>();
+  const nodePorts = new Set<string>();
+  if (type === 'ClusterIP')
+    for (const [{ nodePort }, at] of indexed(path, ports))
+      if (nodePort) yield forbiddenField(`${at}.nodePort`, "may not be used when `type` is 'ClusterIP'");
+  for (const [{ protocol, nodePort }, at] of indexed(path, ports)) {
+    if (!nodePort) continue;
+    if (nodePorts.has(`${protocol}/${nodePort}`)) yield duplicate(`${at}.nodePort`, nodePort);
+    nodePorts.add(`${protocol}/${nodePort}`);
+  }
+  for (const [one, at] of indexed(path, ports)) {
+    const key = `${one.protocol}/${one.port}`;
+    // Upstream prints the internal struct: the key and the zero values around it.
+    const { protocol: Protocol, port: Port } = one;
+    if (numbers.has(key))
+      yield duplicate(at, { Name: '', Protocol, AppProtocol: null, Port, TargetPort: 0, NodePort: 0 });
     numbers.add(key);
   }
 }
@@ -91,9 +87,6 @@ function* typeCauses(spec: ServiceSpec): Causes {
       break;
     }
     case 'ClusterIP':
-      for (const [{ nodePort }, at] of indexed('spec.ports', ports)) {
-        if (nodePort) yield forbiddenField(`${at}.nodePort`, "may not be used when `type` is 'ClusterIP'");
-      }
       break;
     default:
       // Not in the type: the declaration reports it.
@@ -103,10 +96,9 @@ function* typeCauses(spec: ServiceSpec): Causes {
 
 function* affinityCauses({ sessionAffinity, sessionAffinityConfig: config }: ServiceSpec): Causes {
   const path = 'spec.sessionAffinityConfig';
-  if (sessionAffinity === 'None') {
-    if (config !== undefined) yield forbiddenField(path, 'must not be set when session affinity is None');
-    return;
-  }
+  if (sessionAffinity === 'None' && config !== undefined)
+    yield forbiddenField(path, 'must not be set when session affinity is None');
+  if (sessionAffinity !== 'ClientIP') return;
   const detail = 'when session affinity type is ClientIP';
   const seconds = config?.clientIP?.timeoutSeconds;
   if (config === undefined) yield required(path, detail);
@@ -121,6 +113,8 @@ function* affinityCauses({ sessionAffinity, sessionAffinityConfig: config }: Ser
   }
 }
 
+const ipFamilyNames: readonly string[] = ['IPv4', 'IPv6'];
+
 function* clusterIPCauses(spec: ServiceSpec): Causes {
   if (spec.type === 'ExternalName') return;
   const { clusterIP, clusterIPs = [], ipFamilies = [] } = spec;
@@ -132,6 +126,7 @@ function* clusterIPCauses(spec: ServiceSpec): Causes {
     yield invalidValue(path, clusterIPs, 'must be empty when `clusterIP` is not specified');
   const families = new Set<string>();
   for (const [family, at] of indexed('spec.ipFamilies', ipFamilies)) {
+    if (!ipFamilyNames.includes(family)) yield notSupported(at, family, ipFamilyNames);
     if (families.has(family)) yield duplicate(at, family);
     families.add(family);
   }
@@ -156,7 +151,7 @@ function* clusterIPCauses(spec: ServiceSpec): Causes {
   if (isHeadless(spec)) return;
   for (const [ip, at, index] of indexed(path, clusterIPs)) {
     const family = ipFamilies[index];
-    if (family !== undefined && family !== `IPv${ipFamily(ip)}`) {
+    if ((family === 'IPv4' || family === 'IPv6') && family !== `IPv${ipFamily(ip)}`) {
       yield invalidValue(at, ip, `expected an ${family} value as indicated by \`ipFamilies[${index}]\``);
     }
   }
@@ -182,32 +177,60 @@ function* trafficCauses(spec: ServiceSpec): Causes {
   }
 }
 
-function* loadBalancerCauses(spec: ServiceSpec): Causes {
-  const { type, loadBalancerSourceRanges: ranges = [], loadBalancerClass } = spec;
-  const detail = "may only be used when `type` is 'LoadBalancer'";
-  const path = 'spec.LoadBalancerSourceRanges';
-  if (ranges.length > 0 && type !== 'LoadBalancer') yield forbiddenField(path, detail);
-  for (const [range, at] of indexed(path, ranges))
-    for (const message of cidrRange(range.trim())) yield invalidValue(at, range.trim(), message);
-  if (type === 'LoadBalancer') yield* named(labelKey, 'spec.loadBalancerClass', loadBalancerClass);
-  else {
-    if (spec.allocateLoadBalancerNodePorts !== undefined)
-      yield forbiddenField('spec.allocateLoadBalancerNodePorts', detail);
-    if (loadBalancerClass !== undefined) yield forbiddenField('spec.loadBalancerClass', detail);
-  }
+const rangesAnnotation = 'service.beta.kubernetes.io/load-balancer-source-ranges';
+
+function* sourceRangeCauses({ metadata, spec }: ServiceLike): Causes {
+  const { type, loadBalancerSourceRanges: ranges = [] } = spec;
+  const annotation = metadata.annotations?.[rangesAnnotation];
+  // The annotation is older than the field, which wins.
+  if (ranges.length === 0 && annotation === undefined) return;
+  const path = ranges.length > 0 ? 'spec.LoadBalancerSourceRanges' : `metadata.annotations[${rangesAnnotation}]`;
+  if (type !== 'LoadBalancer') yield forbiddenField(path, onlyLoadBalancer);
+  for (const [text, at] of indexed(path, ranges)) yield* named(cidrRange, at, text.trim());
+  if (ranges.length === 0 && annotation?.trim())
+    for (const text of annotation.split(',')) yield* named(cidrRange, path, text.trim());
 }
 
-export function* serviceCauses({ spec }: ServiceLike): Causes {
+function* loadBalancerCauses({ type, loadBalancerClass, allocateLoadBalancerNodePorts }: ServiceSpec): Causes {
+  if (type === 'LoadBalancer') {
+    yield* named(labelKey, 'spec.loadBalancerClass', loadBalancerClass);
+    return;
+  }
+  if (allocateLoadBalancerNodePorts !== undefined)
+    yield forbiddenField('spec.allocateLoadBalancerNodePorts', onlyLoadBalancer);
+  if (loadBalancerClass !== undefined) yield forbiddenField('spec.loadBalancerClass', onlyLoadBalancer);
+}
+
+function* topologyCauses({ annotations }: ObjectMeta): Causes {
+  const [mode, hints] = [annotations?.[topologyMode], annotations?.[topologyHints]];
+  if (mode !== undefined && hints !== undefined && mode !== hints)
+    yield invalidValue(
+      `metadata.annotations[${topologyMode}]`,
+      mode,
+      `must match annotations[${topologyHints}] when both are specified`,
+    );
+}
+
+export function* serviceCauses(service: ServiceLike): Causes {
+  const { metadata, spec } = service;
+  // Upstream gives addresses before it looks at the rest.
+  const early = [...clusterIPCauses(spec)];
+  if (early.length > 0) {
+    yield* early;
+    return;
+  }
+  yield* topologyCauses(metadata);
   yield* typeCauses(spec);
   yield* portCauses('spec.ports', spec.ports ?? []);
   yield* checkLabels(spec.selector, 'spec.selector');
   yield* affinityCauses(spec);
-  yield* clusterIPCauses(spec);
   for (const [ip, at] of indexed('spec.externalIPs', spec.externalIPs)) {
     const bad = [...address(at, ip)];
     if (bad.length > 0) yield* bad;
     else yield* nonSpecialAddress(at, ip);
   }
+  yield* doubleCauses('spec.ports', spec);
+  yield* sourceRangeCauses(service);
   yield* loadBalancerCauses(spec);
   yield* trafficCauses(spec);
 }
@@ -216,6 +239,7 @@ export function* serviceCauses({ spec }: ServiceLike): Causes {
 function* familyUpdateCauses(spec: ServiceSpec, old: ServiceSpec): Causes {
   if (spec.type === 'ExternalName' || old.type === 'ExternalName') return;
   if (isHeadless(spec) && isHeadless(old)) return;
+  if ([...clusterIPCauses(spec)].length > 0) return;
   const single = spec.ipFamilyPolicy === 'SingleStack';
   for (const key of ['clusterIPs', 'ipFamilies'] as const) {
     if (key === 'ipFamilies' && isHeadless(spec) !== isHeadless(old)) continue;
@@ -250,18 +274,27 @@ export function* serviceUpdateCauses({ spec }: ServiceLike, { spec: old }: Servi
   }
 }
 
+const modes = ['Proxy', 'VIP'];
+
 export function* loadBalancerStatusCauses(path: string, status: LoadBalancerStatus, spec: ServiceSpec): Causes {
-  const ingress = status.ingress ?? [];
-  if (spec.type !== 'LoadBalancer' && ingress.length > 0)
-    yield forbiddenField(`${path}.ingress`, 'may only be used when `spec.type` is LoadBalancer');
-  for (const [one, at] of indexed(`${path}.ingress`, ingress)) {
-    if (one.ip) yield* address(`${at}.ip`, one.ip);
-    else if (one.ipMode !== undefined)
-      yield forbiddenField(`${at}.ipMode`, 'may not be specified when `ip` is not set');
-    if (one.hostname) {
-      yield* named(dns1123Subdomain, `${at}.hostname`, one.hostname);
-      if (ipFamily(one.hostname) !== undefined)
-        yield invalidValue(`${at}.hostname`, one.hostname, 'must be a DNS name, not an IP address');
-    }
+  const { ingress = [] } = status;
+  if (spec.type !== 'LoadBalancer' && ingress.length > 0) {
+    yield forbiddenField(`${path}.ingress`, "may only be used when `spec.type` is 'LoadBalancer'");
+    return;
   }
+  for (const [{ ip, ipMode, hostname }, at] of indexed(`${path}.ingress`, ingress)) {
+    yield* address(`${at}.ip`, ip || undefined);
+    if (ipMode !== undefined && !ip) yield forbiddenField(`${at}.ipMode`, 'may not be specified when `ip` is not set');
+    else if (ipMode !== undefined && !modes.includes(ipMode)) yield notSupported(`${at}.ipMode`, ipMode, modes);
+    if (!hostname) continue;
+    yield* named(dns1123Subdomain, `${at}.hostname`, hostname);
+    if (canonicalIp(hostname) !== undefined)
+      yield invalidValue(`${at}.hostname`, hostname, 'must be a DNS name, not an IP address');
+  }
+}
+
+/** Addresses that were there before may stay as they are. */
+export function* loadBalancerStatusWarnings(path: string, { ingress }: LoadBalancerStatus): Iterable<string> {
+  for (const [{ ip }, at] of indexed(`${path}.ingress`, ingress))
+    if (ip) for (const message of ipWarnings(ip)) yield `${at}: ${message}`;
 }

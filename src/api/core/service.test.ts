@@ -111,6 +111,82 @@ const table: readonly [string, Fields, readonly string[]][] = [
     ['spec.clusterIPs: Invalid value: ["10.0.0.1","10.0.0.2"]: may specify no more than one IP for each IP family'],
   ],
 ];
+const annotated = (annotations: Record<string, string>, fields: Fields = {}): never =>
+  ({ metadata: { name: 'web', annotations }, spec: { ports: [{ port: 80 }], ...fields } }) as never;
+const ranges = 'service.beta.kubernetes.io/load-balancer-source-ranges';
+const [mode, hints] = ['service.kubernetes.io/topology-mode', 'service.kubernetes.io/topology-aware-hints'];
+
+test('annotations that are older than their fields are checked as these are', () => {
+  assert.deepEqual(createCauses(Service, annotated({ [ranges]: ' 10.0.0.0/8, x' }, { type: 'LoadBalancer' })), [
+    `metadata.annotations[${ranges}]: Invalid value: "x": must be a valid CIDR value, (e.g. 10.9.8.0/24 or 2001:db8::/64)`,
+  ]);
+  assert.deepEqual(createCauses(Service, annotated({ [ranges]: '' })), [
+    `metadata.annotations[${ranges}]: Forbidden: may only be used when \`type\` is 'LoadBalancer'`,
+  ]);
+  assert.deepEqual(createCauses(Service, annotated({ [mode]: 'Auto', [hints]: 'Disabled' })), [
+    `metadata.annotations[${mode}]: Invalid value: "Auto": must match annotations[${hints}] when both are specified`,
+  ]);
+});
+
+test('addresses are judged before all else', () => {
+  assert.deepEqual(createCauses(Service, service({ clusterIP: 'x', ports: [] })), [
+    'spec.clusterIPs[0]: Invalid value: "x": must be a valid IP address, (e.g. 10.9.8.7 or 2001:db8::ffff)',
+  ]);
+});
+
+const oddities: readonly [string, Fields, readonly string[]][] = [
+  [
+    'an old name of a preference',
+    { trafficDistribution: 'PreferClose' },
+    ['spec.trafficDistribution: "PreferClose" is deprecated; use "PreferSameZone"'],
+  ],
+  [
+    'outside addresses',
+    { externalIPs: ['2001:DB8::1'] },
+    [
+      'spec.externalIPs[0]: IPv6 address "2001:DB8::1" should be in RFC 5952 canonical format ("2001:db8::1")',
+      'spec.externalIPs is deprecated and may no longer be implemented in some clusters',
+    ],
+  ],
+  [
+    'fields without effect',
+    { clusterIP: 'None', externalIPs: ['10.0.0.1'], externalName: 'a', sessionAffinity: 'ClientIP' },
+    [
+      'spec.externalIPs is ignored for headless services',
+      'spec.SessionAffinity is ignored for headless services',
+      'spec.externalName is ignored when spec.type is not "ExternalName"',
+    ],
+  ],
+  [
+    'a range in another spelling',
+    { type: 'LoadBalancer', loadBalancerSourceRanges: ['2001:DB8::/32'] },
+    [
+      'spec.loadBalancerSourceRanges[0]: IPv6 CIDR value "2001:DB8::/32" should be in RFC 5952 canonical format ("2001:db8::/32")',
+    ],
+  ],
+];
+for (const [what, fields, warnings] of oddities)
+  test(`the author is told of ${what}`, () =>
+    assert.deepEqual(Service.hooks.warnings?.(written(Service, service(fields)), undefined), warnings));
+
+test('entrances are of load balancers only', () => {
+  const causes = (type: string, ...ingress: object[]): unknown =>
+    Service.hooks
+      .validateStatus?.(
+        { ...written(Service, service({ type })), status: { loadBalancer: { ingress } } } as never,
+        allocated(),
+      )
+      .map(({ field, message }) => `${field}: ${message}`);
+  const at = 'status.loadBalancer.ingress';
+  assert.deepEqual(causes('ClusterIP', { ip: 'x' }), [
+    `${at}: Forbidden: may only be used when \`spec.type\` is 'LoadBalancer'`,
+  ]);
+  assert.deepEqual(causes('LoadBalancer', { ip: '10.0.0.1', ipMode: 'X' }, { hostname: '10.0.0.1' }), [
+    `${at}[0].ipMode: Unsupported value: "X": supported values: "Proxy", "VIP"`,
+    `${at}[1].hostname: Invalid value: "10.0.0.1": must be a DNS name, not an IP address`,
+  ]);
+});
+
 for (const [what, fields, causes] of table)
   test(`a service may not have ${what}`, () => assert.deepEqual(createCauses(Service, service(fields)), causes));
 
@@ -121,6 +197,7 @@ test('an allocated address stays, whether the client repeats it or not', () => {
     Service.hooks.prepareUpdate?.(written(Service, service({ ipFamilies: ['IPv4'] })), old).spec.clusterIP,
     '10.96.0.5',
   );
+  assert.deepEqual(updateCauses(Service, service({ clusterIP: '10.96.0.5' }), old), []);
   assert.deepEqual(updateCauses(Service, service({ ...old.spec, clusterIP: '10.96.0.6' }), old), [
     'spec.clusterIPs[0]: Invalid value: ["10.96.0.6"]: may not change once set',
   ]);
@@ -131,6 +208,7 @@ test('node ports stay, and go with the type that had them', () => {
   const update = (fields: Fields): ObjectOf<typeof Service>['spec'] | undefined =>
     Service.hooks.prepareUpdate?.(written(Service, service(fields)), old).spec;
   assert.equal(update({ type: 'NodePort' })?.ports?.[0]?.nodePort, 30_080);
+  assert.equal(update({ type: 'NodePort', ports: [{ port: 81 }] })?.ports?.[0]?.nodePort, 30_080);
   assert.equal(update({ type: 'ClusterIP', ports: old.spec.ports })?.ports?.[0]?.nodePort, undefined);
   const external = update({ ...old.spec, type: 'ExternalName', externalName: 'example.com' });
   assert.deepEqual(

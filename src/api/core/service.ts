@@ -6,7 +6,13 @@ import { s, struct, t, type Of } from '#schema/type.ts';
 import { condition } from '#schema/condition.ts';
 import { serviceColumns } from './service-columns.ts';
 import { createService, fillService, updateService } from './service-strategy.ts';
-import { loadBalancerStatusCauses, serviceCauses, serviceUpdateCauses } from './service-validation.ts';
+import {
+  loadBalancerStatusCauses,
+  loadBalancerStatusWarnings,
+  serviceCauses,
+  serviceUpdateCauses,
+} from './service-validation.ts';
+import { serviceWarnings } from './service-warnings.ts';
 
 export const servicePort = struct(
   'core.v1.ServicePort',
@@ -198,6 +204,8 @@ export const Service = resource({
     name: 'dns1123Label',
     validateCreate: (service) => [...serviceCauses(service)],
     validateUpdate: (service, old) => [...serviceUpdateCauses(service, old)],
+    warnings: (service) => [...serviceWarnings(service)],
+    statusWarnings: ({ status }) => [...loadBalancerStatusWarnings('status.loadBalancer', status.loadBalancer)],
     validateStatus: ({ spec, status }) => [
       ...loadBalancerStatusCauses('status.loadBalancer', status.loadBalancer, spec),
     ],

@@ -4,6 +4,8 @@
 import { s, struct, t, type Of } from '#schema/type.ts';
 import { labelSelector } from '#schema/label-selector.ts';
 
+export const taintEffects = ['NoSchedule', 'PreferNoSchedule', 'NoExecute'] as const;
+
 export const toleration = struct(
   'core.v1.Toleration',
   {
@@ -11,7 +13,7 @@ export const toleration = struct(
     operator: s.oneOf(2, 'Exists', 'Equal').optional().doc('Equal (the default) or Exists.'),
     value: s.string(3).optional().doc('Value of the taint, for Equal.'),
     effect: s
-      .oneOf(4, 'NoSchedule', 'PreferNoSchedule', 'NoExecute')
+      .oneOf(4, ...taintEffects)
       .inOrder()
       .optional()
       .doc('Effect of the taint; empty means every effect.'),
@@ -28,9 +30,12 @@ export interface Toleration extends Of<typeof toleration> {}
 export const taint = struct(
   'core.v1.Taint',
   {
-    key: s.string(1).doc('Key of the taint.'),
+    key: s.string(1).ruled().doc('Key of the taint.'),
     value: s.string(2).optional().doc('Value of the taint.'),
-    effect: s.oneOf(3, 'NoSchedule', 'PreferNoSchedule', 'NoExecute').doc('NoSchedule, PreferNoSchedule or NoExecute.'),
+    effect: s
+      .oneOf(3, ...taintEffects)
+      .ruled()
+      .doc('NoSchedule, PreferNoSchedule or NoExecute.'),
     timeAdded: s.time(4).optional().doc('When it was added.'),
   },
   { doc: 'Keeps pods away that do not tolerate it.' },

@@ -7,7 +7,7 @@ import { indexed, named, type Causes } from '../field-checks.ts';
 export const topologySelectorLabelRequirement = struct(
   'core.v1.TopologySelectorLabelRequirement',
   {
-    key: s.string(1).doc('The label key.'),
+    key: s.string(1).ruled().doc('The label key.'),
     values: s.list(2, t.string).doc('Values of which the label must have one.'),
   },
   { doc: 'Compares one label.' },
@@ -43,11 +43,12 @@ export function* topologyCauses(path: string, terms: readonly TopologySelectorTe
         if (known.has(value)) yield duplicate(valueAt, value);
         known.add(value);
       }
-      yield* named(labelKey, `${requirementAt}.key`, key || undefined);
+      yield* named(labelKey, `${requirementAt}.key`, key);
       if (keys.has(key)) yield duplicate(`${requirementAt}.key`, key);
       keys.add(key);
     }
-    if (seen.has(meaning(term))) yield duplicate(`${at}.matchLabelExpressions`, '');
+    // Upstream takes a term without requirements for another's double, even the only one.
+    if (keys.size === 0 || seen.has(meaning(term))) yield duplicate(`${at}.matchLabelExpressions`, '');
     seen.add(meaning(term));
   }
 }

@@ -5,7 +5,8 @@
 import { invalidValue, notSupported, required } from '#meta/causes.ts';
 import { dns1123Label } from '#meta/names.ts';
 import { between, localDescendingPath, named, noBacksteps, type Causes } from '../field-checks.ts';
-import type { PersistentVolumeSource } from './persistent-volume-source.ts';
+import { validateStruct } from '#schema/validate.ts';
+import { persistentVolumeSource, type PersistentVolumeSource } from './persistent-volume-source.ts';
 import { hostPathTypes, type VolumeSource } from './volume.ts';
 
 /** Where a source stands, and in what. */
@@ -48,6 +49,10 @@ interface Reference {
 
 function* secretName(path: string, secret: Reference | undefined): Causes {
   if (secret !== undefined && !secret.name) yield required(`${path}.secretRef.name`);
+}
+
+function* secretNamespace(path: string, secret: Reference | undefined): Causes {
+  if (secret !== undefined && !secret.namespace) yield required(`${path}.secretRef.namespace`);
 }
 
 const diskNames = {
@@ -119,8 +124,9 @@ const plugins: Readonly<Record<string, Plugin>> = {
       );
     if (datasetName.includes('/')) yield invalidValue(`${at}.flocker.datasetName`, datasetName, "must not contain '/'");
   },
-  *cinder({ at }, { cinder }) {
+  *cinder({ at, persistent }, { cinder }) {
     yield* secretName(`${at}.cinder`, cinder?.secretRef);
+    if (persistent !== undefined) yield* secretNamespace(`${at}.cinder`, cinder?.secretRef);
   },
   *quobyte({ at }, { quobyte }) {
     const { registry = '', tenant = '' } = quobyte ?? {};
@@ -172,17 +178,20 @@ const plugins: Readonly<Record<string, Plugin>> = {
     else yield* named(dns1123Label, `${at}.volumeName`, volumeName);
     yield* named(dns1123Label, `${at}.volumeNamespace`, volumeNamespace || undefined);
     yield* secretName(at, secretRef);
-    if (persistent !== undefined && secretRef !== undefined && !(secretRef as Reference).namespace)
-      yield required(`${at}.secretRef.namespace`);
+    if (persistent !== undefined) yield* secretNamespace(at, secretRef);
   },
   *hostPath({ at }, { hostPath }) {
-    if (hostPath?.path) yield* noBacksteps(`${at}.hostPath.path`, hostPath.path);
-    if (hostPath !== undefined && !(hostPathTypes as readonly string[]).includes(hostPath.type ?? ''))
-      yield notSupported(`${at}.hostPath.type`, hostPath.type, hostPathTypes);
+    const { path, type = '' } = hostPath ?? {};
+    if (!path) return;
+    yield* noBacksteps(`${at}.hostPath.path`, path);
+    if (!hostPathTypes.includes(type)) yield notSupported(`${at}.hostPath.type`, type, hostPathTypes.toSorted());
   },
 };
 
-/** The causes in one source; none for those that need no more than their declaration says. */
+/** The causes in one source; none for those that need no more than their declaration says, which is asked here for a PersistentVolume. */
 export function* pluginCauses(place: Place, key: string, source: Source): Causes {
+  const type = persistentVolumeSource.fields[key]?.type;
+  if (place.persistent !== undefined && type?.is === 'struct')
+    yield* validateStruct(type, source[key as keyof Source], `${place.at}.${key}`);
   if (Object.hasOwn(plugins, key)) yield* plugins[key]?.(place, source) ?? [];
 }

@@ -169,7 +169,7 @@ function* projected(path: string, volume: ProjectedVolumeSource): Causes {
       if (keyed === undefined) continue;
       if (!keyed.name) yield required(`${at}.${key}.name`);
       yield* items(`${at}.${key}.items`, keyed.items);
-      for (const item of keyed.items ?? []) yield* taken(path, item.path, keyed.name);
+      for (const item of keyed.items ?? []) yield* taken(path, item.path, keyed.name ?? '');
     }
     for (const file of downwardAPI?.items ?? []) {
       yield* downwardFile(`${at}.downwardAPI`, file);

@@ -31,16 +31,15 @@ import {
   vsphereVirtualDiskVolumeSource,
 } from './volume-legacy.ts';
 
-/** In the order in which they are told. */
 export const hostPathTypes = [
   '',
-  'BlockDevice',
-  'CharDevice',
-  'Directory',
   'DirectoryOrCreate',
-  'File',
+  'Directory',
   'FileOrCreate',
+  'File',
   'Socket',
+  'CharDevice',
+  'BlockDevice',
 ] as const;
 
 export const hostPathVolumeSource = struct(
@@ -49,9 +48,9 @@ export const hostPathVolumeSource = struct(
     path: s.string(1).doc('Path on the node.'),
     type: s
       .oneOf(2, ...hostPathTypes)
-      .ruled()
       .keepsZero()
       .default('')
+      .ruled()
       .doc(
         'What must be there, or is made: Directory, DirectoryOrCreate, File, FileOrCreate, Socket, CharDevice, BlockDevice; empty checks nothing.',
       ),

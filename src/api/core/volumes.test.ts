@@ -34,9 +34,9 @@ const volumes: readonly [string, object, readonly string[]][] = [
     'nothing at all',
     { capacity: {}, accessModes: [], nfs: undefined },
     [
-      'spec.accessModes: Required value',
       'spec.capacity: Required value',
       'spec.capacity: Unsupported value: null: supported values: "storage"',
+      'spec.accessModes: Required value',
       'spec: Required value: must specify a volume type',
     ],
   ],
@@ -52,7 +52,7 @@ const volumes: readonly [string, object, readonly string[]][] = [
     'another size beside its own',
     { capacity: { storage: '0', cpu: '1' } },
     [
-      'spec.capacity: Unsupported value: {"storage":"0","cpu":"1"}: supported values: "storage"',
+      'spec.capacity: Unsupported value: {"cpu":"1","storage":"0"}: supported values: "storage"',
       'spec.capacity[storage]: Invalid value: "0": must be greater than zero',
     ],
   ],
@@ -64,6 +64,35 @@ const volumes: readonly [string, object, readonly string[]][] = [
       'spec.nfs: Forbidden: may not specify more than 1 volume type',
       'spec.cephFS: Forbidden: may not specify more than 1 volume type',
     ],
+  ],
+  [
+    'a size below nothing',
+    { capacity: { storage: '-100m' } },
+    [
+      'spec.capacity[storage]: Invalid value: -1: must be a valid resource quantity',
+      'spec.capacity[storage]: Invalid value: "-100m": must be greater than zero',
+    ],
+  ],
+  [
+    'an empty source behind another, which is not looked into, and a flexVolume, which is never one too many',
+    { rbd: {}, flexVolume: { options: { 'k8s.io/a': 'b' } } },
+    [
+      'spec.rbd: Forbidden: may not specify more than 1 volume type',
+      'spec.flexVolume.driver: Required value',
+      'spec.flexVolume.options[k8s.io/a]: Invalid value: "k8s.io/a": kubernetes.io and k8s.io namespaces are reserved',
+    ],
+  ],
+  [
+    'a path of the node of no known type',
+    { nfs: undefined, hostPath: { path: '/a', type: 'Tape' } },
+    [
+      'spec.hostPath.type: Unsupported value: "Tape": supported values: "", "BlockDevice", "CharDevice", "Directory", "DirectoryOrCreate", "File", "FileOrCreate", "Socket"',
+    ],
+  ],
+  [
+    'no terms for its nodes',
+    { nodeAffinity: { required: {} } },
+    ['spec.nodeAffinity.required.nodeSelectorTerms: Required value: must have at least one node selector term'],
   ],
   [
     'a local disk of no node',
@@ -176,6 +205,14 @@ test('the old and the new source say the same; foreign kinds need the new one', 
   }
   const foreign = { apiGroup: 'example.com', kind: 'Tape', name: 't' };
   assert.equal(written(PersistentVolumeClaim, claim({ dataSource: foreign })).spec.dataSource, undefined);
+  const elsewhere = { kind: 'PersistentVolumeClaim', name: 'a', namespace: 'other' };
+  assert.equal(written(PersistentVolumeClaim, claim({ dataSourceRef: elsewhere })).spec.dataSourceRef, undefined);
+  assert.deepEqual(createCauses(PersistentVolumeClaim, claim({ dataSourceRef: { apiGroup: 'a.b' } })), [
+    'spec.dataSourceRef.kind: Required value',
+    'spec.dataSourceRef.name: Required value',
+    'spec.dataSource.name: Required value',
+    'spec.dataSource.kind: Required value',
+  ]);
 });
 
 test('only a bound claim grows, and nothing else about it changes', () => {
@@ -198,9 +235,19 @@ test('only a bound claim grows, and nothing else about it changes', () => {
   const other = sized('1Gi', { volumeName: 'other' });
   assert.match(updateCauses(PersistentVolumeClaim, other, bound)[0] ?? '', immutable);
   const classed = { ...bound, spec: { ...bound.spec, volumeAttributesClassName: 'gold' } };
-  assert.deepEqual(updateCauses(PersistentVolumeClaim, sized('1Gi', { volumeName: 'pv' }), classed), [
-    'spec.volumeAttributesClassName: Forbidden: update from non-nil value to nil is forbidden',
+  assert.deepEqual(updateCauses(PersistentVolumeClaim, sized('1Gi', { volumeName: 'pv' }), classed), []);
+  const applied = { ...classed, status: { ...classed.status, currentVolumeAttributesClassName: 'gold' } };
+  const attributes = 'spec.volumeAttributesClassName: Forbidden: update to';
+  const detail = 'is forbidden when status.currentVolumeAttributesClassName is not nil';
+  assert.deepEqual(updateCauses(PersistentVolumeClaim, sized('1Gi', { volumeName: 'pv' }), applied), [
+    `${attributes} nil ${detail}`,
   ]);
+  const none = sized('1Gi', { volumeName: 'pv', volumeAttributesClassName: '' });
+  assert.deepEqual(updateCauses(PersistentVolumeClaim, none, applied), [`${attributes} empty string ${detail}`]);
+  assert.match(
+    updateCauses(PersistentVolumeClaim, sized('1Gi', { volumeAttributesClassName: 'gold' }), pending)[0] ?? '',
+    immutable,
+  );
   const silver = sized('1Gi', { volumeName: 'pv', volumeAttributesClassName: 'silver' });
   assert.deepEqual(updateCauses(PersistentVolumeClaim, silver, classed), []);
 });
@@ -227,9 +274,9 @@ test('the status of a claim speaks of storage', () => {
       .validateStatus?.({ ...old, status }, old)
       .map(({ field, message }) => `${field}: ${message}`),
     [
-      'status.capacity[storage]: Invalid value: "-1": must be greater than or equal to 0',
-      'status.allocatedResourceStatus: Unsupported value: "cpu": supported values: "storage"',
-      'status.allocatedResourceStatus: Unsupported value: "cpu": supported values: "ControllerResizeInProgress", "ControllerResizeInfeasible", "NodeResizeInProgress", "NodeResizeInfeasible", "NodeResizePending"',
+      'status.capacity[storage]: Invalid value: -1: must be a valid resource quantity',
+      'status.allocatedResourceStatuses: Unsupported value: "cpu": supported values: "storage"',
+      'status.allocatedResourceStatuses: Unsupported value: "cpu": supported values: "ControllerResizeInProgress", "ControllerResizeInfeasible", "NodeResizeInProgress", "NodeResizeInfeasible", "NodeResizePending"',
       'status.allocatedResources: Unsupported value: "memory": supported values: "storage"',
     ],
   );

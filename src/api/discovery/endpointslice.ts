@@ -3,11 +3,21 @@
  */
 import { resource, type ObjectOf } from '#schema/kind.ts';
 import { s, struct, t, type Of } from '#schema/type.ts';
+import { deepEqual } from '#base/deep-equal.ts';
 import { objectReference } from '../core/references.ts';
 import { ageColumn, nameColumn } from '../columns.ts';
-import { endpointSliceCauses } from './endpointslice-validation.ts';
+import {
+  changedEndpointCauses,
+  endpointSliceCauses,
+  endpointSliceWarnings,
+  slicePortCauses,
+} from './endpointslice-validation.ts';
 
 const shownMax = 3;
+
+/** The old field can be written by the old version only, which is not served. */
+const withoutTopology = (endpoints: readonly Endpoint[]): readonly Endpoint[] =>
+  endpoints.map(({ deprecatedTopology: _, ...endpoint }) => endpoint);
 
 function firstOf(all: readonly string[]): string {
   if (all.length === 0) return '<unset>';
@@ -29,7 +39,7 @@ export interface EndpointConditions extends Of<typeof endpointConditions> {}
 export const forZone = struct(
   'discovery.v1.ForZone',
   {
-    name: s.string(1).doc('Name of the zone.'),
+    name: s.string(1).ruled().doc('Name of the zone.'),
   },
   { doc: 'A zone that should use the endpoint.' },
 );
@@ -38,7 +48,7 @@ export interface ForZone extends Of<typeof forZone> {}
 export const forNode = struct(
   'discovery.v1.ForNode',
   {
-    name: s.string(1).doc('Name of the node.'),
+    name: s.string(1).ruled().doc('Name of the node.'),
   },
   { doc: 'A node that should use the endpoint.' },
 );
@@ -58,7 +68,8 @@ export const endpoint = struct(
   'discovery.v1.Endpoint',
   {
     addresses: s
-      .list(1, t.string, { list: 'set' })
+      .list(1, t.string, { list: 'set', duplicates: 'allowed' })
+      .ruled()
       .doc("Its addresses, of the slice's addressType; consumers use the first."),
     conditions: s.field(2, endpointConditions).default({}).doc('Its state.'),
     hostname: s.string(3).keepsZero().optional().doc('Its host name, for DNS.'),
@@ -84,6 +95,10 @@ export const endpointPort = struct(
 );
 export interface EndpointPort extends Of<typeof endpointPort> {}
 
+/** Whether traffic can go to it: the API takes any number. */
+export const isUsablePort = (port: number | undefined): port is number =>
+  port !== undefined && port > 0 && port <= 65_535;
+
 export const EndpointSlice = resource({
   group: 'discovery.k8s.io',
   version: 'v1',
@@ -108,13 +123,34 @@ export const EndpointSlice = resource({
     ageColumn,
   ],
   hooks: {
-    generation: true,
-    validateCreate: (slice) => [...endpointSliceCauses(slice)],
+    // Labels count as well: they say which Service the slice belongs to.
+    generation: false,
+    prepareCreate: (slice) => ({
+      ...slice,
+      metadata: { ...slice.metadata, generation: 1 },
+      endpoints: withoutTopology(slice.endpoints),
+    }),
+    prepareUpdate: (slice, old) => {
+      const endpoints = deepEqual(slice.endpoints, old.endpoints) ? old.endpoints : withoutTopology(slice.endpoints);
+      const desired = ({ addressType, ports, metadata }: typeof slice, list: typeof endpoints): unknown => ({
+        addressType,
+        ports,
+        list,
+        labels: metadata.labels ?? {},
+      });
+      const raise = deepEqual(desired(slice, slice.endpoints), desired(old, old.endpoints)) ? 0 : 1;
+      const generation = (old.metadata.generation ?? 0) + raise;
+      return { ...slice, metadata: { ...slice.metadata, ...(generation > 0 ? { generation } : {}) }, endpoints };
+    },
+    validateCreate: (slice) =>
+      slice.metadata.resourceVersion ? [...slicePortCauses(slice.ports)] : [...endpointSliceCauses(slice)],
+    validateUpdate: (slice, old) => [...changedEndpointCauses(slice, old)],
+    warnings: (slice, old) => [...endpointSliceWarnings(slice, old === undefined)],
   },
   name: 'discovery.v1.EndpointSlice',
   doc: 'A part of the endpoints of a Service.',
   fields: {
-    addressType: s.oneOf(4, 'IPv4', 'IPv6', 'FQDN').immutable().doc('IPv4, IPv6 or FQDN; cannot be changed.'),
+    addressType: s.oneOf(4, 'IPv4', 'IPv6', 'FQDN').immutable('null').doc('IPv4, IPv6 or FQDN; cannot be changed.'),
     endpoints: s.list(2, endpoint).default([]).doc('The endpoints; at most 1000.'),
     ports: s.list(3, endpointPort).default([]).doc('The ports of every endpoint in the slice; at most 100.'),
   },

@@ -1,6 +1,6 @@
 /** Rules of an Ingress: hosts, paths, backends, TLS. Paths and wording are upstream's (pkg/apis/networking/validation). */
-import { invalidValue, required } from '#meta/causes.ts';
-import { canonicalIp } from '#meta/ip.ts';
+import { invalidValue, notSupported, required } from '#meta/causes.ts';
+import { canonicalIp, ipWarnings } from '#meta/ip.ts';
 import {
   dns1123Label,
   dns1123Subdomain,
@@ -10,7 +10,7 @@ import {
   wildcardDns1123Subdomain,
 } from '#meta/names.ts';
 import type { ObjectMeta } from '#meta/object-meta.ts';
-import { address, indexed, named, type Causes } from '../field-checks.ts';
+import { address, indexed, named, requiredNamed, type Causes } from '../field-checks.ts';
 import type { HttpIngressPath, IngressBackend, IngressRule, IngressSpec, IngressStatus } from './ingress.ts';
 
 interface IngressLike {
@@ -31,9 +31,9 @@ function* backendCauses(at: string, { service, resource }: IngressBackend): Caus
   } else if (resource !== undefined) {
     yield* named(dns1123Subdomain, `${at}.resource.apiGroup`, resource.apiGroup);
     for (const key of ['kind', 'name'] as const)
-      yield* named(pathSegment, `${at}.resource.${key}`, resource[key] || undefined);
+      yield* requiredNamed(pathSegment, `${at}.resource.${key}`, resource[key]);
   } else if (service !== undefined) {
-    yield* named(dns1123Label, `${at}.service.name`, service.name || undefined);
+    yield* requiredNamed(dns1123Label, `${at}.service.name`, service.name);
     const { name, number } = service.port;
     if (name && number) yield invalidValue(at, '', 'cannot set both port name & port number');
     else if (name) yield* named(portName, `${at}.service.port.name`, name);
@@ -43,9 +43,15 @@ function* backendCauses(at: string, { service, resource }: IngressBackend): Caus
   } else yield invalidValue(at, '', 'resource or service backend is required');
 }
 
+const pathTypes = ['Exact', 'ImplementationSpecific', 'Prefix'];
+
 function* pathCauses(at: string, { path = '', pathType, backend }: HttpIngressPath): Causes {
   // Without a type nothing else is looked at.
-  if (!pathType) return;
+  if ((pathType as string | undefined) === undefined) {
+    yield required(`${at}.pathType`, 'pathType must be specified');
+    return;
+  }
+  if (!pathTypes.includes(pathType)) yield notSupported(`${at}.pathType`, pathType, pathTypes);
   const known = pathType === 'Exact' || pathType === 'Prefix';
   if (known || (pathType === 'ImplementationSpecific' && path !== '')) {
     if (!path.startsWith('/')) yield invalidValue(`${at}.path`, path, 'must be an absolute path');
@@ -103,4 +109,9 @@ export function* ingressStatusCauses({ loadBalancer }: IngressStatus): Causes {
 export function* ingressWarnings({ metadata, spec }: IngressLike): Iterable<string> {
   if (metadata.annotations?.[classAnnotation] !== undefined && spec.ingressClassName === undefined)
     yield `annotation "${classAnnotation}" is deprecated, please use 'spec.ingressClassName' instead`;
+}
+
+export function* ingressStatusWarnings({ loadBalancer }: IngressStatus): Iterable<string> {
+  for (const [{ ip }, at] of indexed('status.loadBalancer.ingress', loadBalancer.ingress))
+    if (ip) for (const message of ipWarnings(ip)) yield `${at}: ${message}`;
 }

@@ -6,7 +6,7 @@ import { inline, s, struct, t, type Of } from '#schema/type.ts';
 import { ageColumn, nameColumn } from '../columns.ts';
 import { typedLocalObjectReference } from '../core/references.ts';
 import { addressesOf, hostsOf } from './ingress-columns.ts';
-import { ingressCauses, ingressStatusCauses, ingressWarnings } from './ingress-validation.ts';
+import { ingressCauses, ingressStatusCauses, ingressStatusWarnings, ingressWarnings } from './ingress-validation.ts';
 
 export const serviceBackendPort = struct(
   'networking.v1.ServiceBackendPort',
@@ -20,7 +20,7 @@ export const serviceBackendPort = struct(
 export const ingressServiceBackend = struct(
   'networking.v1.IngressServiceBackend',
   {
-    name: s.string(1).doc('Name of a Service in the namespace of the Ingress.'),
+    name: s.string(1).ruled().doc('Name of a Service in the namespace of the Ingress.'),
     port: s.field(2, serviceBackendPort).default({}).doc('Which port of the Service gets the traffic.'),
   },
   { doc: 'A Service that gets traffic.' },
@@ -48,7 +48,8 @@ export const httpIngressPath = struct(
       .doc('What the path of a request is compared with; begins with a slash. Empty with ImplementationSpecific: all.'),
     pathType: s
       .oneOf(3, 'Exact', 'Prefix', 'ImplementationSpecific')
-      .requiredAs('pathType must be specified')
+      .keepsZero()
+      .ruled()
       .doc('Exact; Prefix, compared part by part between slashes; or ImplementationSpecific, up to the controller.'),
     backend: s.field(2, ingressBackend).default({}).doc('Where matching requests go.'),
   },
@@ -184,6 +185,7 @@ export const Ingress = resource({
     validateCreate: (ingress) => [...ingressCauses(ingress)],
     validateStatus: ({ status }) => [...ingressStatusCauses(status)],
     warnings: (ingress, old) => (old === undefined ? [...ingressWarnings(ingress)] : []),
+    statusWarnings: ({ status }) => [...ingressStatusWarnings(status)],
   },
   name: 'networking.v1.Ingress',
   doc: 'Routes HTTP and HTTPS from outside to Services, by host and path; an ingress controller carries it out.',

@@ -23,7 +23,13 @@ export interface ParentReference extends Of<typeof parentReference> {}
 
 export const ipAddressSpec = struct(
   'networking.v1.IPAddressSpec',
-  { parentRef: s.field(1, parentReference).immutable().doc('The object that uses the address; cannot be changed.') },
+  {
+    parentRef: s
+      .field(1, parentReference)
+      .keepsZero()
+      .immutable('null')
+      .doc('The object that uses the address; cannot be changed.'),
+  },
   { doc: 'Who uses the address.' },
 );
 export interface IpAddressSpec extends Of<typeof ipAddressSpec> {}

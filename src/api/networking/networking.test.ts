@@ -147,8 +147,7 @@ test('an address is named by its canonical spelling', () => {
   const spec = { parentRef: { resource: 'services', namespace: 'default', name: 'web' } };
   assert.deepEqual(createCauses(IPAddress, { metadata: { name: '10.0.0.1' }, spec }), []);
   assert.deepEqual(createCauses(IPAddress, { metadata: { name: '2001:DB8::1' }, spec: {} }), [
-    'spec.parentRef.resource: Required value',
-    'spec.parentRef.name: Required value',
+    'spec.parentRef: Required value',
     'metadata.name: Invalid value: "2001:DB8::1": must be in canonical form ("2001:db8::1")',
   ]);
   const address = written(IPAddress, { metadata: { name: '10.0.0.1' }, spec });
@@ -159,6 +158,14 @@ test('a range stays, and one of the other family may come', () => {
   const of = (...cidrs: string[]): never => ({ metadata, spec: { cidrs } }) as never;
   const old = written(ServiceCIDR, of('10.0.0.0/8'));
   assert.deepEqual(updateCauses(ServiceCIDR, of('10.0.0.0/8', '2001:db8::/64'), old), []);
+  const stored = { ...old, metadata: { ...old.metadata, resourceVersion: '1' } };
+  assert.deepEqual(updateCauses(ServiceCIDR, of('x'), stored), [
+    'spec.cidrs[0]: Invalid value: "x": field is immutable',
+  ]);
+  assert.deepEqual(updateCauses(ServiceCIDR, of('10.0.0.0/8', '11.0.0.0/8'), stored), [
+    'spec.cidrs: Invalid value: ["10.0.0.0/8","11.0.0.0/8"]: may specify no more than one IP for each IP family, i.e 192.168.0.0/24 and 2001:db8::/64',
+  ]);
+  assert.deepEqual(createCauses(ServiceCIDR, of()), ['spec.cidrs: Required value: at least one CIDR required']);
   assert.deepEqual(updateCauses(ServiceCIDR, of('11.0.0.0/8'), old), [
     'spec.cidrs[0]: Invalid value: "11.0.0.0/8": field is immutable',
   ]);

@@ -1,7 +1,7 @@
 /** Rules of a NetworkPolicy: ports, peers, ranges. Paths and wording are upstream's (pkg/apis/networking/validation). */
-import { contains, formatCidr, network, parseCidr } from '#base/cidr.ts';
-import { forbiddenField, invalidValue, quoted, required } from '#meta/causes.ts';
-import { cidrRange } from '#meta/ip.ts';
+import { contains, network, parseCidr } from '#base/cidr.ts';
+import { forbiddenField, invalidValue, required } from '#meta/causes.ts';
+import { cidrRange, cidrWarnings } from '#meta/ip.ts';
 import { portName } from '#meta/names.ts';
 import { checkLabelSelector } from '#meta/selector.ts';
 import { indexed, named, port as portCauses, type Causes } from '../field-checks.ts';
@@ -68,12 +68,6 @@ export function* networkPolicyWarnings(spec: NetworkPolicySpec): Iterable<string
   for (const [{ ipBlock }, at] of peersOf(spec)) {
     if (ipBlock === undefined) continue;
     const texts = [[ipBlock.cidr, `${at}.ipBlock.cidr`] as const, ...indexed(`${at}.ipBlock.except`, ipBlock.except)];
-    for (const [text, textAt] of texts) {
-      const parsed = parseCidr(text);
-      if (parsed === undefined || parsed.address.family === 4) continue;
-      const canonical = formatCidr(parsed);
-      if (canonical !== text)
-        yield `${textAt}: IPv6 CIDR value ${quoted(text)} should be in RFC 5952 canonical format (${quoted(canonical)})`;
-    }
+    for (const [text, textAt] of texts) for (const message of cidrWarnings(text)) yield `${textAt}: ${message}`;
   }
 }

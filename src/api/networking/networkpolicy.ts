@@ -35,7 +35,7 @@ export interface NetworkPolicyPeer extends Of<typeof networkPolicyPeer> {}
 export const networkPolicyPort = struct(
   'networking.v1.NetworkPolicyPort',
   {
-    protocol: s.oneOf(1, 'TCP', 'UDP', 'SCTP').keepsZero().default('TCP').doc('TCP, UDP or SCTP.'),
+    protocol: s.oneOf(1, 'TCP', 'UDP', 'SCTP').inOrder().keepsZero().default('TCP').doc('TCP, UDP or SCTP.'),
     port: s.intOrString(2).optional().doc('Number or name of the port; all when absent.'),
     endPort: s.int32(3).keepsZero().optional().doc('Last port of a range that begins at port, which must be a number.'),
   },
@@ -74,7 +74,7 @@ export const networkPolicySpec = struct(
       .doc('Traffic that may come in. What any policy allows is allowed; an empty list allows nothing.'),
     egress: s.list(3, networkPolicyEgressRule).optional().doc('Traffic that may go out, likewise.'),
     policyTypes: s
-      .list(4, t.oneOf('Ingress', 'Egress'))
+      .list(4, t.inOrder('Ingress', 'Egress'))
       .filled()
       .doc('Which directions are restricted. When absent: Ingress, and Egress when there are egress rules.'),
   },

@@ -2,7 +2,7 @@
  * ServiceCIDR: ranges that Services get their cluster addresses from.
  */
 import { parseCidr } from '#base/cidr.ts';
-import { immutableDetail, invalidValue } from '#meta/causes.ts';
+import { immutableDetail, invalidValue, required } from '#meta/causes.ts';
 import { cidrRange } from '#meta/ip.ts';
 import { condition } from '#schema/condition.ts';
 import { resource, type ObjectOf } from '#schema/kind.ts';
@@ -17,7 +17,7 @@ export const serviceCidrSpec = struct(
   {
     cidrs: s
       .list(1, t.string)
-      .requiredAs('at least one CIDR required')
+      .ruled()
       .doc('One range, or one of each IP family. Cannot be changed, but a range of the second family may be added.'),
   },
   { doc: 'The ranges.' },
@@ -38,6 +38,10 @@ export const serviceCidrStatus = struct(
 const canonicalRange = (text: string): readonly string[] => cidrRange(text, { canonicalOnly: true });
 
 function* rangeCauses({ cidrs = [] }: ServiceCidrSpec): Causes {
+  if (cidrs.length === 0) {
+    yield required('spec.cidrs', 'at least one CIDR required');
+    return;
+  }
   if (cidrs.length > rangesMax) {
     yield invalidValue('spec.cidrs', { CIDRs: cidrs }, 'may only hold up to 2 values');
     return;
@@ -53,14 +57,17 @@ function* rangeCauses({ cidrs = [] }: ServiceCidrSpec): Causes {
     );
 }
 
-function* changedRanges({ cidrs = [] }: ServiceCidrSpec, { cidrs: old = [] }: ServiceCidrSpec): Causes {
+function* changedRanges({ cidrs: given }: ServiceCidrSpec, { cidrs: old = [] }: ServiceCidrSpec): Causes {
+  const cidrs = given ?? [];
   const grows = old.length === 1 && cidrs.length === rangesMax;
   if (cidrs.length !== old.length && !grows) {
-    yield invalidValue('spec.cidrs', cidrs, immutableDetail);
+    yield invalidValue('spec.cidrs', given, immutableDetail);
     return;
   }
   for (const [text, at, index] of indexed('spec.cidrs', old))
     if (cidrs[index] !== text) yield invalidValue(at, cidrs[index], immutableDetail);
+  // Nothing else of an old range is looked at again.
+  if (grows) yield* rangeCauses({ cidrs });
 }
 
 export const ServiceCIDR = resource({
@@ -78,7 +85,7 @@ export const ServiceCIDR = resource({
   hooks: {
     generation: false,
     prepareCreate: (range) => ({ ...range, status: {} }),
-    validateCreate: ({ spec }) => [...rangeCauses(spec)],
+    validateCreate: ({ metadata, spec }) => (metadata.resourceVersion ? [] : [...rangeCauses(spec)]),
     validateUpdate: ({ spec }, { spec: old }) => [...changedRanges(spec, old)],
   },
   name: 'networking.v1.ServiceCIDR',

@@ -1,8 +1,8 @@
 /**
  * RuntimeClass: a way to run containers, such as a sandbox, and what it costs.
  */
-import { duplicate } from '#meta/causes.ts';
-import { dns1123Label } from '#meta/names.ts';
+import { duplicate, invalidValue } from '#meta/causes.ts';
+import { dns1123Label, shortName } from '#meta/names.ts';
 import { checkLabels } from '#meta/selector.ts';
 import { resource, type ObjectOf } from '#schema/kind.ts';
 import { s, struct, t, type Of } from '#schema/type.ts';
@@ -38,7 +38,15 @@ function* schedulingCauses({ nodeSelector, tolerations }: Scheduling): Causes {
   const seen = new Set<string>();
   for (const [one, at] of indexed('scheduling.tolerations', tolerations)) {
     const key = JSON.stringify([one.key, one.operator, one.value, one.effect]);
-    if (seen.has(key)) yield duplicate(at, one);
+    // Upstream prints its own type.
+    if (seen.has(key))
+      yield duplicate(at, {
+        Key: one.key ?? '',
+        Operator: one.operator ?? '',
+        Value: one.value ?? '',
+        Effect: one.effect ?? '',
+        TolerationSeconds: one.tolerationSeconds ?? null,
+      });
     seen.add(key);
   }
 }
@@ -58,13 +66,15 @@ export const RuntimeClass = resource({
     needsVersion: true,
     plainFinalizers: true,
     validateCreate: (one) => [
-      ...named(dns1123Label, 'handler', one.handler || undefined),
       ...resourceCauses('overhead', one.overhead?.podFixed && { limits: one.overhead.podFixed }, {
         level: 'container',
         claims: new Set(),
       }),
       ...(one.scheduling === undefined ? [] : schedulingCauses(one.scheduling)),
     ],
+    // What is declared of a value that may not change is not told, but what upstream checks by hand.
+    validateUpdate: ({ handler }, old) =>
+      handler === old.handler ? [] : [...named(dns1123Label, 'handler', handler || undefined)],
     warnings: (one) =>
       Object.keys(one.scheduling?.nodeSelector ?? {}).flatMap((key) => {
         const old = oldLabels[key];
@@ -76,7 +86,8 @@ export const RuntimeClass = resource({
   fields: {
     handler: s
       .string(2)
-      .immutable()
+      .immutable('null')
+      .rule((name, path) => shortName(name).map((message) => invalidValue(path, name, message)))
       .doc("Name of the configuration in the node's container runtime; the same on every node. Cannot be changed."),
     overhead: s.field(3, overhead).optional().doc('What a pod costs beside its containers.'),
     scheduling: s.field(4, scheduling).optional().doc('Where pods of the class can run; on every node when absent.'),

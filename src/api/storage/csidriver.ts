@@ -2,7 +2,7 @@
  * CSIDriver: what the cluster must know of a storage driver. Its name is the driver's.
  */
 import { deepEqual } from '#base/deep-equal.ts';
-import { duplicate, immutableDetail, invalidValue } from '#meta/causes.ts';
+import { duplicate, immutableDetail, invalidValue, notSupported } from '#meta/causes.ts';
 import { resource, type ObjectOf } from '#schema/kind.ts';
 import { s, struct, t, type Of } from '#schema/type.ts';
 import { ageColumn, nameColumn } from '../columns.ts';
@@ -35,7 +35,7 @@ export const csiDriverSpec = struct(
       .default(false)
       .doc('Whether the driver wants to know name, namespace, UID and ServiceAccount of the pod when it mounts.'),
     volumeLifecycleModes: s
-      .list(3, t.oneOf('Persistent', 'Ephemeral'), { list: 'set' })
+      .list(3, t.string, { list: 'set', duplicates: 'allowed' })
       .filled()
       .doc('Persistent, for volumes with a claim; Ephemeral, for volumes that live with a pod. Cannot be changed.'),
     storageCapacity: s
@@ -75,12 +75,14 @@ export const csiDriverSpec = struct(
     preventPodSchedulingIfMissing: s
       .boolean(11)
       .keepsZero()
-      .off('VolumeLimitScaling')
+      .default(false)
       .doc('Whether pods with such volumes stay away from nodes where the driver does not run.'),
   },
   { doc: 'What the driver can do and wants.' },
 );
 export interface CsiDriverSpec extends Of<typeof csiDriverSpec> {}
+
+const lifecycleModes = ['Persistent', 'Ephemeral'];
 
 function* driverCauses(spec: CsiDriverSpec): Causes {
   const audiences = new Set<string>();
@@ -104,6 +106,26 @@ function* driverCauses(spec: CsiDriverSpec): Causes {
       period,
       'must be greater than or equal to 10 seconds',
     );
+  const inSecrets = spec.serviceAccountTokenInSecrets;
+  if (inSecrets !== undefined && !spec.tokenRequests?.length)
+    yield invalidValue(
+      'spec.serviceAccountTokenInSecrets',
+      inSecrets,
+      'serviceAccountTokenInSecrets is set but no tokenRequests are specified',
+    );
+  // Upstream tells of each at the list.
+  for (const mode of spec.volumeLifecycleModes)
+    if (!lifecycleModes.includes(mode)) yield notSupported('spec.volumeLifecycleModes', mode, lifecycleModes);
+}
+
+const secretsWarning =
+  'spec.serviceAccountTokenInSecrets is unset; if supported by this CSI driver, set to true to prevent possible logging of tokens in volume attributes';
+
+/** Of tokens that were just asked for: they may end up in a log. */
+function* driverWarnings(spec: CsiDriverSpec, old: CsiDriverSpec | undefined): Iterable<string> {
+  const { tokenRequests = [], serviceAccountTokenInSecrets } = spec;
+  if (tokenRequests.length > 0 && serviceAccountTokenInSecrets === undefined)
+    if (!deepEqual(tokenRequests, old?.tokenRequests)) yield secretsWarning;
 }
 
 function* changedCauses(spec: CsiDriverSpec, old: CsiDriverSpec): Causes {
@@ -173,6 +195,7 @@ export const CSIDriver = resource({
         : { ...driver, metadata: { ...driver.metadata, generation: (old.metadata.generation ?? 0) + 1 } },
     validateCreate: ({ spec }) => [...driverCauses(spec)],
     validateUpdate: ({ spec }, { spec: old }) => [...changedCauses(spec, old)],
+    warnings: ({ spec }, old) => [...driverWarnings(spec, old?.spec)],
   },
   name: 'storage.v1.CSIDriver',
   doc: 'A storage driver of the Container Storage Interface; the name is the one the driver gives itself.',

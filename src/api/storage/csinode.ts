@@ -93,6 +93,14 @@ function* driverCauses({ drivers }: CsiNodeSpec): Causes {
   }
 }
 
+/** As upstream's own type has it. */
+const internal = ({ name, nodeID, topologyKeys }: CsiNodeDriver): object => ({
+  Name: name,
+  NodeID: nodeID,
+  TopologyKeys: topologyKeys ?? null,
+  Allocatable: null,
+});
+
 /** A driver may come and go, and its limits may change; nothing else of it. */
 function* changedCauses({ drivers }: CsiNodeSpec, { drivers: before }: CsiNodeSpec): Causes {
   for (const driver of drivers) {
@@ -100,7 +108,7 @@ function* changedCauses({ drivers }: CsiNodeSpec, { drivers: before }: CsiNodeSp
     if (old === undefined) continue;
     const { allocatable: _now, ...now } = driver;
     const { allocatable: _then, ...then } = old;
-    if (!deepEqual(now, then)) yield invalidValue('spec.drivers', now, immutableDetail);
+    if (!deepEqual(now, then)) yield invalidValue('spec.drivers', internal(driver), immutableDetail);
   }
 }
 
@@ -110,6 +118,7 @@ export const CSINode = resource({
   kind: 'CSINode',
   plural: 'csinodes',
   scope: 'Cluster',
+  subresources: { status: true },
   columns: [
     nameColumn,
     {
@@ -122,6 +131,8 @@ export const CSINode = resource({
   ],
   hooks: {
     needsVersion: true,
+    generation: false,
+    prepareCreate: (node) => ({ ...node, status: {} }),
     validateCreate: ({ spec }) => [...driverCauses(spec)],
     validateUpdate: ({ spec }, { spec: old }) => [...changedCauses(spec, old)],
   },
@@ -129,7 +140,7 @@ export const CSINode = resource({
   doc: 'The storage drivers of a node; the name is that of the Node.',
   fields: {
     spec: s.field(2, csiNodeSpec).default({}).doc('The drivers of the node.'),
-    status: s.field(3, csiNodeStatus).off('CSIVolumeHealth').doc('What was last seen of the storage.'),
+    status: s.field(3, csiNodeStatus).default({}).doc('What was last seen of the storage.'),
   },
 });
 export type CSINode = ObjectOf<typeof CSINode>;

@@ -1,14 +1,13 @@
 /**
  * CSIStorageCapacity: how much space a driver has for one class in one place.
  */
-import { invalidValue } from '#meta/causes.ts';
 import { dns1123Subdomain } from '#meta/names.ts';
 import { checkLabelSelector } from '#meta/selector.ts';
 import { resource, type ObjectOf } from '#schema/kind.ts';
 import { labelSelector, type LabelSelector } from '#schema/label-selector.ts';
 import { s } from '#schema/type.ts';
 import { oldLabels } from '../core/pod-warnings.ts';
-import { indexed, nonNegativeQuantity } from '../field-checks.ts';
+import { indexed, named, nonNegativeQuantity } from '../field-checks.ts';
 
 function* topologyWarnings(selector: LabelSelector | undefined): Iterable<string> {
   for (const key of Object.keys(selector?.matchLabels ?? {})) {
@@ -31,11 +30,7 @@ export const CSIStorageCapacity = resource({
     needsVersion: true,
     validateCreate: ({ nodeTopology, storageClassName, capacity }) => [
       ...checkLabelSelector(nodeTopology, 'nodeTopology'),
-      ...(storageClassName
-        ? dns1123Subdomain(storageClassName).map((message) =>
-            invalidValue('storageClassName', storageClassName, message),
-          )
-        : []),
+      ...named(dns1123Subdomain, 'storageClassName', storageClassName),
       ...(capacity === undefined ? [] : nonNegativeQuantity('capacity', capacity)),
     ],
     warnings: ({ nodeTopology }) => [...topologyWarnings(nodeTopology)],
@@ -48,7 +43,7 @@ export const CSIStorageCapacity = resource({
       .immutable()
       .optional()
       .doc('Nodes that can reach the space; an empty selector means all, a missing one none. Cannot be changed.'),
-    storageClassName: s.string(3).immutable().doc('The class that the space is for; cannot be changed.'),
+    storageClassName: s.string(3).ruled().immutable().doc('The class that the space is for; cannot be changed.'),
     capacity: s.quantity(4).optional().doc('The space that is left, as the driver reports it; unknown when absent.'),
     maximumVolumeSize: s.quantity(5).optional().doc('The largest volume that can be made.'),
   },

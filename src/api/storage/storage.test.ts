@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
+import { dns1123Subdomain } from '#meta/names.ts';
 import type { AnyKind } from '../kinds.ts';
 import { createCauses, row, updateCauses, written } from '../written.ts';
 import { CSIDriver } from './csidriver.ts';
@@ -85,9 +86,47 @@ const cases: readonly [string, AnyKind, object, readonly string[]][] = [
     [
       `spec.source.inlineVolumeSpec.capacity: Forbidden: ${inline}`,
       'spec.source.inlineVolumeSpec.csi: Required value: has to be specified in the context of inline volumes',
-      'spec.source.inlineVolumeSpec.accessModes: Required value',
       `spec.source.inlineVolumeSpec.storageClassName: Forbidden: ${inline}`,
+      'spec.source.inlineVolumeSpec.accessModes: Required value',
+      'spec.source.inlineVolumeSpec: Required value: must specify a volume type',
     ],
+  ],
+  [
+    'an attachment of an inline volume with settings of its own',
+    VolumeAttachment,
+    attachment({
+      inlineVolumeSpec: {
+        accessModes: ['ReadWriteOnce'],
+        csi: { driver: 'd', volumeHandle: 'h' },
+        persistentVolumeReclaimPolicy: 'Delete',
+        volumeMode: 'Block',
+      },
+    }),
+    [
+      'spec.source.inlineVolumeSpec.persistentVolumeReclaimPolicy: Forbidden: may only be Retain in the context of inline volumes',
+      'spec.source.inlineVolumeSpec.volumeMode: Forbidden: may not specify volumeMode other than Filesystem in the context of inline volumes',
+    ],
+  ],
+  [
+    'an attachment by a driver with too long a name',
+    VolumeAttachment,
+    { spec: { attacher: 'a'.repeat(64), nodeName: 'n', source: { persistentVolumeName: 'pv' } } },
+    ['spec.attacher: Too long: may not be more than 63 characters'],
+  ],
+  [
+    'a driver with tokens nowhere, and modes that nobody knows',
+    CSIDriver,
+    { spec: { serviceAccountTokenInSecrets: true, volumeLifecycleModes: ['Persistent', 'Persistent', 'Odd'] } },
+    [
+      'spec.serviceAccountTokenInSecrets: Invalid value: true: serviceAccountTokenInSecrets is set but no tokenRequests are specified',
+      'spec.volumeLifecycleModes: Unsupported value: "Odd": supported values: "Persistent", "Ephemeral"',
+    ],
+  ],
+  [
+    'a class of a place without labels',
+    StorageClass,
+    { provisioner: 'd', reclaimPolicy: '', allowedTopologies: [{}] },
+    ['allowedTopologies[0].matchLabelExpressions: Duplicate value: ""'],
   ],
 ];
 for (const [what, kind, fields, causes] of cases)
@@ -97,7 +136,7 @@ for (const [what, kind, fields, causes] of cases)
 test('classes, drivers and attachments stay what they are', () => {
   const old = written(StorageClass, { metadata, provisioner: 'a' });
   assert.deepEqual(updateCauses(StorageClass, { metadata, provisioner: 'b', volumeBindingMode: 'Immediate' }, old), [
-    'provisioner: Invalid value: "b": field is immutable',
+    'provisioner: Invalid value: null: field is immutable',
   ]);
   const attributes = written(VolumeAttributesClass, { metadata, driverName: 'a', parameters: { a: 'b' } });
   assert.deepEqual(
@@ -111,6 +150,27 @@ test('classes, drivers and attachments stay what they are', () => {
   assert.deepEqual(updateCauses(CSIDriver, { metadata, spec: { attachRequired: false } }, driver), [
     'spec.attachedRequired: Invalid value: false: field is immutable',
   ]);
+  const attached = written(VolumeAttachment, { metadata, ...attachment({ persistentVolumeName: 'pv' }) } as never);
+  const other = { metadata, spec: { ...attached.spec, attacher: 'A_b' } };
+  assert.deepEqual(updateCauses(VolumeAttachment, other, attached), [
+    'spec: Invalid value: null: field is immutable',
+    `spec.attacher: Invalid value: "A_b": ${dns1123Subdomain('a_b')[0]}`,
+  ]);
+  const drivers = (nodeID: string, count: number): object => ({
+    metadata,
+    spec: { drivers: [{ name: 'd', nodeID, allocatable: { count } }] },
+  });
+  const node = written(CSINode, drivers('a', 1) as never);
+  assert.deepEqual(updateCauses(CSINode, drivers('a', 2), node), []);
+  assert.deepEqual(updateCauses(CSINode, drivers('b', 1), node), [
+    'spec.drivers: Invalid value: {"Name":"d","NodeID":"b","TopologyKeys":null,"Allocatable":null}: field is immutable',
+  ]);
+});
+
+test('tokens that may end up in a log are warned of when they are asked for', () => {
+  const driver = written(CSIDriver, { metadata, spec: { tokenRequests: [{ audience: 'a' }] } } as never);
+  assert.equal(CSIDriver.hooks.warnings?.(driver, undefined).length, 1);
+  assert.deepEqual(CSIDriver.hooks.warnings?.(driver, driver), []);
 });
 
 test('a driver gets a generation when it is changed', () => {

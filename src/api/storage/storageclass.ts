@@ -1,6 +1,8 @@
 /**
  * StorageClass: a kind of storage, and who makes volumes of it.
  */
+import { notSupported } from '#meta/causes.ts';
+import type { Cause } from '#meta/status.ts';
 import { resource, type ObjectOf } from '#schema/kind.ts';
 import { s, t } from '#schema/type.ts';
 import type { ObjectMeta } from '#meta/object-meta.ts';
@@ -27,6 +29,12 @@ function* topologyWarnings(terms: readonly TopologySelectorTerm[] | undefined): 
     }
   }
 }
+
+const reclaimPolicies = ['Delete', 'Retain'];
+
+/** An empty text has always been taken. */
+const reclaimCauses = (path: string, policy: string): readonly Cause[] =>
+  policy === '' || reclaimPolicies.includes(policy) ? [] : [notSupported(path, policy, reclaimPolicies)];
 
 export const StorageClass = resource({
   group: 'storage.k8s.io',
@@ -75,13 +83,15 @@ export const StorageClass = resource({
   name: 'storage.v1.StorageClass',
   doc: `A kind of storage. The annotation ${defaultClassAnnotations[0]} makes it the class of claims without one.`,
   fields: {
-    provisioner: s.string(2).immutable().doc('Who makes volumes of this class; cannot be changed.'),
-    parameters: s.map(3, t.string).immutable().optional().doc('Settings for the provisioner; cannot be changed.'),
+    provisioner: s.string(2).immutable('null').doc('Who makes volumes of this class; cannot be changed.'),
+    parameters: s.map(3, t.string).immutable('null').optional().doc('Settings for the provisioner; cannot be changed.'),
     reclaimPolicy: s
       .oneOf(4, 'Delete', 'Retain')
       .keepsZero()
-      .immutable()
+      .immutable('null')
       .default('Delete')
+      .ruled()
+      .rule((policy, path) => reclaimCauses(path, policy))
       .doc('What becomes of volumes whose claim is gone: Delete or Retain. Cannot be changed.'),
     mountOptions: s
       .list(5, t.string)
@@ -91,7 +101,7 @@ export const StorageClass = resource({
     volumeBindingMode: s
       .oneOf(7, 'Immediate', 'WaitForFirstConsumer')
       .keepsZero()
-      .immutable()
+      .immutable('null')
       .default('Immediate')
       .doc('Immediate, or WaitForFirstConsumer to wait until a pod that uses the claim has a node. Cannot be changed.'),
     allowedTopologies: s

@@ -1,19 +1,19 @@
 /**
  * VolumeAttachment: asks a driver to attach a volume to a node, or to detach it by being deleted.
  */
-import { deepEqual } from '#base/deep-equal.ts';
-import { forbiddenField, immutableDetail, invalidValue, required, tooLong } from '#meta/causes.ts';
-import { dns1123Subdomain } from '#meta/names.ts';
+import { forbiddenField, immutableDetail, invalidValue, tooLongInCharacters, required, tooLong } from '#meta/causes.ts';
+import { dns1123Subdomain, longNameOfAnyCase } from '#meta/names.ts';
 import { resource, type ObjectOf } from '#schema/kind.ts';
 import { s, struct, t, type Of } from '#schema/type.ts';
 import { ageColumn, nameColumn } from '../columns.ts';
-import { accessModeCauses } from '../core/claim-validation.ts';
-import { persistentVolumeSpec } from '../core/persistentvolume.ts';
+import { volumeCauses } from '../core/persistentvolume-validation.ts';
+import { persistentVolumeSpec, volumeNodeAffinity, type PersistentVolumeSpec } from '../core/persistentvolume.ts';
 import { between, csiDriverName, named, type Causes } from '../field-checks.ts';
 
 /** 256 kB for all keys and values together. */
 const metadataBytesMax = 256 * 1024;
 const messageBytesMax = 1024;
+const attacherMax = 63;
 const int32Max = 2_147_483_647;
 
 /** The spec of a volume that stands in a pod: what only a PersistentVolume has is neither set nor filled in. */
@@ -24,11 +24,19 @@ const inlineVolumeSpec = struct(
     persistentVolumeReclaimPolicy: s
       .oneOf(5, 'Retain', 'Recycle', 'Delete')
       .optional()
+      .ruled()
       .doc('What becomes of the volume when its claim is gone.'),
-    volumeMode: s.oneOf(8, 'Filesystem', 'Block').keepsZero().optional().doc('Filesystem or Block.'),
+    volumeMode: s.oneOf(8, 'Filesystem', 'Block').keepsZero().optional().ruled().doc('Filesystem or Block.'),
+    nodeAffinity: s.field(9, volumeNodeAffinity).optional().ruled().doc('The nodes that can reach it.'),
   },
   { doc: persistentVolumeSpec.doc },
 );
+
+/** The name of a driver: upstream declares this one, and so tells of it in other words than elsewhere. */
+function* attacherCauses(path: string, name: string): Causes {
+  for (const message of longNameOfAnyCase(name)) yield invalidValue(path, name, message);
+  if ([...name].length > attacherMax) yield tooLongInCharacters(path, attacherMax);
+}
 
 export const volumeAttachmentSource = struct(
   'storage.v1.VolumeAttachmentSource',
@@ -45,12 +53,12 @@ export const volumeAttachmentSource = struct(
 export const volumeAttachmentSpec = struct(
   'storage.v1.VolumeAttachmentSpec',
   {
-    attacher: s.string(1).doc('The driver that attaches it.'),
-    source: s
-      .field(2, volumeAttachmentSource)
-      .requiredAs('must specify exactly one of inlineVolumeSpec and persistentVolumeName')
-      .doc('The volume.'),
-    nodeName: s.string(3).doc('The node.'),
+    attacher: s
+      .string(1)
+      .rule((name, path) => [...attacherCauses(path, name)])
+      .doc('The driver that attaches it.'),
+    source: s.field(2, volumeAttachmentSource).ruled().doc('The volume.'),
+    nodeName: s.string(3).ruled().doc('The node.'),
   },
   { doc: 'What is attached where.' },
 );
@@ -79,8 +87,6 @@ export const volumeAttachmentStatus = struct(
 );
 export interface VolumeAttachmentStatus extends Of<typeof volumeAttachmentStatus> {}
 
-const inline = 'may not be specified in the context of inline volumes';
-
 function* sourceCauses({ persistentVolumeName: name, inlineVolumeSpec: own }: VolumeAttachmentSpec['source']): Causes {
   const path = 'spec.source';
   const detail = 'must specify exactly one of inlineVolumeSpec and persistentVolumeName';
@@ -88,21 +94,21 @@ function* sourceCauses({ persistentVolumeName: name, inlineVolumeSpec: own }: Vo
   else if (name !== undefined && own !== undefined) yield forbiddenField(path, detail);
   else if (name === '') yield required(`${path}.persistentVolumeName`, 'must specify non empty persistentVolumeName');
   yield* named(dns1123Subdomain, `${path}.persistentVolumeName`, name);
-  if (own === undefined || name !== undefined) return;
-  const at = `${path}.inlineVolumeSpec`;
-  if (own.claimRef !== undefined) yield forbiddenField(`${at}.claimRef`, inline);
-  if (Object.keys(own.capacity ?? {}).length > 0) yield forbiddenField(`${at}.capacity`, inline);
-  if (own.csi === undefined) yield required(`${at}.csi`, 'has to be specified in the context of inline volumes');
-  if (!own.accessModes?.length) yield required(`${at}.accessModes`);
-  yield* accessModeCauses(`${at}.accessModes`, own.accessModes);
-  if (own.persistentVolumeReclaimPolicy) yield forbiddenField(`${at}.persistentVolumeReclaimPolicy`, inline);
-  if (own.nodeAffinity !== undefined) yield forbiddenField(`${at}.nodeAffinity`, inline);
-  if (own.storageClassName) yield forbiddenField(`${at}.storageClassName`, inline);
+  if (own !== undefined && name === undefined)
+    yield* volumeCauses(`${path}.inlineVolumeSpec`, own as PersistentVolumeSpec, 'inline');
+}
+
+/** What the declaration does not say of a spec that was changed. */
+function* changedCauses(spec: VolumeAttachmentSpec, old: VolumeAttachmentSpec): Causes {
+  if (spec.attacher !== old.attacher) yield* csiDriverName('spec.attacher', spec.attacher || undefined);
+  // An empty spec is one, too.
+  if ((spec.source.inlineVolumeSpec === undefined) !== (old.source.inlineVolumeSpec === undefined))
+    yield invalidValue('spec', null, immutableDetail);
 }
 
 function* errorCauses(path: string, error: VolumeError | undefined): Causes {
   if (error === undefined) return;
-  if (Buffer.byteLength(error.message ?? '') > messageBytesMax) yield tooLong(`${path}.message`, metadataBytesMax);
+  if (Buffer.byteLength(error.message ?? '') > messageBytesMax) yield tooLong(`${path}.message`, messageBytesMax);
   yield* between(`${path}.errorCode`, error.errorCode, [0, int32Max]);
 }
 
@@ -151,12 +157,10 @@ export const VolumeAttachment = resource({
     generation: false,
     prepareCreate: (attachment) => ({ ...attachment, status: { attached: false } }),
     validateCreate: ({ spec }) => [
-      ...csiDriverName('spec.attacher', spec.attacher || undefined),
-      ...(spec.source === undefined ? [] : sourceCauses(spec.source)),
-      ...named(dns1123Subdomain, 'spec.nodeName', spec.nodeName || undefined),
+      ...sourceCauses(spec.source),
+      ...named(dns1123Subdomain, 'spec.nodeName', spec.nodeName),
     ],
-    validateUpdate: ({ spec }, { spec: old }) =>
-      deepEqual(spec, old) ? [] : [invalidValue('spec', spec, immutableDetail)],
+    validateUpdate: ({ spec }, { spec: old }) => [...changedCauses(spec, old)],
     validateStatus: ({ status }) => [...statusCauses(status)],
   },
   name: 'storage.v1.VolumeAttachment',
@@ -164,6 +168,7 @@ export const VolumeAttachment = resource({
   fields: {
     spec: s
       .field(2, volumeAttachmentSpec)
+      .immutable('null')
       .default({} as never)
       .doc('What is attached where; cannot be changed.'),
     status: s.field(3, volumeAttachmentStatus).default({}).doc('What the driver reports.'),

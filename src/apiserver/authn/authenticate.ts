@@ -108,17 +108,18 @@ export function impersonate(user: User, headers: HttpHeaders, authorize: (attrib
   } else may('', 'users', name);
   for (const group of groups) may('', 'groups', group);
   if (uid !== undefined) may('authentication.k8s.io', 'uids', uid);
-  const extras: Record<string, readonly string[]> = {};
+  // Keys are the client's: one called `__proto__` is a key like any other.
+  const extras = new Map<string, readonly string[]>();
   for (const [header, value] of extra) {
     const key = decodedKey(header.slice('impersonate-extra-'.length));
     for (const each of many(value)) may('authentication.k8s.io', 'userextras', each, { subresource: key });
-    extras[key] = many(value);
+    extras.set(key, [...(extras.get(key) ?? []), ...many(value)]);
   }
   const state = name === 'system:anonymous' ? 'system:unauthenticated' : 'system:authenticated';
   return {
     name,
     groups: [...new Set([...groups, ...implied, state])],
     ...(uid === undefined ? {} : { uid }),
-    ...(extra.length === 0 ? {} : { extra: extras }),
+    ...(extra.length === 0 ? {} : { extra: Object.fromEntries(extras) }),
   };
 }

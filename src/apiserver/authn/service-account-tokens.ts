@@ -2,8 +2,8 @@
  * ServiceAccount tokens: signed, bound to an audience, a time and (mostly) a pod; valid only as long as the objects they are bound to exist
  * (https://kubernetes.io/docs/reference/access-authn-authz/service-accounts-admin/). Claims are upstream's. No token is ever stored or logged.
  */
-import { createHash } from 'node:crypto';
-import { exportJWK, importPKCS8, importSPKI, jwtVerify, SignJWT, errors, type JWK } from 'jose';
+import { createHash, createPrivateKey, createPublicKey } from 'node:crypto';
+import { exportJWK, jwtVerify, SignJWT, errors, type JWK } from 'jose';
 import { Lru } from '#base/lru.ts';
 import { ApiError, badRequest, conflict, invalid, type Cause } from '#meta/status.ts';
 import type { AnyObject } from '#meta/object-meta.ts';
@@ -53,6 +53,8 @@ interface Claims {
 }
 
 const algorithm = 'ES256';
+/** OpenSSL's name of P-256. */
+const curve = 'prime256v1';
 const secondsMin = 10 * 60;
 const secondsMax = 2 ** 32;
 /** Upstream extends a token of exactly this lifetime to a year, so that old clients that never re-read it go on working. */
@@ -95,9 +97,12 @@ export async function serviceAccountTokens(
   key: TokenKey,
   caches: TokenCaches,
 ): Promise<ServiceAccountTokens> {
-  const signer = await importPKCS8(key.privateKey, algorithm);
-  const verifier = await importSPKI(key.publicKey, algorithm);
-  const publicJwk = await exportJWK(await importSPKI(key.publicKey, algorithm, { extractable: true }));
+  // Read here and now, not on a thread of the host's: a simulated server starts in virtual time.
+  const signer = createPrivateKey(key.privateKey);
+  const verifier = createPublicKey(key.publicKey);
+  for (const { asymmetricKeyDetails } of [signer, verifier])
+    if (asymmetricKeyDetails?.namedCurve !== curve) throw new TypeError(`the key of tokens must be of ${curve}`);
+  const publicJwk = await exportJWK(verifier);
   const keyId = createHash('sha256').update(key.publicKey).digest('base64url').slice(0, 43);
   const verified = new Lru<string, Claims>({ limit: verifiedMax });
 

@@ -264,6 +264,33 @@ test('impersonation needs its own right, for every part', async () => {
   assert.equal((await wire.ask('GET', maps, { headers: { 'impersonate-group': 'x' } })).status, 400);
 });
 
+test('a key of extra is a key, whatever it is called, and said twice it has both values', async () => {
+  const body = { kind: 'SelfSubjectReview', apiVersion: 'authentication.k8s.io/v1' };
+  const names = ['__proto__', '__%70roto__', 'constructor', 'toString', 'hasOwnProperty', 'a%2Fb', '%zz'];
+  for (const protocol of ['h2', 'http/1.1'] as const) {
+    const headers = Object.fromEntries([
+      ['impersonate-user', 'jane'],
+      ...names.map((name, index) => [`impersonate-extra-${name}`, `v${index}`]),
+    ]);
+    const path = '/apis/authentication.k8s.io/v1/selfsubjectreviews';
+    const { json, bytes } = await wire.ask('POST', path, { body, headers, protocol });
+    const { extra } = json.status.userInfo;
+    assert.deepEqual(
+      Object.entries(extra).toSorted(([a], [b]) => (a < b ? -1 : 1)),
+      [
+        ['%zz', ['v6']],
+        ['__proto__', ['v0', 'v1']],
+        ['a/b', ['v5']],
+        ['constructor', ['v2']],
+        ['hasownproperty', ['v4']],
+        ['tostring', ['v3']],
+      ],
+      bytes.toString(),
+    );
+  }
+  assert.equal(Object.keys(Object.prototype).length, 0);
+});
+
 test('a namespaced role on a cluster-wide resource shows nothing of it', async () => {
   const jane = await wire.pki.client({ commonName: 'jane' });
   const { client } = wire.api;

@@ -79,6 +79,7 @@ async function serve(
     if (way.verb === 'list' && idOf(resource) === customResources) return serveNoCustomResources(edge, exchange);
     throw notServed();
   }
+  if (kind.deprecated !== undefined && resource.subresource === undefined) warnings.push(kind.deprecated);
   seen.subject = subjectOf(way, kind, one(exchange.headers['content-type']));
   if (isConnect(resource) || resource.subresource === 'log') await latest(edge.api.store);
   if (kind.plural === 'pods' && kind.group === '' && resource.subresource === 'log') {

@@ -2,13 +2,15 @@
  * The API server's metrics (`/metrics`) and its health as metrics (`/metrics/slis`, https://kubernetes.io/docs/reference/instrumentation/slis/), under upstream's names.
  */
 import { Gauge, Registry } from 'prom-client';
-import type { Store } from '#store/store.ts';
+import type { MetricFamily, Store } from '#store/store.ts';
 import type { World } from '#world/world.ts';
 import type { Check } from '../health.ts';
 import { Count, countFamily, spreadFamily } from './family.ts';
 import { requestMetrics, type RequestMetrics } from './requests.ts';
 
 export interface Metrics extends RequestMetrics {
+  /** Shows one more family: of what runs beside the server in its process. */
+  add(family: MetricFamily): void;
   /** What `/metrics` shows. */
   render(): Promise<Exposition>;
   /** What `/metrics/slis` shows. */
@@ -69,9 +71,9 @@ export function metricsOf(
   };
   gauge('apiserver_storage_size_bytes', 'Size of the storage database.', storeBytes);
   for (const [name, { help, value }] of Object.entries(storeGauges)) gauge(name, help, value);
-  for (const family of storeFamilies)
-    if (family.type === 'histogram') spreadFamily(registry, family);
-    else countFamily(registry, family);
+  const add = (family: MetricFamily): void =>
+    family.type === 'histogram' ? spreadFamily(registry, family) : countFamily(registry, family);
+  for (const family of storeFamilies) add(family);
   gauge('process_resident_memory_bytes', 'Resident memory of this process.', () => processes.usage().residentBytes);
   const startedAt = clock.now();
   gauge('process_start_time_seconds', 'When this process started, since the epoch.', () => startedAt / 1000);
@@ -99,7 +101,7 @@ export function metricsOf(
   });
   const indicators = indicatorsOf(checks);
   const render = async (of: Registry): Promise<Exposition> => ({ type: of.contentType, text: await of.metrics() });
-  return { ...requests, render: () => render(registry), renderIndicators: () => render(indicators) };
+  return { ...requests, add, render: () => render(registry), renderIndicators: () => render(indicators) };
 }
 
 /** Each check is made when somebody scrapes, and counted. */

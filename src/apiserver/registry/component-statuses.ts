@@ -13,8 +13,6 @@ export type ComponentCheck = () => string | undefined;
 /** The parts that upstream names, in this order. */
 const known = ['scheduler', 'controller-manager', 'etcd-0'];
 
-export const componentWarning = 'v1 ComponentStatus is deprecated in v1.19+';
-
 /** One part. Throws NotFound. */
 export function componentEntry(resource: Resource, checks: ReadonlyMap<string, ComponentCheck>, name: string): Entry {
   if (!known.includes(name)) throw notFound(nameOf(resource.kind), name);

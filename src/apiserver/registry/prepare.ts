@@ -8,7 +8,7 @@ import { sameValue } from '#meta/same.ts';
 import { formatTime } from '#meta/time.ts';
 import { decode } from '#schema/decode.ts';
 import { applyDefaults } from '#schema/default.ts';
-import { frozenFields, validate, validateMeta, validateUpdate } from '#schema/validate.ts';
+import { frozenFields, validate, validateMeta, validateUpdate, withoutRefused } from '#schema/validate.ts';
 import { apiVersionOf } from '#schema/kind.ts';
 import type { AnyKind } from '#client/client.ts';
 import type { World } from '#world/world.ts';
@@ -125,10 +125,11 @@ export function checkUpdate(
     ]);
     return;
   }
+  const changes = validateUpdate(kind, object, old);
   refuse(resource, object, [
     ...admitted,
-    ...newlyWrong(resource, object, old),
-    ...validateUpdate(kind, object, old),
+    ...newlyWrong(resource, object, { old, changes }),
+    ...changes,
     ...((subresource !== undefined && kind.hooks.validateSubresource
       ? kind.hooks.validateSubresource(object, old, subresource)
       : kind.hooks.validateUpdate?.(object, old)) ?? []),
@@ -164,7 +165,11 @@ const namedOnce: ReadonlySet<string> = new Set([
  * What is wrong with an object in itself, without what was wrong with it before in the very same way: rules grow stricter, and an object that an older
  * version took must stay writable in all its other fields (upstream ratchets field by field, to the same effect).
  */
-function newlyWrong({ kind }: Resource, object: AnyObject, old: AnyObject): readonly Cause[] {
+function newlyWrong(
+  { kind }: Resource,
+  object: AnyObject,
+  { old, changes }: { readonly old: AnyObject; readonly changes: readonly Cause[] },
+): readonly Cause[] {
   const frozen = frozenFields(kind);
   const isFrozen = (path: string): boolean => frozen.some((field) => path === field || path.startsWith(`${field}.`));
   // An update asks of every generateName that it fits into a path; some kinds ask no more.
@@ -174,7 +179,9 @@ function newlyWrong({ kind }: Resource, object: AnyObject, old: AnyObject): read
     ...validateMeta(kind, one.metadata, isNamedOnce ? 'loose' : undefined),
     ...(one === object ? loose : []),
     // The status is that of the old object, and whoever wrote it has answered for it.
-    ...validate(kind, one).filter(({ field }) => !(kind.subresources.status && /^status\b/.test(field))),
+    ...withoutRefused(validate(kind, one), changes).filter(
+      ({ field }) => !(kind.subresources.status && /^status\b/.test(field)),
+    ),
     ...(kind.hooks.validateCreate?.(one) ?? []),
   ];
   const causes = wrong(object).filter(({ field }) => !isFrozen(field));

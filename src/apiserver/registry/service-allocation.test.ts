@@ -341,9 +341,16 @@ test('a Service passes through every type and keeps what each of them knows', as
   const check = balanced.spec.healthCheckNodePort as number;
   assert.ok(check >= 30000 && check !== port);
   const moved = await change(api, 'a', {
-    ports: [{ port: 80 }, { port: 81, name: 'b' }].map((one, i) => ({ ...one, name: `p${i}` })),
+    ports: [{ port: 80, nodePort: port }, { port: 81 }].map((one, i) => ({ ...one, name: `p${i}` })),
   });
   assert.equal(moved.spec.ports?.[0]?.nodePort, port);
+  const renumbered = await change(api, 'a', {
+    ports: moved.spec.ports?.map(({ name }, i) => ({ name, port: 90 + i })),
+  });
+  assert.deepEqual(
+    renumbered.spec.ports?.map(({ nodePort: one }) => one),
+    moved.spec.ports?.map(({ nodePort: one }) => one),
+  );
   assert.ok(moved.spec.ports?.[1]?.nodePort);
   assert.match(
     (await refusal(change(api, 'a', { healthCheckNodePort: check + 1 }))).message,

@@ -293,9 +293,8 @@ async function attempt(
   if (subresource !== 'binding') object = withGeneration(resource, object, { old, subresource });
   checkUpdate(resource, object, { old, subresource, admitted: admission.causes({ ...admit, object }) });
   admission.validate({ ...admit, object });
-  asker.warnings.push(
-    ...(kind.hooks.warnings?.(object, old) ?? []).filter((warning) => !asker.warnings.includes(warning)),
-  );
+  const found = subresource === 'status' ? kind.hooks.statusWarnings?.(object) : kind.hooks.warnings?.(object, old);
+  asker.warnings.push(...(found ?? []).filter((warning) => !asker.warnings.includes(warning)));
   using charge = await resource.quotas?.charge({ kind, object, old, subresource });
   const allocation = subresource ? undefined : resource.allocate?.allocate(object, old);
   if (allocation) object = allocation.object;

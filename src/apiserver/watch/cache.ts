@@ -9,6 +9,7 @@ import { Waiters, type Scope } from './waiters.ts';
 import type { AnyKind } from '#client/client.ts';
 import { Compacted, type Revision, type Store, type StoreEvent } from '#store/store.ts';
 import { entryOf, type Entry } from './entry.ts';
+import { answered } from './fresh.ts';
 
 /** Events kept for watchers that resume: at 3,000 writes a second, five seconds of the busiest resource. */
 const ringMax = 16_384;
@@ -39,6 +40,7 @@ export class WatchCache {
   readonly #waiters = new Waiters();
   readonly #observers = new Set<(event: CacheEvent) => void>();
   #subscription: Disposable | undefined;
+  #recovering: Promise<void> | undefined;
 
   constructor(store: Store, kind: AnyKind) {
     this.#store = store;
@@ -109,9 +111,13 @@ export class WatchCache {
     return { entries, next: stop < end ? order[stop] : undefined, remaining: Math.max(0, end - stop) };
   }
 
-  /** A position right after `revision`, for a reader of `scope`. Throws 410 Expired when the events since then are gone. */
+  /** A position right after `revision`, for a reader of `scope`. Throws 410 Expired when the events since then are gone, ServiceUnavailable while the store is away. */
   async cursor(revision: Revision, scope: Scope = {}): Promise<Cursor> {
-    if (revision < this.#oldest) await this.#recover(revision);
+    while (revision < this.#oldest) {
+      // What one reader has read back serves others: after a restart all of them come at once.
+      if (this.#recovering) await this.#recovering.catch(() => undefined); // Its own reader hears of it.
+      else await (this.#recovering = this.#recover(revision).finally(() => (this.#recovering = undefined)));
+    }
     let at = this.#ring.length;
     while (at > 0 && (this.#ring[at - 1] as CacheEvent).revision > revision) at--;
     return new Cursor(this, this.#first + at, scope);
@@ -201,7 +207,7 @@ export class WatchCache {
     const older: CacheEvent[] = [];
     const states = new Map<string, Entry>();
     try {
-      using _replay = await this.#store.watch(this.prefix, revision, (events) => {
+      const replay = this.#store.watch(this.prefix, revision, (events) => {
         for (const event of events) {
           if (event.entry.modRevision > oldest) continue;
           const { key } = event.entry;
@@ -214,11 +220,13 @@ export class WatchCache {
           older.push({ revision: event.entry.modRevision, entry, previous, deleted });
         }
       });
+      (await answered(replay))[Symbol.dispose]();
     } catch (error) {
       if (!(error instanceof Compacted)) throw error;
       throw new ApiError('Expired', `too old resource version: ${revision} (${oldest})`, { cause: error });
     }
-    if (this.#oldest !== oldest) return this.#oldest > revision ? this.#recover(revision) : undefined;
+    // The ring has lost its oldest events meanwhile: once more.
+    if (this.#oldest !== oldest) return;
     if (older.length > ringMax) throw new ApiError('Expired', `too old resource version: ${revision} (${oldest})`);
     this.#ring = [...older, ...this.#ring];
     for (const { entry } of older) this.#ringBytes += entry.size;

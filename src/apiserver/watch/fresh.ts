@@ -7,8 +7,13 @@ import { StoreUnavailable, type Store } from '#store/store.ts';
 
 /** Resolves once the caches hold everything that was acknowledged anywhere before the call. Throws ServiceUnavailable. */
 export async function latest(store: Store): Promise<void> {
+  await answered(store.sync());
+}
+
+/** What the store answers. Throws ServiceUnavailable while it cannot be reached. */
+export async function answered<T>(asked: Promise<T>): Promise<T> {
   try {
-    await store.sync();
+    return await asked;
   } catch (error) {
     if (!(error instanceof StoreUnavailable)) throw error;
     throw new ApiError('ServiceUnavailable', error.message, { cause: error });

@@ -38,10 +38,15 @@ export function leaderTerms(
         // What changes nothing is not written.
         if (version !== undefined && Number(version) <= since) return value;
         const states = leases.get(`/registry/leases/${namespace}/${name}`) ?? [];
-        const atStart = states.findLastIndex(({ revision }) => revision <= since);
-        const held = states
-          .slice(Math.max(0, atStart))
-          .some(({ holder, transitions }) => holder === term.holder && transitions === term.transitions);
+        const isHeld = ({ holder, transitions }: Held): boolean =>
+          holder === term.holder && transitions === term.transitions;
+        // Of an answer that says when it was written, that moment counts; of another, any moment of the call.
+        const from = Math.max(
+          0,
+          states.findLastIndex(({ revision }) => revision <= since),
+        );
+        const then = states.findLast(({ revision }) => revision <= Number(version));
+        const held = version === undefined ? states.slice(from).some(isHeld) : then !== undefined && isHeld(then);
         if (!held) {
           const now = states.at(-1);
           breach(

@@ -4,17 +4,43 @@
  */
 import type { AnyObject } from '#meta/object-meta.ts';
 import { isApiError } from '#meta/status.ts';
-import type { Call } from '../observe.ts';
+import type { Asked, Call } from '../observe.ts';
 import type { Versions } from './versions.ts';
+
+/** Who writes what at once, as far as that can be known: what became of a write that nobody answered may show later. */
+export function overlaps(): (asked: Asked) => (outcome: Call['outcome']) => boolean {
+  const running = new Map<string, Set<{ alone: boolean }>>();
+  const doubtful = new Set<string>();
+  return ({ verb, kind, name = '', body, options }) => {
+    const namespace = options.namespace ?? (body as Partial<AnyObject> | undefined)?.metadata?.namespace;
+    const key = `${kind.storagePrefix}/${namespace}/${name}`;
+    if (verb === 'get' || verb === 'list') return () => false;
+    const all = running.get(key) ?? new Set();
+    running.set(key, all);
+    const mine = { alone: all.size === 0 };
+    for (const other of all) other.alone = false;
+    all.add(mine);
+    return (outcome) => {
+      all.delete(mine);
+      if (!outcome.ok && (!isApiError(outcome.error) || isApiError(outcome.error, 'ServiceUnavailable')))
+        doubtful.add(key);
+      return mine.alone && !doubtful.has(key);
+    };
+  };
+}
 
 export function linearObjects(versions: Versions, breach: (text: string) => void): (call: Call) => void {
   const keyOf = ({ kind, options }: Call, name: string, namespace = options.namespace): string =>
     `/registry/${kind.storagePrefix}/${kind.scope === 'Namespaced' ? `${namespace}/` : ''}${name}`;
+  /** How old an answer may be: no older than the question, or than what was asked for. */
+  const oldest = ({ since, options: { resourceVersion } }: Call): number =>
+    resourceVersion ? Number(resourceVersion) : since;
   const revisionOf = (value: unknown): number =>
     Number((value as Partial<AnyObject> | undefined)?.metadata?.resourceVersion);
 
   /** The version of this revision is, at some moment of the call, the one that stands. */
-  const stood = (key: string, revision: number, { since, until }: Call): boolean => {
+  const stood = (key: string, revision: number, call: Call): boolean => {
+    const [since, until] = [oldest(call), call.until];
     const all = versions.of(key);
     const index = all.findIndex((version) => version.revision === revision && version.object);
     const next = all[index + 1];
@@ -24,8 +50,8 @@ export function linearObjects(versions: Versions, breach: (text: string) => void
     `${call.by}: ${call.verb}${call.options.subresource ? `/${call.options.subresource}` : ''} ${key} between ${call.since} and ${call.until}`;
 
   function read(call: Call): void {
-    const { name = '', since, until, outcome } = call;
-    if (call.options.resourceVersion !== undefined) return;
+    const { name = '', until, outcome } = call;
+    const since = oldest(call);
     const key = keyOf(call, name);
     if (outcome.ok) {
       const revision = revisionOf(outcome.value);
@@ -38,8 +64,9 @@ export function linearObjects(versions: Versions, breach: (text: string) => void
   }
 
   function list(call: Call): void {
-    const { kind, options, since, until, outcome } = call;
-    if (!outcome.ok || options.resourceVersion !== undefined || options.continue !== undefined) return;
+    const { kind, options, until, outcome } = call;
+    const since = oldest(call);
+    if (!outcome.ok || options.continue !== undefined) return;
     const { metadata, items } = outcome.value as {
       metadata: { resourceVersion?: string; continue?: string };
       items: readonly AnyObject[];
@@ -68,7 +95,8 @@ export function linearObjects(versions: Versions, breach: (text: string) => void
 
   function write(call: Call): void {
     const { verb, options, since, outcome, body } = call;
-    if (!outcome.ok || options.dryRun) return;
+    if (options.dryRun) return;
+    if (!outcome.ok) return verb === 'update' ? refused(call, outcome.error) : undefined;
     const object = outcome.value as AnyObject;
     const revision = revisionOf(object);
     if (!(revision > 0)) return;
@@ -96,6 +124,19 @@ export function linearObjects(versions: Versions, breach: (text: string) => void
     }
   }
 
+  /** Nobody is refused for what was his own doing, though its answer was lost on the way from the store. */
+  function refused(call: Call, error: unknown): void {
+    const { body, name = '', since, until, options, alone } = call;
+    if (!alone || !isApiError(error, 'Conflict') || !/has been modified/.test(error.message)) return;
+    const key = keyOf(call, name, options.namespace ?? (body as AnyObject).metadata.namespace);
+    const present = versions.of(key).findLast(({ revision }) => revision <= since);
+    const changes = versions.of(key).filter(({ revision }) => revision > since && revision <= until);
+    const [own] = changes;
+    if (present?.revision !== revisionOf(body) || changes.length !== 1 || !own?.object) return;
+    if (essence(own.object) === essence(body as AnyObject))
+      breach(`${tell(call, key)} was refused for a conflict with ${own.revision}, which it wrote itself`);
+  }
+
   function remove(call: Call): void {
     const { name = '', outcome, options, since, until } = call;
     if (!outcome.ok || options.dryRun || options.subresource) return;
@@ -111,4 +152,10 @@ export function linearObjects(versions: Versions, breach: (text: string) => void
     else if (call.verb === 'delete') remove(call);
     else write(call);
   };
+}
+
+/** What its writer has to say. */
+function essence({ metadata, ...rest }: AnyObject): string {
+  const { data, spec, status } = rest as { data?: unknown; spec?: unknown; status?: unknown };
+  return JSON.stringify([metadata.labels, metadata.annotations, data, spec, status]);
 }

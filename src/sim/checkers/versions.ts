@@ -27,9 +27,7 @@ export function versionsOf(history: History): Versions {
   const versions = new Map<string, Version[]>();
   const changes = new Map<string, Written[]>();
   const times: { readonly at: Millis; readonly revision: number }[] = [];
-  let revision = 1;
   history.listen((change) => {
-    revision = Math.max(revision, change.revision);
     times.push({ at: change.at, revision: change.revision });
     const version = { revision: change.revision, object: change.after };
     const known = versions.get(change.key);
@@ -46,7 +44,7 @@ export function versionsOf(history: History): Versions {
   });
   return {
     get revision() {
-      return revision;
+      return Math.max(1, history.revision);
     },
     of: (key) => versions.get(key) ?? [],
     at: (key, at) => versions.get(key)?.findLast((version) => version.revision <= at)?.object,

@@ -9,7 +9,7 @@ import type { Stream } from '../observe.ts';
 import type { Written } from '../trace.ts';
 import type { Versions } from './versions.ts';
 
-/** An event that is this old has reached everybody who waits for it. */
+/** An event that its server has known for so long has reached everybody who waits for it. */
 const deliveredMs: Millis = 2_000;
 /** The server tells a quiet watch its place every ten seconds. */
 const bookmarkedMs: Millis = 30_000;
@@ -133,10 +133,12 @@ export function watchGuarantees(
         if (stream.ended || !stream.waiting || selects(stream)) continue;
         const now = elapsed();
         const missing = due(stream, place);
-        if (missing && now - missing.at > deliveredMs && now - place.waitingSince > deliveredMs)
+        const revisionAt = stream.revisionAt ?? versions.revisionAt;
+        const isLate = missing !== undefined && missing.revision <= revisionAt(now - deliveredMs);
+        if (missing && isLate && now - place.waitingSince > deliveredMs)
           breach(`${tell(stream)} was never shown ${missing.key} at ${missing.revision}`);
         const long = now - place.waitingSince > bookmarkedMs && place.next !== undefined;
-        if (stream.options.bookmarks && long && versions.revisionAt(now - bookmarkedMs) > place.last)
+        if (stream.options.bookmarks && long && revisionAt(now - bookmarkedMs) > place.last)
           breach(`${tell(stream)} stands at ${place.last} and has had no bookmark for ${bookmarkedMs} ms`);
       }
     },

@@ -9,7 +9,17 @@ export interface KnownDefect {
   readonly name: string;
   readonly defect: Defect;
   /** The story that it is put into: an ordinary day when absent. */
-  readonly story?: 'gates' | 'compaction' | 'leaders' | 'crashes' | 'evictions' | 'clocks' | 'leaks' | 'identities';
+  readonly story?:
+    | 'gates'
+    | 'compaction'
+    | 'leaders'
+    | 'crashes'
+    | 'evictions'
+    | 'clocks'
+    | 'leaks'
+    | 'identities'
+    | 'servers'
+    | 'servers and leaders';
 }
 
 export type Events = AsyncIterable<WatchEvent<AnyObject>>;

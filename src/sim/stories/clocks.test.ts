@@ -1,5 +1,6 @@
 /** Machines whose clocks are wrong by minutes, or go too fast or too slow: what lasts a while lasts as long as it should. */
 import assert from 'node:assert/strict';
+import { Deployment } from '#api/apps/deployment.ts';
 import { Job } from '#api/batch/job.ts';
 import { Node } from '#api/core/node.ts';
 import { Pod } from '#api/core/pod.ts';
@@ -77,5 +78,48 @@ story(
     await cluster.advance(2 * minuteMs);
     assert.ok((await leaving()) > 0);
     await cluster.settle();
+  },
+);
+
+const settling = (name: string, node: string, image: string): string => `
+apiVersion: apps/v1
+kind: Deployment
+metadata: { name: ${name} }
+spec:
+  minReadySeconds: 60
+  strategy: { rollingUpdate: { maxSurge: 1, maxUnavailable: 0 } }
+  selector: { matchLabels: { app: ${name} } }
+  template:
+    metadata: { labels: { app: ${name} } }
+    spec: { nodeSelector: { kubernetes.io/hostname: ${node} }, containers: [{ name: main, image: '${image}' }] }
+`;
+
+story(
+  'when a pod has been ready is said by its node and read by the controller, each by its own clock, as upstream has it',
+  { nodes: 2, seeds: 1, clocks: { 'node-1': { offsetMs: -3 * minuteMs }, 'node-2': { offsetMs: 3 * minuteMs } }, file },
+  async ({ cluster }) => {
+    const { client, run } = cluster;
+    const available = async (): Promise<readonly number[]> => {
+      const all = await Promise.all(['late', 'early'].map((name) => run(client.get(Deployment, name, inDefault))));
+      return all.map(({ status }) => status?.availableReplicas ?? 0);
+    };
+    await cluster.apply(`${settling('late', 'node-1', 'app:1')}---${settling('early', 'node-2', 'app:1')}`);
+    // By the controller's clock the one has been ready for three minutes already, the other will be in three.
+    await cluster.advance(20_000);
+    assert.deepEqual(await available(), [1, 0]);
+    await cluster.advance(3 * minuteMs);
+    assert.deepEqual(await available(), [1, 0]);
+    await cluster.advance(minuteMs);
+    assert.deepEqual(await available(), [1, 1]);
+    // A rollout waits longer or not at all, and ends.
+    await cluster.apply(`${settling('late', 'node-1', 'app:2')}---${settling('early', 'node-2', 'app:2')}`);
+    await cluster.advance(5 * minuteMs);
+    await cluster.settle();
+    const { items } = await run(client.list(Pod, inDefault));
+    assert.deepEqual(
+      items.map(({ spec }) => spec.containers[0]?.image),
+      ['app:2', 'app:2'],
+    );
+    assert.deepEqual(await available(), [1, 1]);
   },
 );
