@@ -55,6 +55,7 @@ import {
   refusalOf,
   txnRequest,
 } from './messages.ts';
+import { sharedHistory } from './shared-history.ts';
 
 const rangeMethod = { path: '/etcdserverpb.KV/Range', input: RangeRequestSchema, output: RangeResponseSchema };
 const txnMethod = { path: '/etcdserverpb.KV/Txn', input: TxnRequestSchema, output: TxnResponseSchema };
@@ -98,14 +99,6 @@ export async function openEtcdStore(world: World, access: EtcdAccess): Promise<S
   }
 }
 
-/** Somebody who wants the changes after `after`, up to and with `until`. */
-interface Reader {
-  readonly after: Revision;
-  readonly until: Revision;
-  readonly onChange: (change: Change) => void;
-  readonly done: PromiseWithResolvers<void>;
-}
-
 interface Waiter {
   readonly revision: Revision;
   resolve(): void;
@@ -126,9 +119,7 @@ class EtcdStore implements Store {
   /** The question for the newest revision that is on its way, and the one that is asked after it. */
   #syncing: Promise<Revision> | undefined;
   #nextSync: Promise<Revision> | undefined;
-  /** History is read for many at once: those who come while it is read are the next ones. */
-  #reading: Promise<void> | undefined;
-  #nextReaders: Reader[] | undefined;
+  readonly #replay = sharedHistory((after, until, onChange) => this.#history(after, until, onChange));
   /** Why there is no watch now. */
   #cutOff: string | undefined;
   #ended: StoreFailed | undefined;
@@ -420,49 +411,6 @@ class EtcdStore implements Store {
         this.#members.leave(peer);
         await this.#world.clock.sleep(pause, { signal }).catch(ignoreAbort);
         pause = Math.min(reconnectMsMax, pause * 2);
-      }
-    }
-  }
-
-  /**
-   * The same as `#history`, in one stream for all who want it at once: a watch of etcd brings every key, and after a restart each resource of an API server and each of its
-   * clients asks for what came before.
-   */
-  #replay(after: Revision, until: Revision, onChange: (change: Change) => void): Promise<void> {
-    const reader: Reader = { after, until, onChange, done: Promise.withResolvers() };
-    if (this.#nextReaders) this.#nextReaders.push(reader);
-    else {
-      const readers = (this.#nextReaders = [reader]);
-      const former = this.#reading;
-      this.#reading = (async () => {
-        await former;
-        this.#nextReaders = undefined;
-        await this.#readFor(readers);
-      })();
-    }
-    return reader.done.promise;
-  }
-
-  /** Never rejects: each reader hears how it went. */
-  async #readFor(readers: readonly Reader[]): Promise<void> {
-    let left = readers;
-    while (left.length > 0) {
-      const first = Math.min(...left.map(({ after }) => after));
-      const last = Math.max(...left.map(({ until }) => until));
-      const now = left;
-      try {
-        await this.#history(first, last, (change) => {
-          for (const { after, until, onChange } of now)
-            if (change.revision > after && change.revision <= until) onChange(change);
-        });
-        for (const { done } of now) done.resolve();
-        return;
-      } catch (error) {
-        // Those who asked for what is forgotten hear so. The others begin anew: what a watcher is shown twice it drops.
-        const isOver = ({ after }: Reader): boolean =>
-          !(error instanceof Compacted) || after < error.compactRevision || after === first;
-        for (const { done } of now.filter(isOver)) done.reject(error);
-        left = now.filter((each) => !isOver(each));
       }
     }
   }
