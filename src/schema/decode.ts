@@ -9,7 +9,15 @@ import { canonicalMicroTime, canonicalTime } from '#meta/time.ts';
 import { goPlace, goType, jsonKind, jsonNumber, shortName } from './go-type.ts';
 import type { Kind } from './kind.ts';
 import { timeError } from './time-error.ts';
-import type { AnyTypeData, FieldData, ListType, MapType, StringType, StructType } from './type.ts';
+import {
+  scalarZero,
+  type AnyTypeData,
+  type FieldData,
+  type ListType,
+  type MapType,
+  type StringType,
+  type StructType,
+} from './type.ts';
 
 export interface DecodeOptions {
   /** What becomes of unknown and duplicate fields: an error, warnings, or nothing. */
@@ -397,26 +405,6 @@ function listDecoder(type: ListType): Decoder {
 
 /** What Go makes of a null item. */
 function zeroOf(type: AnyTypeData): unknown {
-  switch (type.is) {
-    case 'string':
-      return '';
-    case 'integer':
-    case 'number':
-    case 'intOrString':
-      return 0;
-    case 'boolean':
-      return false;
-    case 'quantity':
-      return '0';
-    case 'any':
-      return null;
-    case 'list':
-      return [];
-    case 'either':
-    case 'map':
-    case 'struct':
-      return {};
-    default:
-      return type satisfies never;
-  }
+  if (type.is === 'any') return null;
+  return type.is === 'list' ? [] : (scalarZero(type) ?? {});
 }

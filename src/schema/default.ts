@@ -3,7 +3,7 @@
  * What needs no change is the same object; nothing is ever changed in place. Each struct is compiled once.
  */
 import { canonicalQuantity } from '#meta/quantity.ts';
-import type { AnyTypeData, FieldData, StructType } from './type.ts';
+import { scalarZero, type AnyTypeData, type FieldData, type StructType } from './type.ts';
 
 type Filler = (value: unknown) => unknown;
 
@@ -77,18 +77,9 @@ function structFiller(struct: StructType): Filler | undefined {
  */
 function zeroOf({ presence, verbatim, keepsZero, type }: FieldData): unknown {
   if (presence !== 'required' || verbatim !== undefined || keepsZero === true) return undefined;
-  switch (type.is) {
-    case 'string':
-      return type.format === undefined ? '' : undefined;
-    case 'integer':
-    case 'number':
-    case 'intOrString':
-      return 0;
-    case 'boolean':
-      return false;
-    default:
-      return undefined;
-  }
+  // An instant or bytes can be missing, and a quantity is what its kind says of it.
+  if (type.is === 'quantity' || (type.is === 'string' && type.format !== undefined)) return undefined;
+  return scalarZero(type);
 }
 
 const never = Symbol('no value means absent');

@@ -2,7 +2,7 @@
  * A value as Go prints that of an internal type: causes of rules that look at whole structs carry it. Internal types have no JSON names, so fields are called
  * as in Go and all of them are there, empty ones too; types of meta/v1 have no internal form and stay as they are. Only for texts that people read.
  */
-import type { AnyTypeData, FieldData, StructType } from './type.ts';
+import { scalarZero, type AnyTypeData, type FieldData, type StructType } from './type.ts';
 
 /** What is not the JSON name with a capital. */
 const goFieldNames: Readonly<Record<string, string>> = {
@@ -72,20 +72,7 @@ function absent(field: FieldData): unknown {
 }
 
 function zeroOf(type: AnyTypeData): unknown {
-  switch (type.is) {
-    case 'string':
-      return type.format === undefined ? '' : null;
-    case 'integer':
-    case 'number':
-    case 'intOrString':
-      return 0;
-    case 'boolean':
-      return false;
-    case 'struct':
-      return (isMeta(type) ? metaValue : structValue)(type, {});
-    case 'quantity':
-      return '0';
-    default:
-      return null;
-  }
+  if (type.is === 'struct') return (isMeta(type) ? metaValue : structValue)(type, {});
+  if (type.is === 'string' && type.format !== undefined) return null;
+  return scalarZero(type) ?? null;
 }

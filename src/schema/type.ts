@@ -236,11 +236,26 @@ export class Field<Stored, Draft = Stored, P extends Presence = 'required'> {
 }
 
 function zeroOf(type: AnyTypeData): unknown {
-  if (type.is === 'string') return type.format === 'byte' ? undefined : '';
-  if (type.is === 'quantity') return '0';
-  if (type.is === 'boolean') return false;
-  if (type.is === 'integer' || type.is === 'number' || type.is === 'intOrString') return 0;
-  return type.is === 'struct' ? Object.freeze({}) : undefined;
+  if (type.is === 'string' && type.format === 'byte') return undefined;
+  return type.is === 'struct' ? Object.freeze({}) : scalarZero(type);
+}
+
+/** Go's zero value of what is no list, map or struct, as it is written; undefined for those. */
+export function scalarZero(type: AnyTypeData): string | number | false | undefined {
+  switch (type.is) {
+    case 'string':
+      return '';
+    case 'integer':
+    case 'number':
+    case 'intOrString':
+      return 0;
+    case 'boolean':
+      return false;
+    case 'quantity':
+      return '0';
+    default:
+      return undefined;
+  }
 }
 
 type AnyField = Field<unknown, unknown, Presence>;
