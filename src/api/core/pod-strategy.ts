@@ -32,6 +32,20 @@ export function freshStatus(spec: PodSpec, created: string | undefined): PodStat
   };
 }
 
+/**
+ * A status as a write of it leaves it: the quality of service that is not sent stays, and the address and the list of addresses say the same. Where they differ the single
+ * one counts, which older kubelets write alone.
+ */
+export function keptStatus(status: PodStatus, old: PodStatus): PodStatus {
+  const { podIP, podIPs: [first] = [] } = status;
+  const differs = podIP ? first?.ip !== podIP : first !== undefined;
+  return {
+    ...status,
+    ...(status.qosClass === undefined && old.qosClass !== undefined ? { qosClass: old.qosClass } : {}),
+    ...(!differs ? {} : podIP ? { podIPs: [{ ip: podIP }] } : { podIP: first?.ip ?? '' }),
+  };
+}
+
 function withKeys(
   selector: LabelSelector | undefined,
   keys: readonly string[] | undefined,

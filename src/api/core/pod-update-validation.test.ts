@@ -117,3 +117,17 @@ test('resizing changes cpu and memory, and takes nothing away', () => {
     ': Forbidden: static pods cannot be resized',
   ]);
 });
+
+test('a status keeps the quality of service that is not sent, and says the address of the pod in both ways', () => {
+  const kept = (status: object, old: object = {}): object =>
+    (Pod.hooks.prepareStatus?.({ status } as never, { status: old } as never, { now: '' }) as { status: object })
+      .status;
+  const [one, two] = ['10.0.0.1', '10.0.0.2'];
+  assert.deepEqual(kept({ phase: 'Running' }, { qosClass: 'Burstable' }), { phase: 'Running', qosClass: 'Burstable' });
+  assert.deepEqual(kept({ podIP: one }), { podIP: one, podIPs: [{ ip: one }] });
+  assert.deepEqual(kept({ podIPs: [{ ip: one }] }), { podIP: one, podIPs: [{ ip: one }] });
+  assert.deepEqual(kept({ podIP: two, podIPs: [{ ip: one }] }), { podIP: two, podIPs: [{ ip: two }] });
+  const both = { podIP: one, podIPs: [{ ip: one }, { ip: '2001:db8::1' }] };
+  assert.deepEqual(kept(both), both);
+  assert.deepEqual(kept({}), {});
+});

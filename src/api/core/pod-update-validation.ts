@@ -262,8 +262,8 @@ function* addresses(path: string, list: readonly { readonly ip: string }[] | und
 
 export function* podStatusCauses({ spec, status }: PodLike, { spec: oldSpec, status: old }: PodLike): Causes {
   const system = new Set(['PodScheduled', 'Ready', 'Initialized']);
-  for (const [{ type }, at] of indexed('metadata.conditions', status.conditions)) {
-    if (type && !system.has(type)) yield* named(labelKey, `${at}.Type`, type);
+  for (const [{ type }, at] of indexed('status.conditions', status.conditions)) {
+    if (!system.has(type)) yield* named(labelKey, `${at}.Type`, type);
   }
   if (spec.nodeName !== oldSpec.nodeName) yield forbiddenField('status.nodeName', 'may not be changed directly');
   if (status.nominatedNodeName !== old.nominatedNodeName) {

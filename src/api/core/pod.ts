@@ -7,7 +7,7 @@ import { podSpec } from './pod-spec.ts';
 import { podStatus } from './pod-status.ts';
 import { podColumns } from './pod-columns.ts';
 import { fillPod } from './pod-defaults.ts';
-import { freshStatus, withLabelsOfPod } from './pod-strategy.ts';
+import { freshStatus, keptStatus, withLabelsOfPod } from './pod-strategy.ts';
 import {
   ephemeralContainersUpdateCauses,
   podStatusCauses,
@@ -66,6 +66,7 @@ export const Pod = resource({
       spec: withLabelsOfPod(pod.spec, pod.metadata.labels),
       status: freshStatus(pod.spec, pod.metadata.creationTimestamp),
     }),
+    prepareStatus: (pod, old) => ({ ...pod, status: keptStatus(pod.status, old.status) }),
   },
   name: 'core.v1.Pod',
   doc: 'A group of containers that are scheduled together onto one node and share its network and volumes.',

@@ -14,8 +14,9 @@ const unreachable = 'node.kubernetes.io/unreachable';
 
 export const defaultTolerationSeconds: AdmissionPlugin = {
   name: 'DefaultTolerationSeconds',
-  mutate({ kind, subresource, operation, object }) {
-    if (kind.kind !== 'Pod' || kind.group !== '' || subresource !== undefined || operation !== 'CREATE') return object;
+  // Of updates too: who sends no tolerations takes none of these away.
+  mutate({ kind, subresource, object }) {
+    if (kind.kind !== 'Pod' || kind.group !== '' || subresource !== undefined) return object;
     const pod = object as unknown as Pod;
     const present = pod.spec.tolerations ?? [];
     const tolerates = (key: string): boolean =>

@@ -356,6 +356,8 @@ test('a new node is tainted until it is ready, a pod gets its defaults of admiss
       ['node.kubernetes.io/unreachable', 300],
     ],
   );
+  const bare = await api.client.update(Pod, { ...pod, spec: { ...pod.spec, tolerations: [] } });
+  assert.deepEqual(bare.spec.tolerations, pod.spec.tolerations);
   assert.ok(pod.spec.volumes?.[0]?.projected);
   assert.equal(pod.spec.containers[0]?.volumeMounts?.[0]?.mountPath, '/var/run/secrets/kubernetes.io/serviceaccount');
   assert.equal(pod.spec.priority, 0);
