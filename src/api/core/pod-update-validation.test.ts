@@ -2,6 +2,7 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { updateCauses, written } from '../written.ts';
 import { Pod } from './pod.ts';
+import { keptStatus } from './pod-strategy.ts';
 import { container, one, pod, type Spec } from './test-pods.ts';
 
 test('an update of a pod may change images, and nothing else', () => {
@@ -119,9 +120,7 @@ test('resizing changes cpu and memory, and takes nothing away', () => {
 });
 
 test('a status keeps the quality of service that is not sent, and says the address of the pod in both ways', () => {
-  const kept = (status: object, old: object = {}): object =>
-    (Pod.hooks.prepareStatus?.({ status } as never, { status: old } as never, { now: '' }) as { status: object })
-      .status;
+  const kept = (status: object, old: object = {}): object => keptStatus(status as never, old as never);
   const [one, two] = ['10.0.0.1', '10.0.0.2'];
   assert.deepEqual(kept({ phase: 'Running' }, { qosClass: 'Burstable' }), { phase: 'Running', qosClass: 'Burstable' });
   assert.deepEqual(kept({ podIP: one }), { podIP: one, podIPs: [{ ip: one }] });
