@@ -173,7 +173,9 @@ function newlyWrong(
   const frozen = frozenFields(kind);
   const isFrozen = (path: string): boolean => frozen.some((field) => path === field || path.startsWith(`${field}.`));
   // An update asks of every generateName that it fits into a path; some kinds ask no more.
-  const loose = validateMeta(kind, object.metadata, 'loose').filter(({ field }) => field === 'metadata.generateName');
+  const loose = object.metadata.generateName
+    ? validateMeta(kind, object.metadata, 'loose').filter(({ field }) => field === 'metadata.generateName')
+    : [];
   const isNamedOnce = namedOnce.has(`${kind.group}/${kind.plural}`);
   const wrong = (one: AnyObject): readonly Cause[] => [
     ...validateMeta(kind, one.metadata, isNamedOnce ? 'loose' : undefined),
