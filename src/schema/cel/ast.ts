@@ -91,7 +91,15 @@ export interface ComprehensionExpr {
   readonly result: Expr;
 }
 
-export type Expr = ConstantExpr | IdentExpr | SelectExpr | CallExpr | ListExpr | MapExpr | StructExpr | ComprehensionExpr;
+export type Expr =
+  | ConstantExpr
+  | IdentExpr
+  | SelectExpr
+  | CallExpr
+  | ListExpr
+  | MapExpr
+  | StructExpr
+  | ComprehensionExpr;
 
 /** A whole expression. */
 export interface Parsed {
