@@ -1,5 +1,5 @@
 /**
- * Rules of what claims ask for. Wording is upstream's. CEL expressions are not compiled, so their types and costs are not judged: only their length is.
+ * Rules of what claims ask for. Wording is upstream's.
  */
 import { invalidValue, notSupported, required, tooLong } from '#meta/causes.ts';
 import { dns1123Label, dns1123Subdomain, labelKey, labelValue, longName } from '#meta/names.ts';
@@ -14,6 +14,7 @@ import type {
   DeviceToleration,
   ExactDeviceRequest,
 } from './device-claim.ts';
+import { selectorFault } from './device-expressions.ts';
 import { limited } from './lists.ts';
 import { declaredDriverName, fullyQualifiedName, jsonObject } from './device-names.ts';
 
@@ -64,9 +65,17 @@ export function* selectorCauses(path: string, selectors: readonly DeviceSelector
   yield* limited(path, selectors, {
     max: selectorsMax,
     *each({ cel }, at) {
-      if (cel === undefined) yield required(`${at}.cel`);
-      else if (Buffer.byteLength(cel.expression ?? '') > expressionBytesMax)
+      if (cel === undefined) {
+        yield required(`${at}.cel`);
+        return;
+      }
+      const { expression = '' } = cel;
+      if (Buffer.byteLength(expression) > expressionBytesMax) {
         yield tooLong(`${at}.cel.expression`, expressionBytesMax);
+        return;
+      }
+      const fault = selectorFault(expression);
+      if (fault !== undefined) yield invalidValue(`${at}.cel.expression`, expression, fault);
     },
   });
 }

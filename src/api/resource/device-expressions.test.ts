@@ -1,0 +1,27 @@
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import { selectorFault } from './device-expressions.ts';
+
+/** Each selector with the first line of what upstream says of it, or nothing. */
+const selectors: readonly (readonly [source: string, fault: string | undefined])[] = [
+  ['device.driver == "a" && device.allowMultipleAllocations', undefined],
+  ['device.attributes["example.com"].model == "x"', undefined],
+  ['device.attributes["example.com"].healthy', undefined],
+  ['device.capacity["example.com"].memory.compareTo(quantity("1Gi")) >= 0', undefined],
+  ['cel.bind(own, device.attributes["example.com"], own.a && own.b == 1)', undefined],
+  ['device.driver', 'must evaluate to bool or the unknown type, not string'],
+  [
+    'device.attributes["example.com"]',
+    'must evaluate to bool or the unknown type, not map(string, google.protobuf.Any)',
+  ],
+  [
+    'device.capacity["a"]["b"] > 1',
+    "compilation failed: ERROR: <input>:1:27: found no matching overload for '_>_' applied to '(kubernetes.Quantity, int)'",
+  ],
+  ['device.model', "compilation failed: ERROR: <input>:1:7: undefined field 'model'"],
+  ['object.x', "compilation failed: ERROR: <input>:1:1: undeclared reference to 'object' (in container '')"],
+];
+
+test('a selector is about a device, and true, false or an attribute', () => {
+  for (const [source, fault] of selectors) assert.equal(selectorFault(source)?.split('\n', 1)[0], fault, source);
+});

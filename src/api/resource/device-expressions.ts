@@ -1,0 +1,51 @@
+/**
+ * The CEL expressions that select devices: what they may name, and what is wrong with one that is written. An attribute may be of any type, so a selector may
+ * be an attribute itself.
+ */
+import { compileProgram } from '#schema/cel/compile.ts';
+import { declaredMap, declaredObject, objectsOf, scalar } from '#schema/cel/declared-type.ts';
+import { extended, type Environment } from '#schema/cel/environment.ts';
+import { bindMacros } from '#schema/cel/macros.ts';
+import { kubernetesMacros } from '#schema/cel/parse.ts';
+import { kubernetesEnvironment } from '#schema/cel/kubernetes.ts';
+import { anyType, boolType, objectType, printType, stringType } from '#schema/cel/types.ts';
+
+/** Of a device's attributes and capacities, each. */
+const entriesMax = 32;
+const valueBytesMax = 64;
+const domain = scalar(stringType, { elementsMax: 63 });
+const identifier = scalar(stringType, { elementsMax: 32 });
+
+const device = declaredObject('kubernetes.DRADevice', {
+  driver: scalar(stringType, { elementsMax: 63 }),
+  allowMultipleAllocations: scalar(boolType, { elementsMax: 1 }),
+  attributes: declaredMap(
+    declaredMap(scalar(anyType, { elementsMax: valueBytesMax }), entriesMax, identifier),
+    entriesMax,
+    domain,
+  ),
+  capacity: declaredMap(
+    declaredMap(scalar(objectType('kubernetes.Quantity'), { bytesMin: 8 }), entriesMax, identifier),
+    entriesMax,
+    domain,
+  ),
+});
+
+let known: Environment | undefined;
+
+export const deviceEnvironment = (): Environment =>
+  (known ??= extended(kubernetesEnvironment('new'), {
+    variables: { device: device.type },
+    objects: [objectsOf([device])],
+    macros: [...kubernetesMacros, ...bindMacros],
+  }));
+
+/** What is wrong with a selector; undefined when nothing is. */
+export function selectorFault(expression: string): string | undefined {
+  const compiled = compileProgram(expression, deviceEnvironment(), (type) =>
+    type.kind === 'bool' || type.kind === 'any'
+      ? undefined
+      : `must evaluate to bool or the unknown type, not ${printType(type)}`,
+  );
+  return 'fault' in compiled ? compiled.fault : undefined;
+}
