@@ -2,7 +2,9 @@
 import type { CelError } from './ast.ts';
 
 /** The offset of an error that is about the whole expression. */
-export const NOWHERE = -1;
+export const NOWHERE = -2;
+/** The offset of what stands before the first character: the end of an empty text, what was never understood. */
+export const BEFORE_START = -1;
 
 /** The most errors that are shown, the first that were found. */
 const maxShown = 100;
@@ -42,6 +44,6 @@ function snippet(characters: readonly string[], column: number): string {
   const text = characters.join('').replaceAll('\t', ' ');
   if (Buffer.byteLength(text) > maxLineBytes) return '';
   const isWide = (character: string | undefined): boolean => (character ?? '') > '\u007f';
-  const dots = characters.slice(0, column).map((character) => (isWide(character) ? '\uff0e' : '.'));
-  return `\n | ${text}\n | ${dots.join('')}${isWide(characters[column]) ? '\uff3e' : '^'}`;
+  const dots = characters.slice(0, Math.max(column, 0)).map((character) => (isWide(character) ? '\uff0e' : '.'));
+  return `\n | ${text}\n | ${dots.join('')}${isWide(characters[Math.max(column, 0)]) ? '\uff3e' : '^'}`;
 }

@@ -2,6 +2,7 @@
  * Cuts a text into tokens: the longest match wins, as in upstream's generated lexer, and so do the places and texts of what cannot be cut. Tokens are cut
  * when they are asked for, since reporting stops at a limit.
  */
+import { BEFORE_START } from './errors.ts';
 import {
   BYTES,
   COMMENT,
@@ -72,13 +73,16 @@ export class Tokens {
     const characters = this.#characters;
     for (;;) {
       const offset = this.#offset;
-      if (offset >= characters.length) return { type: END, text: '<EOF>', offset, index: this.#all.length };
+      if (offset >= characters.length) {
+        const isEmpty = characters.length === 0;
+        return { type: END, text: '<EOF>', offset: isEmpty ? BEFORE_START : offset, index: this.#all.length };
+      }
       const cut = cutToken(characters, offset);
       if ('type' in cut) {
         this.#offset = cut.end;
         return { type: cut.type, text: characters.slice(offset, cut.end).join(''), offset, index: this.#all.length };
       }
-      this.#offset = cut.fault + 1;
+      this.#offset = Math.min(cut.fault + 1, characters.length);
       this.#report(offset, `token recognition error at: '${characters.slice(offset, cut.fault + 1).join('')}'`);
     }
   }

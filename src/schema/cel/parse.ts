@@ -3,7 +3,7 @@
  * text by the grammar, this makes the tree of it, expands macros, and finds what the grammar allows and CEL does not. Both go on after an error.
  */
 import type { CelError, Expr, MapEntry, Parsed, StructField } from './ast.ts';
-import { NOWHERE } from './errors.ts';
+import { BEFORE_START, NOWHERE } from './errors.ts';
 import { bytesLiteral, doubleLiteral, intLiteral, type Literal, stringLiteral, uintLiteral } from './literal-text.ts';
 import { listMacros, type Macro, optionalMacros, standardMacros, twoVariableMacros } from './macros.ts';
 import { MacroNodes, Nodes } from './nodes.ts';
@@ -91,7 +91,7 @@ class Builder {
     if (branch === undefined || make === undefined) {
       const found = branch === undefined ? '<<nil>>' : `<<${branch.name}>>`;
       if (this.#errors.length === 0) return this.fault(NOWHERE, `unknown parse element encountered: ${found}`);
-      return this.#nodes.unknown(NOWHERE);
+      return this.#nodes.unknown(BEFORE_START);
     }
     if (!deep.has(branch.name)) return make(this, branch);
     this.#depth++;

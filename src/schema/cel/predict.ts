@@ -14,8 +14,6 @@ export interface Lookahead {
   type(ahead: number): TokenType;
   /** Operators that bind less than this end the operation. */
   readonly precedence: number;
-  /** Whether the first so many tokens are the start of a member whose rest is correct, and what comes after it too. */
-  isMember(tokens: number): boolean;
 }
 
 const dot = tokenType('.');
@@ -83,10 +81,10 @@ function selection(ahead: Lookahead): Predicted {
   return second === ESCAPED_IDENTIFIER || second === question ? way(0) : { deadEnd: 2 };
 }
 
-/** `-1` is a literal, also in `-1.f()`; all other minuses are operators. */
+/** `-1` is a literal; all other minuses are operators. */
 function negation(choice: ChoiceNode, ahead: Lookahead): Predicted {
   const second = ahead.type(2);
-  if (isNumber(second)) return ahead.isMember(2) ? way(0) : { deadEnd: 1 };
+  if (isNumber(second)) return way(0);
   return second !== not && (opens(choice, 0, second) || second === minus) ? way(2) : { deadEnd: 2 };
 }
 

@@ -56,8 +56,6 @@ class Recognizer {
   #recoveries = 0;
   #lastErrorAt = -1;
   #lastErrorNodes = new Set<Node>();
-  /** Only to see whether a text is correct: the first error ends it. */
-  #trying = false;
 
   constructor(tokens: Tokens, report: (offset: number, message: string) => void) {
     this.#tokens = tokens;
@@ -108,7 +106,7 @@ class Recognizer {
         }
       }
     } catch (error) {
-      if (!(error instanceof RuleError) || this.#trying) throw error;
+      if (!(error instanceof RuleError)) throw error;
       if (!this.#recovering) {
         this.#recovering = true;
         error.report();
@@ -125,7 +123,6 @@ class Recognizer {
       this.#tokens.consume();
       return token;
     }
-    if (this.#trying) throw this.#mismatch(node, frame);
     this.#countRecovery();
     if (this.#drop(node, frame)) {
       const matched = this.#tokens.look(1);
@@ -148,12 +145,11 @@ class Recognizer {
   }
 
   #choose(node: ChoiceNode, frame: Frame | undefined): Node {
-    if (!this.#recovering && !this.#trying) this.#synchronize(node, frame);
+    if (!this.#recovering) this.#synchronize(node, frame);
     const first = this.#tokens.look(1);
     const predicted = predict(node, {
       type: (ahead) => this.#tokens.look(ahead).type,
       precedence: frame?.precedence ?? 0,
-      isMember: (count) => this.#isMember(count, frame),
     });
     const next = 'way' in predicted ? node.ways[predicted.way] : undefined;
     if (next !== undefined) return next;
@@ -235,28 +231,6 @@ class Recognizer {
       this.#tokens.consume();
     }
   }
-
-  /** Whether, after so many tokens, what may follow a primary expression follows up to the end of the unary one, and then what is awaited. */
-  #isMember(count: number, frame: Frame | undefined): boolean {
-    if (this.#trying) return true;
-    const start = this.#tokens.position;
-    const depths = new Map(this.#depths);
-    this.#trying = true;
-    try {
-      for (let taken = 0; taken < count; taken++) this.#tokens.consume();
-      this.#walk('member', memberSuffixes(), undefined);
-      return followingAt({ is: 'end' }, frame).has(this.#tokens.look(1).type);
-    } catch (error) {
-      if (error instanceof Abandoned) return true;
-      if (error instanceof RuleError) return false;
-      throw error;
-    } finally {
-      this.#trying = false;
-      this.#tokens.position = start;
-      this.#depths.clear();
-      for (const [name, depth] of depths) this.#depths.set(name, depth);
-    }
-  }
 }
 
 /** Keeps what was read under a name; without one it is not needed. */
@@ -288,13 +262,6 @@ function awaited(frame: Frame | undefined): ReadonlySet<TokenType> {
     for (const type of expectedAt(around.after).types) types.add(type);
   }
   return types;
-}
-
-/** The place in a member after its primary expression. */
-function memberSuffixes(): Node {
-  const start = ruleNode('member');
-  const primary = start.is === 'alternative' ? start.next : start;
-  return primary.is === 'rule' ? primary.next : primary;
 }
 
 function quoted(text: string): string {
