@@ -134,6 +134,7 @@ const rulesOfMany: readonly string[] = [
   "self.span > duration('1h')",
   "self.raw == b'a'",
   'self.either == 1',
+  "type(self.either) == int ? self.either > 1 : self.either == '1'",
   'type(self.either) == string && self.either.matches("a")',
   'self.open.x',
   'self.untyped',

@@ -156,11 +156,6 @@ export const known: readonly Known[] = [
   },
   {
     kind: 'CustomResourceDefinition',
-    line: /must be a valid regular expression/,
-    reason: 'What is wrong with a pattern is told in the words of the engine that will run it.',
-  },
-  {
-    kind: 'CustomResourceDefinition',
     line: /dependencies is not supported$|openAPIV3Schema\.items ours \[\] theirs absent/,
     reason: 'An empty map or list is none here; in the internal types of the reference it differs from none.',
   },
@@ -174,6 +169,11 @@ export const known: readonly Known[] = [
     line: /OBJECT \.spec\.(?:spec\.)?devices\.requests ours absent theirs null/,
     reason: 'An absent list is left out; the reference writes null for the few that lack omitempty.',
   })),
+  {
+    kind: 'ResourceClaim',
+    line: /ours 200\n +theirs 422 Invalid FieldValueInvalid\|spec\|Invalid value: null: field is immutable/,
+    reason: 'An empty map or struct is none here: nothing has changed.',
+  },
   {
     kind: 'ResourceClaimTemplate',
     line: /"(?:Requests|Selectors|Tolerations)":(?:\[\]|\{\}|null).*field is immutable|metadata\.(?:ownerReferences|finalizers)\|Forbidden: cannot be set$/,

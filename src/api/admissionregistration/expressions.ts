@@ -126,7 +126,7 @@ export function* matchExpressionCauses(
 
 const environments = new Map<string, Environment>();
 
-export function environmentOf({ params, authorizer, patches = false, variables }: Scope): Environment {
+function environmentOf({ params, authorizer, patches = false, variables }: Scope): Environment {
   const key = [params, authorizer, patches].join();
   let known = environments.get(key);
   if (known === undefined) {

@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { quoted } from '#meta/causes.ts';
+import { deviceClaimCauses } from './device-claim-validation.ts';
 import { selectorExpressionCauses } from './device-expressions.ts';
 
 /** Each selector with the first line of what upstream says of it, or nothing. */
@@ -29,4 +30,24 @@ test('a selector is about a device, and true, false or an attribute', () => {
     const wanted = fault && `Invalid value: ${quoted(source)}: ${fault}`;
     assert.equal(cause?.message.split('\n', 1)[0], wanted, source);
   }
+});
+
+test('a selector costs little', () => {
+  const nested =
+    'device.attributes.all(a, device.attributes.all(b, device.attributes.all(c, device.attributes.all(d, a == b || c == d))))';
+  assert.deepEqual(
+    [...selectorExpressionCauses('a', nested)].map(({ message }) => message),
+    ['Forbidden: too complex, exceeds cost limit'],
+  );
+});
+
+test('the expressions of one claim have a limit together', () => {
+  const selector = { cel: { expression: `true${' '.repeat(10_000)}` } };
+  const causes = (count: number): readonly string[] => {
+    const selectors = Array.from({ length: count }, () => selector);
+    const requests = [{ name: 'r', exactly: { deviceClassName: 'a', allocationMode: 'All', selectors } }];
+    return [...deviceClaimCauses('spec.devices', { requests } as never)].map(({ message }) => message);
+  };
+  assert.deepEqual(causes(13), []);
+  assert.deepEqual(causes(14), ['Forbidden: all expressions together may not be more than 131072 bytes']);
 });

@@ -305,3 +305,13 @@ const faults: readonly (readonly [source: string, faults: string])[] = [
 test('what an expression names is found or told as missing, and calls have arguments that fit', () => {
   for (const [source, wanted] of faults) assert.equal(compiled(source), wanted, source);
 });
+
+test('types that grow twice as large with each call are refused, long lists of literals are not', () => {
+  // Each call doubles the type: a map of the map before to itself.
+  assert.equal(compiled(`[1]${'.map(x, {x: x})'.repeat(8)}.size()`), 'int');
+  assert.equal(compiled(`[1]${'.map(x, {x: x})'.repeat(40)}.size()`), '-1:0: the types are too complex');
+  // The same by unification: every variable stands for a map of the next one.
+  const steps = Array.from({ length: 40 }, (_, n) => `[[]].all(a${n + 1}, a${n} == a${n + 1}.map(x, {x: x}) && `);
+  assert.equal(compiled(`[[]].all(a0, ${steps.join('')}true${')'.repeat(41)}`), '-1:0: the types are too complex');
+  assert.equal(compiled(`[${'[],'.repeat(500)}[1]]`), 'list(list(int))');
+});

@@ -15,7 +15,8 @@ import type {
   StructExpr,
 } from './ast.ts';
 import type { Environment } from './environment.ts';
-import { candidates, globalType, qualifiersOf, typeNamed, type Resolved } from './names.ts';
+import { NOWHERE } from './errors.ts';
+import { Names, qualifiersOf, type Resolved } from './names.ts';
 import {
   boolType,
   bytesType,
@@ -38,7 +39,7 @@ import {
   type CelType,
   type FunctionDeclaration,
 } from './types.ts';
-import { assign, moreGeneral, substitute, type Substitution } from './unify.ts';
+import { instantiate, moreGeneral, TooComplex, Unifier } from './unify.ts';
 
 /** What a name or a call means. */
 export type Reference =
@@ -56,15 +57,20 @@ export type CheckResult = { readonly checked: Checked } | { readonly errors: rea
 
 export function check(parsed: Parsed, environment: Environment): CheckResult {
   const checker = new Checker(parsed, environment);
-  const expr = checker.check(parsed.expr);
-  if (checker.errors.length > 0) return { errors: checker.errors };
-  return { checked: { ...parsed, expr, ...checker.result(expr) } };
+  try {
+    const expr = checker.check(parsed.expr);
+    if (checker.errors.length > 0) return { errors: checker.errors };
+    return { checked: { ...parsed, expr, ...checker.result(expr) } };
+  } catch (error) {
+    if (error instanceof TooComplex) return { errors: [{ offset: NOWHERE, message: 'the types are too complex' }] };
+    throw error;
+  }
 }
 
-interface Scope {
-  readonly parent: Scope | undefined;
-  readonly names: ReadonlyMap<string, CelType>;
-}
+/** Types that are looked at in an expression: some for each character, where a plain one takes one or two. */
+const stepsMax = { always: 100_000, perCharacter: 20 };
+/** How many types a type may be made of. */
+const weightMax = 10_000;
 
 const constantTypes = {
   null: nullType,
@@ -82,17 +88,19 @@ class Checker {
   readonly #environment: Environment;
   readonly #types = new Map<number, CelType>();
   readonly #references = new Map<number, Reference>();
-  #substitution: Substitution = new Map();
-  #scope: Scope | undefined;
+  readonly #unifier: Unifier;
+  readonly #names: Names;
   #freeTypes = 0;
 
-  constructor({ positions }: Parsed, environment: Environment) {
+  constructor({ positions, source }: Parsed, environment: Environment) {
     this.#positions = positions;
+    this.#unifier = new Unifier(stepsMax.always + stepsMax.perCharacter * source.length);
     this.#environment = environment;
+    this.#names = new Names(environment);
   }
 
   result(root: Expr): Pick<Checked, 'types' | 'references' | 'type'> {
-    const types = new Map([...this.#types].map(([id, type]) => [id, substitute(this.#substitution, type, true)]));
+    const types = new Map([...this.#types].map(([id, type]) => [id, this.#unifier.substitute(type, true)]));
     return { types, references: this.#references, type: types.get(root.id) ?? errorType };
   }
 
@@ -101,7 +109,7 @@ class Checker {
       case 'constant':
         return this.#typed(expr, constantTypes[expr.constant.type]);
       case 'ident': {
-        const found = this.#resolve(expr.name);
+        const found = this.#names.resolve(expr.name);
         if (found !== undefined) return this.#named(expr.id, found);
         this.#undeclared(expr, expr.name);
         return expr;
@@ -124,56 +132,20 @@ class Checker {
     }
   }
 
-  // --- Names --------------------------------------------------------------------------------------------------------------------
-
-  #local(name: string): CelType | undefined {
-    for (let scope = this.#scope; scope !== undefined; scope = scope.parent) {
-      const found = scope.names.get(name);
-      if (found !== undefined) return found;
-    }
-    return undefined;
-  }
-
-  /** What a name means here. One that a comprehension's variable hides is told apart by its leading dot. */
-  #resolve(name: string): Resolved | undefined {
-    const [first = ''] = name.startsWith('.') ? [name.slice(1)] : [name];
-    const local = this.#local(first);
-    if (local !== undefined && !name.startsWith('.')) return { name, type: local };
-    const found = globalType(this.#environment, name);
-    return found === undefined || local === undefined ? found : { ...found, name: `.${found.name}` };
-  }
-
-  /** `a.b.c` as one name. */
-  #resolveQualified(qualifiers: readonly string[]): Resolved | undefined {
-    const [first = ''] = qualifiers;
-    const local = this.#local(first.startsWith('.') ? first.slice(1) : first);
-    if (local !== undefined && !first.startsWith('.')) return undefined;
-    const found = globalType(this.#environment, qualifiers.join('.'));
-    return found === undefined || local === undefined ? found : { ...found, name: `.${found.name}` };
-  }
-
   #named(id: number, { name, type }: Resolved): Expr {
     this.#types.set(id, type);
     this.#references.set(id, { to: 'name', name });
     return { is: 'ident', id, name };
   }
 
-  #within<T>(names: readonly (readonly [string, CelType])[], run: () => T): T {
-    const parent = this.#scope;
-    this.#scope = { parent, names: new Map(names) };
-    const result = run();
-    this.#scope = parent;
-    return result;
-  }
-
   // --- Selection ------------------------------------------------------------------------------------------------------------------
 
   #select(expr: SelectExpr): Expr {
     const qualifiers = qualifiersOf(expr);
-    const found = qualifiers && this.#resolveQualified(qualifiers);
+    const found = qualifiers && this.#names.resolveQualified(qualifiers);
     if (found !== undefined) return this.#named(expr.id, found);
     const { operand, type } = this.#field(expr.id, expr.operand, expr.field);
-    return this.#typed({ ...expr, operand }, expr.test ? boolType : substitute(this.#substitution, type));
+    return this.#typed({ ...expr, operand }, expr.test ? boolType : this.#unifier.substitute(type));
   }
 
   /** The type of a field; `optional` when `?.` asks for it. */
@@ -184,7 +156,7 @@ class Checker {
     optional = false,
   ): { readonly operand: Expr; readonly type: CelType } {
     const operand = this.check(target);
-    const whole = substitute(this.#substitution, this.#typeOf(operand));
+    const whole = this.#unifier.substitute(this.#typeOf(operand));
     const from = isOptional(whole) ? parameterOf(whole, 0) : whole;
     const type = this.#fieldType(id, from, field);
     return { operand, type: isOptional(whole) || optional ? optionalType(type) : type };
@@ -227,17 +199,17 @@ class Checker {
     if (expr.name === '_?._') return this.#optionalSelect(expr);
     const args = expr.args.map((arg) => this.check(arg));
     if (expr.target === undefined) {
-      const found = this.#function(expr.name);
+      const found = this.#names.function(expr.name);
       if (found !== undefined) return this.#overloaded({ ...expr, name: found.name, args }, found);
       this.#undeclared(expr, expr.name);
       return { ...expr, args };
     }
     // Of `a.b.c()` either `a.b.c` is a function, or `c` is one with the target `a.b`.
     const qualifiers = qualifiersOf(expr.target);
-    const spaced = qualifiers && this.#function([...qualifiers, expr.name].join('.'));
+    const spaced = qualifiers && this.#names.function([...qualifiers, expr.name].join('.'));
     if (spaced !== undefined) return this.#overloaded({ ...expr, target: undefined, name: spaced.name, args }, spaced);
     const target = this.check(expr.target);
-    const found = this.#function(expr.name);
+    const found = this.#names.function(expr.name);
     if (found !== undefined) return this.#overloaded({ ...expr, target, args }, found);
     this.#undeclared(expr, expr.name);
     return { ...expr, target, args };
@@ -251,15 +223,7 @@ class Checker {
     );
     const { operand, type } = this.#field(expr.id, target, field.constant.value, true);
     this.#references.set(expr.id, { to: 'overloads', ids: ['select_optional_field'] });
-    return this.#typed({ ...expr, args: [operand, field] }, substitute(this.#substitution, type));
-  }
-
-  #function(name: string): FunctionDeclaration | undefined {
-    for (const candidate of candidates(this.#environment.container, name)) {
-      const found = this.#environment.function(candidate);
-      if (found !== undefined) return found;
-    }
-    return undefined;
+    return this.#typed({ ...expr, args: [operand, field] }, this.#unifier.substitute(type));
   }
 
   #overloaded(expr: CallExpr, { name, overloads }: FunctionDeclaration): Expr {
@@ -270,17 +234,15 @@ class Checker {
     for (const overload of overloads) {
       if (overload.member !== (expr.target !== undefined)) continue;
       const fresh = new Map(overload.parameters.map((parameter) => [parameter, this.#freeType()]));
-      const wanted = overload.args.map((arg) => substitute(fresh, arg));
-      const fits = assign(this.#substitution, given, wanted);
-      if (fits === undefined) continue;
-      this.#substitution = fits;
+      const wanted = overload.args.map((arg) => instantiate(arg, fresh));
+      if (!this.#unifier.assign(given, wanted)) continue;
       ids.push(overload.id);
-      const type = substitute(fits, substitute(fresh, overload.result));
+      const type = this.#unifier.substitute(instantiate(overload.result, fresh));
       if (result === undefined) result = type;
       else if (!isDyn(result) && !sameType(type, result)) result = dynType;
     }
     if (result === undefined) {
-      const types = given.map((type) => formatType(substitute(this.#substitution, type, true)));
+      const types = given.map((type) => formatType(this.#unifier.substitute(type, true)));
       const target = expr.target === undefined ? '' : `${types.shift()}.`;
       this.#fault(expr.id, `found no matching overload for '${name}' applied to '${target}(${types.join(', ')})'`);
       return this.#typed(expr, errorType);
@@ -323,7 +285,7 @@ class Checker {
   }
 
   #struct(expr: StructExpr): Expr {
-    const found = typeNamed(this.#environment, expr.name);
+    const found = this.#names.typeNamed(expr.name);
     if (found === undefined) {
       this.#undeclared(expr, expr.name);
       return expr;
@@ -368,13 +330,13 @@ class Checker {
   #comprehension(expr: ComprehensionExpr): Expr {
     const range = this.check(expr.range);
     const initial = this.check(expr.initial);
-    const over = substitute(this.#substitution, this.#typeOf(range));
+    const over = this.#unifier.substitute(this.#typeOf(range));
     const accumulated = this.#typeOf(initial);
-    return this.#within([[expr.accumulator, accumulated]], () => {
+    return this.#names.within([[expr.accumulator, accumulated]], () => {
       const [first, second] = this.#loopTypes(range, over, expr.secondVariable !== undefined);
       const names: [string, CelType][] = [[expr.variable, first]];
       if (expr.secondVariable !== undefined) names.push([expr.secondVariable, second]);
-      const { condition, step } = this.#within(names, () => {
+      const { condition, step } = this.#names.within(names, () => {
         const loop = { condition: this.check(expr.condition), step: expr.step };
         this.#mustBe(loop.condition, this.#typeOf(loop.condition), boolType);
         loop.step = this.check(expr.step);
@@ -382,7 +344,7 @@ class Checker {
         return loop;
       });
       const result = this.check(expr.result);
-      const type = substitute(this.#substitution, this.#typeOf(result));
+      const type = this.#unifier.substitute(this.#typeOf(result));
       return this.#typed({ ...expr, range, initial, condition, step, result }, type);
     });
   }
@@ -411,6 +373,7 @@ class Checker {
   // --- Types ----------------------------------------------------------------------------------------------------------------------
 
   #typed<E extends Expr>(expr: E, type: CelType): E {
+    if (type.weight > weightMax) throw new TooComplex();
     this.#types.set(expr.id, type);
     return expr;
   }
@@ -424,9 +387,7 @@ class Checker {
   }
 
   #fits(value: CelType, wanted: CelType): boolean {
-    const fits = assign(this.#substitution, [value], [wanted]);
-    if (fits !== undefined) this.#substitution = fits;
-    return fits !== undefined;
+    return this.#unifier.assign([value], [wanted]);
   }
 
   #mustBe(expr: Expr, type: CelType, wanted: CelType): boolean {

@@ -49,7 +49,7 @@ export function compiled(source: string, age: ExpressionAge = 'new'): string {
   });
   const result = compileProgram(source, environment, () => undefined);
   if ('checked' in result) return printType(result.checked.type);
-  const places = result.fault.matchAll(/ERROR: <input>:(\d+:\d+: .*)/g);
+  const places = result.fault.matchAll(/ERROR: <input>:(-?\d+:\d+: .*)/g);
   return result.fault.startsWith('compilation failed: ')
     ? [...places].map(([, place]) => place).join(' | ')
     : result.fault;

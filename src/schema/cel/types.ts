@@ -32,10 +32,18 @@ export interface CelType {
   readonly parameters: readonly CelType[];
   /** A wrapper of protobuf: the value or null. */
   readonly nullable: boolean;
+  /** How many types it is made of, each counted as often as it stands there: what it takes to look at all of it. */
+  readonly weight: number;
 }
 
 const typeOf = (kind: TypeKind, name: string, parameters: readonly CelType[] = []): CelType =>
-  Object.freeze({ kind, name, parameters: Object.freeze(parameters), nullable: false });
+  Object.freeze({
+    kind,
+    name,
+    parameters: Object.freeze(parameters),
+    nullable: false,
+    weight: parameters.reduce((sum, { weight }) => sum + weight, 1),
+  });
 
 export const anyType = typeOf('any', 'google.protobuf.Any');
 export const boolType = typeOf('bool', 'bool');

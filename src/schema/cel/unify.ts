@@ -1,10 +1,10 @@
 /**
- * Unification: whether a value of one type may stand where another is wanted, and what type parameters must be for that. A substitution is never changed in
- * place by a failed attempt. The rules are those of cel-go's checker, its leniency with null included, since what it accepts clusters rely on.
+ * Unification: whether a value of one type may stand where another is wanted, and what type parameters must be for that. The rules are those of cel-go's
+ * checker, its leniency with null included, since what it accepts clusters rely on. Types can grow twice as large with a few characters of text, so that the
+ * work is counted.
  */
 import {
   dynType,
-  formatType,
   isDyn,
   listType,
   mapType,
@@ -16,67 +16,101 @@ import {
   type TypeKind,
 } from './types.ts';
 
-/** What type parameters stand for, by how messages print them. */
-export type Substitution = ReadonlyMap<string, CelType>;
-type Draft = Map<string, CelType>;
+/** Thrown when an expression takes more work than its length explains. */
+export class TooComplex extends Error {}
 
-/** The substitution with which each of `values` may stand where `wanted` are; undefined when none does. */
-export function assign(
-  known: Substitution,
-  values: readonly CelType[],
-  wanted: readonly CelType[],
-): Substitution | undefined {
-  const draft = new Map(known);
-  return allAssignable(draft, values, wanted) ? draft : undefined;
-}
+/** What the type parameters of an expression stand for. */
+export class Unifier {
+  readonly #stands = new Map<string, CelType>();
+  /** What changed since an attempt began, to undo it: a name and what it stood for. */
+  #trail: (readonly [string, CelType | undefined])[] = [];
+  #steps: number;
 
-function allAssignable(draft: Draft, values: readonly CelType[], wanted: readonly CelType[]): boolean {
-  return values.length === wanted.length && values.every((value, n) => assignable(draft, value, wanted[n] ?? dynType));
+  /** `stepsMax`: how many types may be looked at. */
+  constructor(stepsMax: number) {
+    this.#steps = stepsMax;
+  }
+
+  /** Whether each of `values` may stand where `wanted` are. Parameters stand for more than before only when all do. */
+  assign(values: readonly CelType[], wanted: readonly CelType[]): boolean {
+    this.#trail = [];
+    if (this.#allAssignable(values, wanted)) return true;
+    for (const [name, before] of this.#trail.toReversed()) {
+      if (before === undefined) this.#stands.delete(name);
+      else this.#stands.set(name, before);
+    }
+    return false;
+  }
+
+  /** The type with what its parameters stand for; those that stand for nothing stay, or become `dyn`. */
+  substitute(type: CelType, freeAsDyn = false): CelType {
+    this.#step();
+    if (type.kind === 'parameter') {
+      const stands = this.#stands.get(type.name);
+      if (stands !== undefined) return this.substitute(stands, freeAsDyn);
+      return freeAsDyn ? dynType : type;
+    }
+    return withParts(type, (part) => this.substitute(part, freeAsDyn));
+  }
+
+  #step(): void {
+    if (--this.#steps < 0) throw new TooComplex();
+  }
+
+  #allAssignable(values: readonly CelType[], wanted: readonly CelType[]): boolean {
+    return values.length === wanted.length && values.every((value, n) => this.#assignable(value, wanted[n] ?? dynType));
+  }
+
+  #assignable(value: CelType, wanted: CelType): boolean {
+    this.#step();
+    if (wanted.kind === 'parameter') {
+      const found = this.#bind(wanted, value);
+      if (found.fits || found.bound) return found.fits;
+    }
+    if (value.kind === 'parameter') return this.#bind(value, wanted).fits;
+    if (isDynOrError(value) || isDynOrError(wanted)) return true;
+    if (value.kind === 'null') return takesNull(wanted);
+    if (wanted.kind === 'null') return takesNull(value);
+    if (value.kind === 'type') return wanted.kind === 'type';
+    if (value.kind !== wanted.kind || value.name !== wanted.name) return false;
+    return this.#allAssignable(value.parameters, wanted.parameters);
+  }
+
+  /** Lets a type parameter stand for `type`, or widens what it stands for. `bound`: it stood for something already. */
+  #bind(parameter: CelType, type: CelType): { readonly fits: boolean; readonly bound: boolean } {
+    if (sameType(type, parameter)) return { fits: true, bound: true };
+    const known = this.#stands.get(parameter.name);
+    if (known === undefined) {
+      const fits = !this.#occurs(parameter, type);
+      if (fits) this.#set(parameter.name, type);
+      return { fits, bound: false };
+    }
+    if (type === known || (type.kind === 'parameter' && sameType(type, known))) return { fits: true, bound: true };
+    if (!this.#assignable(type, known)) return { fits: false, bound: true };
+    const wider = moreGeneral(type, known);
+    if (wider !== known && !this.#occurs(parameter, wider)) this.#set(parameter.name, wider);
+    return { fits: true, bound: true };
+  }
+
+  #set(name: string, type: CelType): void {
+    this.#trail.push([name, this.#stands.get(name)]);
+    this.#stands.set(name, type);
+  }
+
+  /** Whether a type parameter is a part of the type, so that it cannot stand for it. */
+  #occurs(parameter: CelType, within: CelType): boolean {
+    this.#step();
+    if (within.kind !== 'parameter') return within.parameters.some((part) => this.#occurs(parameter, part));
+    if (within.name === parameter.name) return true;
+    const stands = this.#stands.get(within.name);
+    return stands !== undefined && this.#occurs(parameter, stands);
+  }
 }
 
 const isDynOrError = (type: CelType): boolean => isDyn(type) || type.kind === 'error';
 
-function assignable(draft: Draft, value: CelType, wanted: CelType): boolean {
-  if (wanted.kind === 'parameter') {
-    const found = bind(draft, wanted, value);
-    if (found.fits || found.bound) return found.fits;
-  }
-  if (value.kind === 'parameter') return bind(draft, value, wanted).fits;
-  if (isDynOrError(value) || isDynOrError(wanted)) return true;
-  if (value.kind === 'null') return takesNull(wanted);
-  if (wanted.kind === 'null') return takesNull(value);
-  if (value.kind === 'type') return wanted.kind === 'type';
-  if (value.kind !== wanted.kind || value.name !== wanted.name) return false;
-  return allAssignable(draft, value.parameters, wanted.parameters);
-}
-
 const nullKinds: readonly TypeKind[] = ['opaque', 'object', 'any', 'duration', 'timestamp', 'null'];
 const takesNull = ({ kind, nullable }: CelType): boolean => nullable || nullKinds.includes(kind);
-
-/** Lets a type parameter stand for `type`, or widens what it stands for. `bound`: it stood for something that does not fit. */
-function bind(draft: Draft, parameter: CelType, type: CelType): { readonly fits: boolean; readonly bound: boolean } {
-  if (type.kind === parameter.kind && sameType(type, parameter)) return { fits: true, bound: true };
-  const key = formatType(parameter);
-  const known = draft.get(key);
-  if (known === undefined) {
-    const fits = !occurs(draft, parameter, type);
-    if (fits) draft.set(key, type);
-    return { fits, bound: false };
-  }
-  if (type.kind === known.kind && sameType(type, known)) return { fits: true, bound: true };
-  if (!assignable(draft, type, known)) return { fits: false, bound: true };
-  const wider = moreGeneral(type, known);
-  if (!occurs(draft, parameter, wider)) draft.set(key, wider);
-  return { fits: true, bound: true };
-}
-
-/** Whether a type parameter is a part of the type, so that it cannot stand for it. */
-function occurs(draft: Substitution, parameter: CelType, within: CelType): boolean {
-  if (sameType(parameter, within)) return true;
-  if (within.kind !== 'parameter') return within.parameters.some((part) => occurs(draft, parameter, part));
-  const stands = draft.get(formatType(within));
-  return stands !== undefined && occurs(draft, parameter, stands);
-}
 
 /** The wider of two types that unify. */
 export const moreGeneral = (one: CelType, other: CelType): CelType => (isAsGeneral(one, other) ? one : other);
@@ -89,21 +123,25 @@ function isAsGeneral(one: CelType, other: CelType): boolean {
   return one.parameters.every((parameter, n) => isAsGeneral(parameter, parameterOf(other, n)));
 }
 
-/** The type with what its parameters stand for; those that stand for nothing stay, or become `dyn`. */
-export function substitute(known: Substitution, type: CelType, freeAsDyn = false): CelType {
-  const stands = known.get(formatType(type));
-  if (stands !== undefined) return substitute(known, stands, freeAsDyn);
-  if (type.kind === 'parameter') return freeAsDyn ? dynType : type;
+/** The type with other parameters in place of its own. */
+export function instantiate(type: CelType, parameters: ReadonlyMap<string, CelType>): CelType {
+  if (type.kind === 'parameter') return parameters.get(type.name) ?? type;
+  return withParts(type, (part) => instantiate(part, parameters));
+}
+
+/** The same type where no part changes. */
+function withParts(type: CelType, change: (part: CelType) => CelType): CelType {
   if (type.parameters.length === 0) return type;
-  const parts = type.parameters.map((part) => substitute(known, part, freeAsDyn));
+  const parts = type.parameters.map(change);
   if (parts.every((part, n) => part === type.parameters[n])) return type;
+  const [first = dynType, second = dynType] = parts;
   switch (type.kind) {
     case 'list':
-      return listType(parts[0] ?? dynType);
+      return listType(first);
     case 'map':
-      return mapType(parts[0] ?? dynType, parts[1] ?? dynType);
+      return mapType(first, second);
     case 'type':
-      return typeType(parts[0]);
+      return typeType(first);
     default:
       return opaqueType(type.name, parts);
   }
