@@ -18,11 +18,6 @@ export const known: readonly Known[] = [
   },
   {
     kind: '*',
-    line: /compilation failed|must evaluate to/,
-    reason: 'CEL is not compiled when it is written; a faulty expression fails when it is used.',
-  },
-  {
-    kind: '*',
     line: /strconv\.ParseUint/,
     reason: 'A resourceVersion that is no number is a conflict; the reference answers 500.',
   },
@@ -178,12 +173,6 @@ export const known: readonly Known[] = [
     kind,
     line: /OBJECT \.spec\.(?:spec\.)?devices\.requests ours absent theirs null/,
     reason: 'An absent list is left out; the reference writes null for the few that lack omitempty.',
-  })),
-  ...['ResourceClaim', 'ResourceClaimTemplate', 'DeviceClass'].map((kind) => ({
-    kind,
-    line: /selectors\[\d+\]\.cel\.expression\|Required value$/,
-    reason:
-      'CEL is not compiled when it is written: an empty expression is told as missing, not as one that fails to compile.',
   })),
   {
     kind: 'ResourceClaimTemplate',

@@ -2,8 +2,7 @@
  * The CEL expressions of webhooks and admission policies: what they may name, and what is wrong with one that is written. Compiled without the schemas of the
  * objects: `object`, `oldObject` and `params` may be anything.
  */
-import { invalidValue } from '#meta/causes.ts';
-import { compileProgram } from '#schema/cel/compile.ts';
+import { compileProgram, programCause } from '#schema/cel/compile.ts';
 import { declaredList, declaredMap, declaredObject, objectsOf, scalar } from '#schema/cel/declared-type.ts';
 import { extended, type Environment } from '#schema/cel/environment.ts';
 import { kubernetesEnvironment } from '#schema/cel/kubernetes.ts';
@@ -44,11 +43,15 @@ export class Variables {
     field: (name) => this.#types.get(name) ?? this.#types.get(`__${name}__`),
   };
 
-  /** What is wrong with the variable's expression. One that is wrong is known all the same. */
-  add(name: string, expression: string, scope: Scope): string | undefined {
+  /** What is wrong with the variable's expression, at a path. One that is wrong is known all the same. */
+  *add(
+    { name, expression }: { readonly name: string; readonly expression: string },
+    path: string,
+    scope: Scope,
+  ): Causes {
     const compiled = compileProgram(expression, environmentOf({ ...scope, variables: this }), () => undefined);
     this.#types.set(name, 'fault' in compiled ? dynType : declarable(compiled.checked.type));
-    return 'fault' in compiled ? compiled.fault : undefined;
+    if ('fault' in compiled) yield programCause(path, expression, compiled);
   }
 }
 
@@ -102,7 +105,7 @@ export function* expressionCauses(
     const one = names.length === 1 ? names[0] : `one of [${names.join(' ')}]`;
     return `must evaluate to ${one} but got ${printType(type)}`;
   });
-  if ('fault' in compiled) yield invalidValue(path, expression, compiled.fault);
+  if ('fault' in compiled) yield programCause(path, expression, compiled);
 }
 
 /** Match conditions know no variables: they decide whether any of those are needed. */

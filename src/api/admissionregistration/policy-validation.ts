@@ -43,10 +43,8 @@ export function* policyCauses(
     else if (!identifier.test(name) || reservedWords.has(name))
       yield invalidValue(`${at}.name`, name, 'must be a valid CEL identifier');
     if (isBlank(expression)) yield required(`${at}.expression`, 'expression is not specified');
-    else {
-      const fault = known?.add(name, expression, { params, authorizer: true });
-      if (fault !== undefined) yield invalidValue(`${at}.expression`, expression, fault);
-    }
+    else if (known !== undefined)
+      yield* known.add({ name, expression }, `${at}.expression`, { params, authorizer: true });
   }
 }
 

@@ -14,7 +14,7 @@ import type {
   DeviceToleration,
   ExactDeviceRequest,
 } from './device-claim.ts';
-import { selectorFault } from './device-expressions.ts';
+import { selectorExpressionCauses } from './device-expressions.ts';
 import { limited } from './lists.ts';
 import { declaredDriverName, fullyQualifiedName, jsonObject } from './device-names.ts';
 
@@ -74,8 +74,7 @@ export function* selectorCauses(path: string, selectors: readonly DeviceSelector
         yield tooLong(`${at}.cel.expression`, expressionBytesMax);
         return;
       }
-      const fault = selectorFault(expression);
-      if (fault !== undefined) yield invalidValue(`${at}.cel.expression`, expression, fault);
+      yield* selectorExpressionCauses(`${at}.cel.expression`, expression);
     },
   });
 }

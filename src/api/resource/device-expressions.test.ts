@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { selectorFault } from './device-expressions.ts';
+import { quoted } from '#meta/causes.ts';
+import { selectorExpressionCauses } from './device-expressions.ts';
 
 /** Each selector with the first line of what upstream says of it, or nothing. */
 const selectors: readonly (readonly [source: string, fault: string | undefined])[] = [
@@ -23,5 +24,9 @@ const selectors: readonly (readonly [source: string, fault: string | undefined])
 ];
 
 test('a selector is about a device, and true, false or an attribute', () => {
-  for (const [source, fault] of selectors) assert.equal(selectorFault(source)?.split('\n', 1)[0], fault, source);
+  for (const [source, fault] of selectors) {
+    const [cause] = selectorExpressionCauses('a', source);
+    const wanted = fault && `Invalid value: ${quoted(source)}: ${fault}`;
+    assert.equal(cause?.message.split('\n', 1)[0], wanted, source);
+  }
 });

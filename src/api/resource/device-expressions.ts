@@ -2,13 +2,14 @@
  * The CEL expressions that select devices: what they may name, and what is wrong with one that is written. An attribute may be of any type, so a selector may
  * be an attribute itself.
  */
-import { compileProgram } from '#schema/cel/compile.ts';
+import { compileProgram, programCause } from '#schema/cel/compile.ts';
 import { declaredMap, declaredObject, objectsOf, scalar } from '#schema/cel/declared-type.ts';
 import { extended, type Environment } from '#schema/cel/environment.ts';
 import { bindMacros } from '#schema/cel/macros.ts';
 import { kubernetesMacros } from '#schema/cel/parse.ts';
 import { kubernetesEnvironment } from '#schema/cel/kubernetes.ts';
 import { anyType, boolType, objectType, printType, stringType } from '#schema/cel/types.ts';
+import type { Causes } from '../field-checks.ts';
 
 /** Of a device's attributes and capacities, each. */
 const entriesMax = 32;
@@ -40,12 +41,12 @@ export const deviceEnvironment = (): Environment =>
     macros: [...kubernetesMacros, ...bindMacros],
   }));
 
-/** What is wrong with a selector; undefined when nothing is. */
-export function selectorFault(expression: string): string | undefined {
+/** What is wrong with a selector. */
+export function* selectorExpressionCauses(path: string, expression: string): Causes {
   const compiled = compileProgram(expression, deviceEnvironment(), (type) =>
     type.kind === 'bool' || type.kind === 'any'
       ? undefined
       : `must evaluate to bool or the unknown type, not ${printType(type)}`,
   );
-  return 'fault' in compiled ? compiled.fault : undefined;
+  if ('fault' in compiled) yield programCause(path, expression, compiled);
 }

@@ -2,6 +2,8 @@
  * From a text to a checked expression, or what is wrong with it in upstream's words: parsed, types checked, constants checked, its result of a wanted type,
  * and a program of it can be made. Nothing is run.
  */
+import { internalFault, invalidValue } from '#meta/causes.ts';
+import type { Cause } from '#meta/status.ts';
 import { check, type Checked } from './check.ts';
 import type { Environment } from './environment.ts';
 import { formatErrors } from './errors.ts';
@@ -23,17 +25,27 @@ export function compile(source: string, environment: Environment): Compiled {
   return wrong.length > 0 ? { fault: formatErrors(wrong, source) } : checked;
 }
 
+/** `internal`: upstream thinks that it cannot happen, and says so. */
+export type Program = { readonly checked: Checked } | { readonly fault: string; readonly internal: boolean };
+
 /** The same, and why there is no program of it or its result is not what is wanted. `unwanted` answers what is said of a result's type that is. */
 export function compileProgram(
   source: string,
   environment: Environment,
   unwanted: (type: CelType) => string | undefined,
-): Compiled {
+): Program {
   const compiled = compile(source, environment);
-  if ('fault' in compiled) return { fault: `compilation failed: ${compiled.fault}` };
+  if ('fault' in compiled) return { fault: `compilation failed: ${compiled.fault}`, internal: false };
   const { checked } = compiled;
   const wrong = unwanted(checked.type);
-  if (wrong !== undefined) return { fault: wrong };
+  if (wrong !== undefined) return { fault: wrong, internal: false };
   const fault = programFault(checked, environment);
-  return fault === undefined ? compiled : { fault: `program instantiation failed: ${fault}` };
+  return fault === undefined ? compiled : { fault: `program instantiation failed: ${fault}`, internal: true };
 }
+
+/** The cause of what is wrong with an expression at a path. */
+export const programCause = (
+  path: string,
+  expression: string,
+  { fault, internal }: { readonly fault: string; readonly internal: boolean },
+): Cause => (internal ? internalFault(path, fault) : invalidValue(path, expression, fault));
