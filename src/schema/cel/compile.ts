@@ -39,6 +39,8 @@ export function compileProgram(
   const { checked } = compiled;
   const wrong = unwanted(checked.type);
   if (wrong !== undefined) return { fault: wrong, internal: false };
+  if ([...checked.types.values()].some(({ kind }) => kind === 'none'))
+    return { fault: 'unexpected compilation error: missing type conversion to proto: ', internal: true };
   const fault = programFault(checked, environment);
   return fault === undefined ? compiled : { fault: `program instantiation failed: ${fault}`, internal: true };
 }
