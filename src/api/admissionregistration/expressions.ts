@@ -3,7 +3,14 @@
  * objects: `object`, `oldObject` and `params` may be anything.
  */
 import { compileProgram, programCause } from '#schema/cel/compile.ts';
-import { declaredList, declaredMap, declaredObject, objectsOf, scalar } from '#schema/cel/declared-type.ts';
+import {
+  declaredList,
+  declaredMap,
+  declaredObject,
+  objectsOf,
+  reservedWords,
+  scalar,
+} from '#schema/cel/declared-type.ts';
 import { extended, type Environment } from '#schema/cel/environment.ts';
 import { kubernetesEnvironment } from '#schema/cel/kubernetes.ts';
 import { jsonPatch } from '#schema/cel/library/kubernetes.ts';
@@ -40,7 +47,7 @@ export class Variables {
 
   readonly object: ObjectFields = {
     type: objectType('kubernetes.variables'),
-    field: (name) => this.#types.get(name) ?? this.#types.get(`__${name}__`),
+    field: (name) => this.#types.get(name) ?? (reservedWords.has(name) ? this.#types.get(`__${name}__`) : undefined),
   };
 
   /** What is wrong with the variable's expression, at a path. One that is wrong is known all the same. */
