@@ -153,7 +153,11 @@ export async function startBench(): Promise<Bench> {
   const reference = referenceSide();
   const tell = (task: Task, side = own): void =>
     void child.stdin.write(`${JSON.stringify({ connections: 4, ...side.target, ...task })}\n`);
-  const answer = async (): Promise<LoadResult> => JSON.parse((await lines.next()).value as string) as LoadResult;
+  const answer = async (): Promise<LoadResult> => {
+    const { value, done } = await lines.next();
+    if (done === true) throw new Error('the load generator ended');
+    return JSON.parse(value) as LoadResult;
+  };
   const run = async (name: string, task: Task, side: Side): Promise<LoadResult & { cpuUs: number }> => {
     const before = side.cpuUs();
     tell(task, side);

@@ -59,7 +59,8 @@ for await (const line of createInterface({ input: process.stdin })) {
   const result = await (task.method === 'WATCH' ? watch(task, sessions) : requests(task, sessions));
   if (result) process.stdout.write(`${JSON.stringify(result)}\n`);
 }
-for (const sessions of connected.values()) for (const session of sessions) session.destroy();
+// Watches that are still open end with it.
+process.exit(0);
 
 function dial({ url, ca, cert, key }: LoadTask): Promise<ClientHttp2Session> {
   const session = connect(url, {
@@ -170,7 +171,12 @@ function watch(task: LoadTask, sessions: readonly ClientHttp2Session[]): Promise
         for (let at = chunk.indexOf(10); at >= 0; at = chunk.indexOf(10, at + 1)) events++;
         saw(events);
       });
-      stream.on('error', () => {});
+      // Whoever counts its events would wait for ever.
+      stream.on('error', (error) => process.stderr.write(`a watch failed: ${error.message}\n`));
+      stream.once('close', () => {
+        process.stderr.write(`a watch of ${task.url} ended\n`);
+        process.exit(1);
+      });
     }
   });
 }

@@ -59,7 +59,7 @@ async function fanOut(side: Side): Promise<number> {
   tell(
     {
       method: 'WATCH',
-      path: '/api/v1/namespaces/bench/pods?watch=true',
+      path: '/api/v1/namespaces/bench/pods?watch=true&resourceVersion=0',
       inFlight: watchers,
       count: watchers,
       connections: 12,

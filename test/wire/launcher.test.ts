@@ -15,10 +15,15 @@ interface Machine {
   readonly args?: readonly string[];
   readonly user?: number;
   readonly system?: string;
+  /** The exit code of its package manager. */
+  readonly installs?: number;
 }
 
 /** Starts the launcher there; answers its exit code and all lines that it and the stand-ins print. */
-function launch({ programs, args = ['up'], user = 0, system = 'Linux' }: Machine): { code: number; said: string } {
+function launch({ programs, args = ['up'], user = 0, system = 'Linux', installs = 0 }: Machine): {
+  code: number;
+  said: string;
+} {
   const root = mkdtempSync(join(tmpdir(), 'k8ts-launcher-'));
   try {
     const bin = join(root, 'bin');
@@ -33,7 +38,7 @@ function launch({ programs, args = ['up'], user = 0, system = 'Linux' }: Machine
     program(join(bin, 'uname'), `echo ${system}`);
     // Answers the version question with yes, and shows what the launcher hands over.
     program(join(bin, 'node'), '[ "$1" = -e ] && exit 0\nshift 2; echo "runs: $*"');
-    for (const name of programs) program(join(bin, name), `echo "${name} $*"`);
+    for (const name of programs) program(join(bin, name), `echo "${name} $*"; exit ${installs}`);
     copyFileSync(join(import.meta.dirname, '../../k8ts'), join(root, 'k8ts'));
     chmodSync(join(root, 'k8ts'), 0o755);
     mkdirSync(join(root, 'node_modules'));
@@ -65,11 +70,25 @@ test("several control planes need etcd besides, under each distribution's name",
 });
 
 test('Fedora and Alpine have names of their own', () => {
+  assert.match(launch({ programs: ['dnf'] }).said, /^dnf install -y crun nftables iproute conntrack-tools\nruns: up$/m);
   assert.match(
-    launch({ programs: ['dnf'] }).said,
-    /^dnf install -y crun runc nftables iproute conntrack-tools\nruns: up$/m,
+    launch({ programs: ['apk'] }).said,
+    /^apk add --update-cache crun runc nftables iproute2 conntrack-tools\nruns: up$/m,
   );
-  assert.match(launch({ programs: ['apk'] }).said, /^apk add crun runc nftables iproute2 conntrack-tools\nruns: up$/m);
+});
+
+test('an install that fails ends it, and says so', () => {
+  const { code, said } = launch({ programs: ['dnf'], installs: 3 });
+  assert.equal(code, 1);
+  assert.match(said, /^dnf install .*\nk8ts: that failed with exit code 3\. /m);
+  assert.doesNotMatch(said, /^runs/m);
+});
+
+test("Debian with another system's package manager beside its own uses its own names", () => {
+  assert.match(
+    launch({ programs: ['apt-get', 'dnf', 'apk'] }).said,
+    /^apt-get install -y --no-install-recommends crun runc nftables iproute2 conntrack$/m,
+  );
 });
 
 test('only what is missing is installed, and nothing where all is there', () => {
