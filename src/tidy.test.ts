@@ -90,6 +90,7 @@ const exceptions: readonly { path: string; allows: readonly string[]; because: s
     allows: ['node:sqlite', 'node:worker_threads'],
     because: 'the database is a library with its own thread',
   },
+  { path: 'base/regexp.ts', allows: ['node:module'], because: 'the engine is loaded at the first pattern' },
   { path: 'images/demo/', allows: ['*'], because: 'programs of the demo image: they run in containers' },
   { path: 'kubelet/oci/relay.mjs', allows: ['*'], because: "a program of its own, started inside a pod's network" },
   {

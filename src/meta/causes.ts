@@ -37,6 +37,10 @@ export const duplicate = (path: string, value: unknown): Cause =>
 export const forbiddenField = (path: string, detail: string): Cause =>
   cause('FieldValueForbidden', path, 'Forbidden', detail);
 
+/** Of what is wrong with a value in a way that upstream did not think of when it named the reasons. */
+export const internalFault = (path: string, detail: string): Cause =>
+  cause('InternalError', path, 'Internal error', detail);
+
 export const notFoundField = (path: string, value: unknown): Cause =>
   cause('FieldValueNotFound', path, `Not found: ${printed(value)}`, '');
 

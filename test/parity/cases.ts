@@ -3,6 +3,7 @@
  * Nothing here knows what is right: that is for the servers to say, and for them to agree on.
  */
 import type { AnyKind } from '#api/kinds.ts';
+import { expressionsAt, ruledSchemas } from './expressions.ts';
 import type { AnyTypeData, FieldData, StructType } from '#schema/type.ts';
 
 export interface Case {
@@ -33,11 +34,20 @@ export interface CaseOptions {
 export function* casesOf(kind: AnyKind, seed: Json, { part }: CaseOptions = {}): Generator<Case> {
   yield { name: 'as it is', object: seed };
   yield { name: 'with a field that is not known', object: { ...seed, unknown: 1 } };
+  if (kind.kind === 'CustomResourceDefinition' && part === undefined) {
+    for (const [n, schema] of ruledSchemas.entries())
+      yield {
+        name: `rules ${n}`,
+        object: write(seed, ['spec', 'versions', 0, 'schema'], { openAPIV3Schema: schema }),
+      };
+  }
   for (const place of placesOf(kind, part)) {
     const target = graft(seed, place.path, place.fields);
     for (const [label, value] of valuesOf(place.type, place.field, read(seed, place.path))) {
       yield { name: `${pathText(place.path)} = ${label}`, object: write(target, place.path, value) };
     }
+    for (const text of expressionsAt(place.path.at(-1)))
+      yield { name: `${pathText(place.path)} = ${JSON.stringify(text)}`, object: write(target, place.path, text) };
     if (read(seed, place.path) !== undefined) {
       yield { name: `without ${pathText(place.path)}`, object: write(target, place.path, undefined) };
     }

@@ -37,6 +37,8 @@ const withoutPicture = (text: string): string =>
 
 const masked = (text: string): string =>
   withoutPicture(text)
+    // The reference makes up a name for the type of self each time.
+    .replaceAll(/selfType\d+/g, 'selfType@')
     .replaceAll(/kube-api-access-[a-z0-9]{5}/g, 'kube-api-access-xxxxx')
     .replaceAll(/[0-9a-f]{8}-[0-9a-f]{4}-4[0-9a-f]{3}-[0-9a-f]{4}-[0-9a-f]{12}/g, '<uuid>');
 

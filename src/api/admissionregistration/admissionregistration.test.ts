@@ -203,10 +203,10 @@ const policies: readonly [string, object, readonly string[]][] = [
   ],
   [
     'bad messages',
-    { ...policy, validations: [{ expression: 'a', message: 'x\ny', reason: 'Gone', messageExpression: ' ' }] },
+    { ...policy, validations: [{ expression: 'true', message: 'x\ny', reason: 'Gone', messageExpression: ' ' }] },
     [
       'spec.validations[0].messageExpression: Invalid value: " ": must be non-empty if specified',
-      'spec.validations[0].message: Invalid value: "x\\ny": message must not contain line breaks',
+      'spec.validations[0].message: Invalid value: "x\\ny": must not contain line breaks',
       'spec.validations[0].reason: Unsupported value: "Gone": supported values: "Forbidden", "Invalid", "RequestEntityTooLarge"',
     ],
   ],
@@ -302,7 +302,10 @@ test('a mutating policy holds what each mutation names', () => {
   const spec = { matchConstraints: { resourceRules: [rule] }, reinvocationPolicy: 'Never' };
   const of = (...mutations: readonly object[]): string[] =>
     createCauses(MutatingAdmissionPolicy, { metadata, spec: { ...spec, mutations } });
-  assert.deepEqual(of({ patchType: 'JSONPatch', jsonPatch: { expression: '[]' } }), []);
+  assert.deepEqual(
+    of({ patchType: 'JSONPatch', jsonPatch: { expression: '[JSONPatch{op: "remove", path: "/a"}]' } }),
+    [],
+  );
   assert.deepEqual(of(), ['spec.mutations: Required value: mutations must contain at least one item']);
   assert.deepEqual(of({ patchType: 'JSONPatch', applyConfiguration: { expression: 'Object{}' } }), [
     'spec.mutations[0].applyConfiguration: Invalid value: "{applyConfiguration}": must not be specified when patchType is JSONPatch',

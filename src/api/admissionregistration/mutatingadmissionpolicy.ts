@@ -4,6 +4,7 @@
 import { resource, type ObjectOf } from '#schema/kind.ts';
 import { s, struct, type Of } from '#schema/type.ts';
 import { ageColumn, nameColumn } from '../columns.ts';
+import { Variables } from './expressions.ts';
 import { paramKindText } from './policy-columns.ts';
 import { mutatedOperationCauses, mutationCauses, policyCauses } from './policy-validation.ts';
 import { matchCondition, matchConditionsOf, matchResources, paramKind, variable } from './rules.ts';
@@ -108,11 +109,14 @@ export const MutatingAdmissionPolicy = resource({
     needsVersion: true,
     plainFinalizers: true,
     generation: true,
-    validateCreate: ({ spec }) => [
-      ...policyCauses(spec),
-      ...mutatedOperationCauses('spec.matchConstraints', spec.matchConstraints),
-      ...mutationCauses(spec.mutations),
-    ],
+    validateCreate: ({ spec }) => {
+      const variables = new Variables();
+      return [
+        ...policyCauses(spec, variables),
+        ...mutatedOperationCauses('spec.matchConstraints', spec.matchConstraints),
+        ...mutationCauses(spec, variables),
+      ];
+    },
   },
   name: 'admissionregistration.v1.MutatingAdmissionPolicy',
   doc: 'Changes in CEL to objects on their way in. A MutatingAdmissionPolicyBinding puts them into force.',

@@ -1,22 +1,19 @@
 /**
- * Rules of admission policies and of their bindings. Wording and paths are upstream's, its misspelt `matchResouces` included. CEL is not compiled
- * here: expressions are checked for being there, names for being CEL identifiers, and what upstream counts in bytes and lines is counted.
+ * Rules of admission policies and of their bindings. Wording and paths are upstream's, its misspelt `matchResouces` included. Expressions are compiled by
+ * `expressions.ts`.
  */
+import { reservedWords } from '#schema/cel/declared-type.ts';
 import { duplicate, invalidValue, notSupported, required, tooMany } from '#meta/causes.ts';
 import { dns1123Subdomain, labelKey } from '#meta/names.ts';
 import type { Cause } from '#meta/status.ts';
 import { conditionCauses } from '../condition-validation.ts';
 import { indexed, named, type Causes } from '../field-checks.ts';
+import { expressionCauses, matchExpressionCauses, results, type Scope, type Variables } from './expressions.ts';
 import { fieldRefFault } from './field-ref.ts';
 import type { MatchCondition, MatchResources, Variable } from './rules.ts';
 import { isBlank, matchConditionsMax } from './rules-validation.ts';
 
 const identifier = /^[_a-zA-Z][_a-zA-Z0-9]*$/;
-const reserved = new Set(
-  'true false null in as break const continue else for function if import let loop package namespace return var void while'.split(
-    ' ',
-  ),
-);
 const newline = /[\n\r]/;
 
 const auditAnnotationsMax = 20;
@@ -24,22 +21,30 @@ const auditAnnotationsMax = 20;
 const valueExpressionBytesMax = 5 * 1024;
 
 interface PolicySpecLike {
+  readonly paramKind?: object;
   readonly matchConstraints?: MatchResources;
   readonly matchConditions?: readonly MatchCondition[];
   readonly variables?: readonly Variable[];
 }
 
-/** What validating and mutating policies share. */
-export function* policyCauses({ matchConstraints, matchConditions = [], variables }: PolicySpecLike): Causes {
+/** What validating and mutating policies share. `known` is given the variables, for the expressions that come after this. */
+export function* policyCauses(
+  { paramKind, matchConstraints, matchConditions = [], variables }: PolicySpecLike,
+  known: Variables | undefined,
+): Causes {
   if (matchConstraints === undefined) yield required('spec.matchConstraints');
   else if (!matchConstraints.resourceRules?.length) yield required('spec.matchConstraints.resourceRules');
   if (matchConditions.length > matchConditionsMax)
     yield tooMany('spec.matchConditions', matchConditions.length, matchConditionsMax);
+  const params = paramKind !== undefined;
+  yield* matchExpressionCauses('spec.matchConditions', matchConditions, params);
   for (const [{ name, expression }, at] of indexed('spec.variables', variables)) {
     if (isBlank(name)) yield required(`${at}.name`, 'name is not specified');
-    else if (!identifier.test(name) || reserved.has(name))
+    else if (!identifier.test(name) || reservedWords.has(name))
       yield invalidValue(`${at}.name`, name, 'must be a valid CEL identifier');
     if (isBlank(expression)) yield required(`${at}.expression`, 'expression is not specified');
+    else if (known !== undefined)
+      yield* known.add({ name, expression }, `${at}.expression`, { params, authorizer: true });
   }
 }
 
@@ -55,14 +60,20 @@ const reasons = ['Forbidden', 'Invalid', 'RequestEntityTooLarge'];
 function* validationCauses(
   at: string,
   { expression, message = '', reason, messageExpression = '' }: ValidationLike,
+  scope: Scope,
 ): Causes {
   if (isBlank(expression)) yield required(`${at}.expression`, 'expression is not specified');
+  else yield* expressionCauses(`${at}.expression`, expression, { wanted: results.bool, scope });
   if (messageExpression !== '' && isBlank(messageExpression))
     yield invalidValue(`${at}.messageExpression`, messageExpression, 'must be non-empty if specified');
+  else if (messageExpression !== '')
+    yield* expressionCauses(`${at}.messageExpression`, messageExpression, {
+      wanted: results.string,
+      scope: { ...scope, authorizer: false },
+    });
   if (message !== '' && isBlank(message))
-    yield invalidValue(`${at}.message`, message, 'message must be non-empty if specified');
-  else if (newline.test(message.trim()))
-    yield invalidValue(`${at}.message`, message, 'message must not contain line breaks');
+    yield invalidValue(`${at}.message`, message, 'must be non-empty if specified');
+  else if (newline.test(message.trim())) yield invalidValue(`${at}.message`, message, 'must not contain line breaks');
   if (reason !== undefined && !reasons.includes(reason)) yield notSupported(`${at}.reason`, reason, reasons);
 }
 
@@ -71,19 +82,25 @@ interface AuditAnnotationLike {
   readonly valueExpression: string;
 }
 
+interface ValidatingSpecLike {
+  readonly paramKind?: object;
+  readonly validations?: readonly ValidationLike[];
+  readonly auditAnnotations?: readonly AuditAnnotationLike[];
+}
+
 export function* validatingCauses(
   name: string,
-  {
-    validations = [],
-    auditAnnotations = [],
-  }: { readonly validations?: readonly ValidationLike[]; readonly auditAnnotations?: readonly AuditAnnotationLike[] },
+  { paramKind, validations = [], auditAnnotations = [] }: ValidatingSpecLike,
+  variables: Variables | undefined,
 ): Causes {
+  const scope: Scope = { params: paramKind !== undefined, authorizer: true, variables };
   if (validations.length === 0 && auditAnnotations.length === 0) {
     for (const field of ['validations', 'auditAnnotations'])
       yield required(`spec.${field}`, 'validations or auditAnnotations must contain at least one item');
     return;
   }
-  for (const [validation, at] of indexed('spec.validations', validations)) yield* validationCauses(at, validation);
+  for (const [validation, at] of indexed('spec.validations', validations))
+    yield* validationCauses(at, validation, scope);
   if (auditAnnotations.length > auditAnnotationsMax) {
     yield invalidValue(
       'spec.auditAnnotations',
@@ -98,6 +115,12 @@ export function* validatingCauses(
     if (isBlank(valueExpression)) yield required(`${at}.valueExpression`, 'valueExpression is not specified');
     else if (Buffer.byteLength(valueExpression.trim()) > valueExpressionBytesMax)
       yield required(`${at}.valueExpression`, `must not exceed ${valueExpressionBytesMax} bytes in length`);
+    else
+      yield* expressionCauses(`${at}.valueExpression`, valueExpression, {
+        wanted: results.stringOrNull,
+        scope,
+        trimmed: true,
+      });
     if (keys.has(key)) yield duplicate(`${at}.key`, key);
     keys.add(key);
   }
@@ -118,8 +141,14 @@ interface MutationLike {
   readonly jsonPatch?: { readonly expression?: string };
 }
 
+const patchResults = { applyConfiguration: results.object, jsonPatch: results.patches };
+
 /** A mutation holds what its type names, and nothing else. */
-export function* mutationCauses(mutations: readonly MutationLike[] | undefined): Causes {
+export function* mutationCauses(
+  { paramKind, mutations }: { readonly paramKind?: object; readonly mutations?: readonly MutationLike[] },
+  variables: Variables,
+): Causes {
+  const scope: Scope = { params: paramKind !== undefined, authorizer: true, patches: true, variables };
   if (!mutations?.length) yield required('spec.mutations', 'mutations must contain at least one item');
   for (const [mutation, at] of indexed('spec.mutations', mutations)) {
     const of = { ApplyConfiguration: 'applyConfiguration', JSONPatch: 'jsonPatch' } as const;
@@ -134,7 +163,12 @@ export function* mutationCauses(mutations: readonly MutationLike[] | undefined):
           );
       } else if (held === undefined)
         yield required(`${at}.${field}`, `must be specified when patchType is ${mutation.patchType}`);
-      else if (isBlank(held.expression)) yield required(`${at}.${field}.expression`);
+      else if (held.expression === undefined || isBlank(held.expression)) yield required(`${at}.${field}.expression`);
+      else
+        yield* expressionCauses(`${at}.${field}.expression`, held.expression.trim(), {
+          wanted: patchResults[field],
+          scope,
+        });
     }
   }
 }

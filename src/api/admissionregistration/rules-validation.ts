@@ -1,6 +1,6 @@
 /**
- * Rules of what webhooks and policies have in common. Wording and paths are upstream's. Of CEL only what needs no compiler is checked: that an
- * expression is there.
+ * Rules of what webhooks and policies have in common. Wording and paths are upstream's. Expressions are compiled by
+ * `expressions.ts`; here it is checked that they are there.
  */
 import { duplicate, forbiddenField, invalidValue, required } from '#meta/causes.ts';
 import { dns1035Label, dns1123Subdomain, labelKey, pathSegment } from '#meta/names.ts';

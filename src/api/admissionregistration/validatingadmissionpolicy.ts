@@ -5,6 +5,7 @@ import { condition } from '#schema/condition.ts';
 import { resource, type ObjectOf } from '#schema/kind.ts';
 import { s, struct, type Of } from '#schema/type.ts';
 import { ageColumn, nameColumn } from '../columns.ts';
+import { Variables } from './expressions.ts';
 import { paramKindText } from './policy-columns.ts';
 import { policyCauses, policyStatusCauses, validatingCauses } from './policy-validation.ts';
 import { matchCondition, matchConditionsOf, matchResources, paramKind, variable } from './rules.ts';
@@ -147,7 +148,10 @@ export const ValidatingAdmissionPolicy = resource({
     needsVersion: true,
     plainFinalizers: true,
     prepareCreate: (policy) => ({ ...policy, status: {} }),
-    validateCreate: ({ metadata, spec }) => [...policyCauses(spec), ...validatingCauses(metadata.name, spec)],
+    validateCreate: ({ metadata, spec }) => {
+      const variables = spec.variables?.length ? new Variables() : undefined;
+      return [...policyCauses(spec, variables), ...validatingCauses(metadata.name, spec, variables)];
+    },
     validateStatus: ({ status }) => policyStatusCauses(status),
   },
   name: 'admissionregistration.v1.ValidatingAdmissionPolicy',

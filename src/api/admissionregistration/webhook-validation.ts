@@ -1,6 +1,6 @@
 /**
  * Rules of webhook configurations, for both kinds. Wording and paths are upstream's. Upstream excuses old objects from rules that came after them; there are
- * none here. Match conditions are not compiled.
+ * none here.
  */
 import { invalidValue, notSupported, required, tooMany } from '#meta/causes.ts';
 import { dns1035Label, dns1123Subdomain } from '#meta/names.ts';
@@ -8,6 +8,7 @@ import { checkLabelSelector } from '#meta/selector.ts';
 import type { Cause } from '#meta/status.ts';
 import { indexed, named, type Causes } from '../field-checks.ts';
 import { clientConfigCauses } from '../webhook-checks.ts';
+import { matchExpressionCauses } from './expressions.ts';
 import { matchConditionsMax } from './rules-validation.ts';
 import type { AnyWebhook } from './webhook.ts';
 
@@ -41,6 +42,7 @@ function* parts(at: string, webhook: AnyWebhook): Causes {
   yield* clientConfigCauses(`${at}.clientConfig`, webhook.clientConfig ?? {});
   const conditions = webhook.matchConditions?.length ?? 0;
   if (conditions > matchConditionsMax) yield tooMany(`${at}.matchConditions`, conditions, matchConditionsMax);
+  yield* matchExpressionCauses(`${at}.matchConditions`, webhook.matchConditions, false);
   yield* versionCauses(`${at}.admissionReviewVersions`, webhook.admissionReviewVersions ?? []);
 }
 

@@ -381,7 +381,7 @@ const schemas: readonly [string, JsonSchemaProps, readonly string[]][] = [
       `${at}.x-kubernetes-validations[0].rule: Required value: rule is not specified`,
       `${at}.x-kubernetes-validations[1].message: Required value: message must be specified if rule contains line breaks`,
       `${at}.x-kubernetes-validations[1].reason: Unsupported value: "Other": supported values: "FieldValueDuplicate", "FieldValueForbidden", "FieldValueInvalid", "FieldValueRequired"`,
-      `${at}.x-kubernetes-validations[2].message: Invalid value: " ": message must be non-empty if specified`,
+      `${at}.x-kubernetes-validations[2].message: Invalid value: " ": must be non-empty if specified`,
       `${at}.x-kubernetes-validations[2].messageExpression: Required value: messageExpression must be non-empty if specified`,
       `${at}.x-kubernetes-validations[2].fieldPath: Invalid value: ".x": must be a valid path`,
     ],

@@ -5,7 +5,7 @@
 import type { JsonSchemaProps } from '#schema/json-schema-props.ts';
 import { recursiveStruct, s, struct, t, type Of } from '#schema/type.ts';
 
-const validationRule = struct(
+export const validationRule = struct(
   'apiextensions.v1.ValidationRule',
   {
     rule: s

@@ -1,12 +1,14 @@
 /**
  * Rules of the schemas of custom resources: what OpenAPI allows that Kubernetes does not, and the extensions. That a schema is structural is checked by
- * `structural-validation.ts`. Wording is upstream's. CEL rules are not compiled here: neither their types nor their costs are judged.
+ * `structural-validation.ts`. Wording is upstream's. CEL rules are compiled by `rule-expressions.ts`, where the schema around them is in order.
  */
 import { forbiddenField, invalidValue, notSupported, required } from '#meta/causes.ts';
+import type { Cause } from '#meta/status.ts';
 import { indexed, type Causes } from '../field-checks.ts';
 import { defaultCauses } from './default-validation.ts';
 import type { JsonSchemaProps } from '#schema/json-schema-props.ts';
 import type { ValidationRule } from './json-schema.ts';
+import { ruleExpressionCauses, RuleCosts, type RulePlace } from './rule-expressions.ts';
 import { someSchema } from './schema-walk.ts';
 import { structuralCauses } from './structural-validation.ts';
 
@@ -53,9 +55,18 @@ export function* rootSchemaCauses(path: string, schema: JsonSchemaProps | undefi
     ? [invalidValue(at, '', "OpenAPIV3Schema 'schema' is not supported")]
     : [...structuralCauses(at, schema)];
   yield* structural;
-  // Defaults are judged by schemas that are in order.
-  if (structural.length === 0) yield* defaultCauses(at, schema, 'root');
-  yield* schemaCauses(at, schema, { isRoot: true, insideMeta: false, noDefaults: undefined });
+  // Defaults are judged by schemas that are in order, and rules by schemas whose defaults are.
+  const defaults = structural.length === 0 ? [...defaultCauses(at, schema, 'root')] : [];
+  yield* defaults;
+  const costs = new RuleCosts();
+  const rules = { cardinality: 1, costs, uncorrelated: undefined };
+  yield* schemaCauses(at, schema, {
+    isRoot: true,
+    insideMeta: false,
+    noDefaults: undefined,
+    rules: structural.length + defaults.length === 0 ? rules : undefined,
+  });
+  yield* costs.causes(at);
 }
 
 /** The status is validated by the schema of .status alone: nothing at the root may reach into it. */
@@ -88,18 +99,32 @@ interface Place {
   readonly insideMeta: boolean;
   /** Why defaults are not allowed. */
   readonly noDefaults: string | undefined;
+  /** Where rules in CEL are compiled. */
+  readonly rules: Omit<RulePlace, 'isObject'> | undefined;
 }
+
+/** Yields what is wrong and answers whether any of it is about schemas: rules in CEL are compiled only where nothing is. */
+type SchemaCauses = Generator<Cause, boolean>;
 
 const metaFields = ['metadata', 'kind', 'apiVersion'];
 
-function* schemaCauses(at: string, schema: JsonSchemaProps, place: Place): Causes {
+function* schemaCauses(at: string, schema: JsonSchemaProps, place: Place): SchemaCauses {
+  const own = [...ownCauses(at, schema, place)];
+  yield* own;
+  const isBelow = yield* childCauses(at, schema, place);
+  if (own.length > 0 || isBelow) return true;
+  const isObject = place.isRoot || schema['x-kubernetes-embedded-resource'] === true;
+  if (place.rules !== undefined) yield* ruleExpressionCauses(at, schema, { ...place.rules, isObject });
+  return false;
+}
+
+function* ownCauses(at: string, schema: JsonSchemaProps, place: Place): Causes {
   yield* unsupported(at, schema, place);
   if (schema.uniqueItems === true)
     yield forbiddenField(
       `${at}.uniqueItems`,
       'uniqueItems cannot be set to true since the runtime complexity becomes quadratic',
     );
-  yield* childCauses(at, schema, place);
   if (schema['x-kubernetes-preserve-unknown-fields'] === false)
     yield invalidValue(`${at}.x-kubernetes-preserve-unknown-fields`, false, 'must be true or undefined');
   yield* mapTypeCauses(at, schema);
@@ -134,19 +159,20 @@ const nonEmpty = (map: object | undefined): object | undefined =>
 const isSchema = (value: unknown): value is JsonSchemaProps =>
   typeof value === 'object' && value !== null && !Array.isArray(value);
 
-function* childCauses(at: string, schema: JsonSchemaProps, place: Place): Causes {
-  const inner: Place = { ...place, isRoot: false };
+function* childCauses(at: string, schema: JsonSchemaProps, place: Place): SchemaCauses {
+  const inner: Place = { ...place, isRoot: false, rules: rulesWithin(at, schema, place.rules) };
   const { additionalProperties: additional, properties = {} } = schema;
+  let isWrong = false;
   if (additional !== undefined) {
-    if (Object.keys(properties).length > 0 && additional !== true)
+    if (Object.keys(properties).length > 0 && additional !== true) {
+      isWrong = true;
       yield forbiddenField(`${at}.additionalProperties`, 'additionalProperties and properties are mutual exclusive');
+    }
     if (isSchema(additional)) {
-      const why = 'inside additionalProperties applying to object metadata';
-      yield* schemaCauses(
-        `${at}.additionalProperties`,
-        additional,
-        place.insideMeta ? { ...inner, noDefaults: why } : inner,
-      );
+      const noDefaults = place.insideMeta
+        ? 'inside additionalProperties applying to object metadata'
+        : inner.noDefaults;
+      isWrong = (yield* schemaCauses(`${at}.additionalProperties`, additional, { ...inner, noDefaults })) || isWrong;
     }
   }
   for (const [name, child] of Object.entries(properties)) {
@@ -154,17 +180,42 @@ function* childCauses(at: string, schema: JsonSchemaProps, place: Place): Causes
     const childPlace = !isMeta
       ? inner
       : { ...inner, insideMeta: true, noDefaults: place.isRoot ? `in top-level ${name}` : inner.noDefaults };
-    yield* schemaCauses(`${at}.properties[${name}]`, child, childPlace);
+    isWrong = (yield* schemaCauses(`${at}.properties[${name}]`, child, childPlace)) || isWrong;
   }
-  if (schema.not !== undefined) yield* schemaCauses(`${at}.not`, schema.not, inner);
+  for (const [child, each, kind] of otherSchemas(at, schema)) {
+    // Those beside items and properties only restrict values: rules of theirs are never run.
+    const childPlace = kind === 'items' ? inner : { ...inner, rules: undefined };
+    isWrong = (yield* schemaCauses(each, child, childPlace)) || isWrong;
+  }
+  return isWrong;
+}
+
+/** The schemas in a schema that are no properties, each with its path. */
+function* otherSchemas(at: string, schema: JsonSchemaProps): Iterable<readonly [JsonSchemaProps, string, string]> {
+  if (schema.not !== undefined) yield [schema.not, `${at}.not`, 'not'];
   for (const field of ['allOf', 'oneOf', 'anyOf'] as const)
-    for (const [child, each] of indexed(`${at}.${field}`, schema[field])) yield* schemaCauses(each, child, inner);
+    for (const [child, each] of indexed(`${at}.${field}`, schema[field])) yield [child, each, field];
   for (const [name, child] of Object.entries(schema.definitions ?? {}))
-    yield* schemaCauses(`${at}.definitions[${name}]`, child, inner);
-  if (isSchema(schema.items)) yield* schemaCauses(`${at}.items`, schema.items, inner);
-  else for (const [child, each] of indexed(`${at}.items`, schema.items)) yield* schemaCauses(each, child, inner);
+    yield [child, `${at}.definitions[${name}]`, 'definitions'];
+  if (isSchema(schema.items)) yield [schema.items, `${at}.items`, 'items'];
+  else for (const [child, each] of indexed(`${at}.items`, schema.items)) yield [child, each, 'items'];
   for (const [name, child] of Object.entries(schema.dependencies ?? {}))
-    if (isSchema(child)) yield* schemaCauses(`${at}.dependencies[${name}]`, child, inner);
+    if (isSchema(child)) yield [child, `${at}.dependencies[${name}]`, 'dependencies'];
+}
+
+/** Rules of what is in a list or map run once for each of its elements; those of a list have an old value only if its type is map. */
+function rulesWithin(at: string, schema: JsonSchemaProps, rules: Place['rules']): Place['rules'] {
+  if (rules === undefined) return undefined;
+  const { type, additionalProperties, items, maxItems, maxProperties } = schema;
+  const isMap = type === 'object' && additionalProperties !== undefined;
+  const max = isMap ? maxProperties : type === 'array' ? maxItems : 1;
+  const times = max === undefined ? undefined : Math.max(0, Number(max));
+  const isUncorrelated = items !== undefined && schema['x-kubernetes-list-type'] !== 'map';
+  return {
+    ...rules,
+    cardinality: rules.cardinality === undefined || times === undefined ? undefined : rules.cardinality * times,
+    uncorrelated: rules.uncorrelated ?? (isUncorrelated ? at : undefined),
+  };
 }
 
 function* wrongType(at: string, type: string | undefined, detail: string): Causes {
@@ -266,8 +317,8 @@ function* ruleCauses(at: string, rule: ValidationRule, schema: JsonSchemaProps):
   const [text, said] = [(rule.rule ?? '').trim(), message.trim()];
   if (text === '') yield required(`${at}.rule`, 'rule is not specified');
   else if (message !== '' && said === '')
-    yield invalidValue(`${at}.message`, message, 'message must be non-empty if specified');
-  else if (newline.test(said)) yield invalidValue(`${at}.message`, message, 'message must not contain line breaks');
+    yield invalidValue(`${at}.message`, message, 'must be non-empty if specified');
+  else if (newline.test(said)) yield invalidValue(`${at}.message`, message, 'must not contain line breaks');
   else if (newline.test(text) && said === '')
     yield required(`${at}.message`, 'message must be specified if rule contains line breaks');
   if (messageExpression !== '' && messageExpression.trim() === '')
@@ -275,8 +326,8 @@ function* ruleCauses(at: string, rule: ValidationRule, schema: JsonSchemaProps):
   if (reason !== undefined && !reasons.includes(reason)) yield notSupported(`${at}.reason`, reason, reasons);
   if (fieldPath === '') return;
   const path = `${at}.fieldPath`;
-  if (fieldPath.trim() === '') yield invalidValue(path, fieldPath, 'fieldPath must be non-empty if specified');
-  if (newline.test(fieldPath)) yield invalidValue(path, fieldPath, 'fieldPath must not contain line breaks');
+  if (fieldPath.trim() === '') yield invalidValue(path, fieldPath, 'must be non-empty if specified');
+  if (newline.test(fieldPath)) yield invalidValue(path, fieldPath, 'must not contain line breaks');
   if (!leadsSomewhere(schema, fieldPath)) yield invalidValue(path, fieldPath, 'must be a valid path');
 }
 

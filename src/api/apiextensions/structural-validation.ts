@@ -2,6 +2,7 @@
  * Whether a schema is structural: every field has one type, said outside of allOf, anyOf, oneOf and not, so that objects can be pruned and defaulted by it
  * (https://kubernetes.io/docs/tasks/extend-kubernetes/custom-resources/custom-resource-definitions/#specifying-a-structural-schema). Wording is upstream's.
  */
+import { patternFault } from '#base/regexp.ts';
 import { forbiddenField, invalidValue, required } from '#meta/causes.ts';
 import { sameValue } from '#meta/same.ts';
 import { indexed, type Causes } from '../field-checks.ts';
@@ -106,34 +107,9 @@ function* junctors(at: string, schema: JsonSchemaProps, excused: Excused): Cause
   for (const [child, each] of indexed(`${at}.oneOf`, schema.oneOf)) yield* nested(each, child);
   if (schema.not !== undefined) yield* nested(`${at}.not`, schema.not);
   if (schema.pattern) {
-    const why = regularExpressionError(schema.pattern);
+    const why = patternFault(schema.pattern);
     if (why !== undefined)
-      yield invalidValue(
-        `${at}.pattern`,
-        schema.pattern,
-        `must be a valid regular expression, but isn't: error parsing regexp: ${why}`,
-      );
-  }
-}
-
-/** Go's expressions have no look-around and no back references; what else JavaScript does not understand is not one of Go's either, but for its flags. */
-function regularExpressionError(pattern: string): string | undefined {
-  const lookaround = /\(\?(?:=|!|<=|<!)/.exec(pattern);
-  if (lookaround !== null) return `invalid or unsupported Perl syntax: \`${lookaround[0]}\``;
-  const reference = /(?<!\\)(?:\\\\)*(\\[1-9])/.exec(pattern);
-  if (reference !== null) return `invalid escape sequence: \`${reference[1]}\``;
-  const plain = pattern
-    .replace(/\(\?[imsU]+(?:-[imsU]+)?\)/g, '')
-    .replace(/\(\?[imsU]*(?:-[imsU]+)?:/g, '(?:')
-    .replace(/\(\?P</g, '(?<')
-    .replace(/\[:\^?[a-z]+:\]/g, 'a')
-    .replace(/\\A|\\z/g, '')
-    .replace(/\\pN|\\p\{/g, 'a');
-  try {
-    new RegExp(plain);
-    return undefined;
-  } catch (error) {
-    return String((error as Error).message).replace(/^Invalid regular expression: /, '');
+      yield invalidValue(`${at}.pattern`, schema.pattern, `must be a valid regular expression, but isn't: ${why}`);
   }
 }
 

@@ -1,7 +1,7 @@
 /**
- * Rules of what claims ask for. Wording is upstream's. CEL expressions are not compiled, so their types and costs are not judged: only their length is.
+ * Rules of what claims ask for. Wording is upstream's.
  */
-import { invalidValue, notSupported, required, tooLong } from '#meta/causes.ts';
+import { forbiddenField, invalidValue, notSupported, required, tooLong } from '#meta/causes.ts';
 import { dns1123Label, dns1123Subdomain, labelKey, labelValue, longName } from '#meta/names.ts';
 import { indexed, named, type Causes } from '../field-checks.ts';
 import type {
@@ -14,6 +14,7 @@ import type {
   DeviceToleration,
   ExactDeviceRequest,
 } from './device-claim.ts';
+import { selectorExpressionCauses } from './device-expressions.ts';
 import { limited } from './lists.ts';
 import { declaredDriverName, fullyQualifiedName, jsonObject } from './device-names.ts';
 
@@ -64,9 +65,16 @@ export function* selectorCauses(path: string, selectors: readonly DeviceSelector
   yield* limited(path, selectors, {
     max: selectorsMax,
     *each({ cel }, at) {
-      if (cel === undefined) yield required(`${at}.cel`);
-      else if (Buffer.byteLength(cel.expression ?? '') > expressionBytesMax)
+      if (cel === undefined) {
+        yield required(`${at}.cel`);
+        return;
+      }
+      const { expression = '' } = cel;
+      if (Buffer.byteLength(expression) > expressionBytesMax) {
         yield tooLong(`${at}.cel.expression`, expressionBytesMax);
+        return;
+      }
+      yield* selectorExpressionCauses(`${at}.cel.expression`, expression);
     },
   });
 }
@@ -150,7 +158,22 @@ export function* configurationCauses(at: string, { opaque }: DeviceConfiguration
   yield* jsonObject(`${at}.opaque.parameters`, opaque.parameters, parametersBytesMax);
 }
 
+/** Of the expressions of one claim together: compiling them is work, and whoever may write a claim could make a lot of it. */
+const allExpressionsBytesMax = 128 * 1024;
+
+function expressionBytes({ requests = [] }: Partial<DeviceClaim> = {}): number {
+  let bytes = 0;
+  for (const { exactly, firstAvailable = [] } of requests)
+    for (const { selectors = [] } of exactly === undefined ? firstAvailable : [exactly, ...firstAvailable])
+      for (const { cel } of selectors) bytes += Buffer.byteLength(cel?.expression ?? '');
+  return bytes;
+}
+
 export function* deviceClaimCauses(path: string, claim: DeviceClaim | undefined): Causes {
+  if (expressionBytes(claim) > allExpressionsBytesMax) {
+    yield forbiddenField(path, `all expressions together may not be more than ${allExpressionsBytesMax} bytes`);
+    return;
+  }
   const names = requestNamesOf(claim);
   yield* limited(`${path}.requests`, claim?.requests, {
     max: requestsMax,

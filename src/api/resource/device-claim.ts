@@ -9,6 +9,7 @@ const celDeviceSelector = struct(
   {
     expression: s
       .string(1)
+      .ruled()
       .doc(
         'A CEL expression about one `device` (its driver, attributes, capacity and allowMultipleAllocations) that is true when the device fits; at most 10 KiB.',
       ),

@@ -8,6 +8,7 @@ import { Namespace } from '#api/core/namespace.ts';
 import { Node } from '#api/core/node.ts';
 import { Pod } from '#api/core/pod.ts';
 import { Service } from '#api/core/service.ts';
+import { DeviceClass } from '#api/resource/deviceclass.ts';
 import type { AnyObject } from '#meta/object-meta.ts';
 import { memoryStore } from '#store/memory.ts';
 import { podDraft, refusal, testApi } from '../test-api.ts';
@@ -430,4 +431,31 @@ test('what an older version took stays writable, but gets no worse', async () =>
     /spec\.externalIPs\[0\]: Invalid value: "203\.0\.113\.008": must not have leading 0s/,
   );
   assert.deepEqual((await change({ spec: { externalIPs: ['203.0.113.8'] } })).spec.externalIPs, ['203.0.113.8']);
+});
+
+test('an expression that was stored before anybody read it stays, and a new one is compiled', async () => {
+  await using store = memoryStore();
+  const selectors = (...sources: readonly string[]) => sources.map((expression) => ({ cel: { expression } }));
+  {
+    await using api = await testApi({ store });
+    await api.client.create(DeviceClass, {
+      metadata: { name: 'old' },
+      spec: { selectors: selectors('device.driver == "a"') },
+    } as never);
+  }
+  const key = '/registry/deviceclasses/old';
+  const entry = await store.get(key);
+  assert.ok(entry);
+  await store.txn([
+    { op: 'put', key, value: Buffer.from(entry.value.toString().replace('device.driver', 'device.pilot')) },
+  ]);
+  await using api = await testApi({ store });
+  const change = (body: object) => api.client.patch(DeviceClass, 'old', { type: 'merge', body });
+  const faulty = 'device.pilot == "a"';
+  const labelled = await change({ metadata: { labels: { a: 'b' } } });
+  assert.deepEqual(labelled.spec.selectors, selectors(faulty));
+  assert.match(
+    (await refusal(change({ spec: { selectors: selectors(faulty, 'device.copilot') } }))).message,
+    /^DeviceClass\.resource\.k8s\.io "old" is invalid: spec\.selectors\[1\]\.cel\.expression: .*undefined field 'copilot'/,
+  );
 });

@@ -24,6 +24,9 @@ import { ApiError } from '#meta/status.ts';
 import { canonicalMicroTime, canonicalTime, parseTime } from '#meta/time.ts';
 import * as names from '#meta/names.ts';
 import { parseJsonPath, valuesAt } from '#schema/json-path.ts';
+import { compileProgram } from '#schema/cel/compile.ts';
+import { kubernetesEnvironment } from '#schema/cel/kubernetes.ts';
+import { printType } from '#schema/cel/types.ts';
 import type { Target } from '../target.ts';
 
 /** A target of texts. */
@@ -78,6 +81,11 @@ export const wordTargets: readonly Target[] = [
     if (!('schedule' in parsed)) return;
     const next = nextTime(parsed.schedule, 1_760_000_000_000);
     if (next !== undefined) assert.ok(next > 1_760_000_000_000 || parsed.schedule.is === 'every');
+  }),
+  text('cel', [], (input) => {
+    const compiled = compileProgram(input, kubernetesEnvironment('new'), () => undefined);
+    if ('fault' in compiled) assert.match(compiled.fault, /^(?:compilation|program instantiation) failed: \S/);
+    else assert.notEqual(printType(compiled.checked.type), 'error');
   }),
   text('duration', [RangeError], (input) => {
     const ms = parseDuration(input);
